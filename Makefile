@@ -1,0 +1,39 @@
+# make repro · make test · make lint · make ui · make params · make lock
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready-$(shell sha256sum requirements.lock | cut -c1-12)
+UV := 0.13.9
+
+export DVC_NO_ANALYTICS := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: repro test lint ui params lock
+repro: $(READY)
+	$(BIN)/dvc repro
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+ui: $(READY)
+	$(BIN)/mlflow db upgrade sqlite:///$(CURDIR)/mlflow.db
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000
+
+# params.yaml as conf/ composes it
+params: $(READY)
+	$(BIN)/python -m ops.compose
+
+# Hashed and host-free, for every Python ≥ 3.11 and every platform at once
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--no-header --extra dev pyproject.toml --output-file requirements.lock
+
+# uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
+$(READY): requirements.lock
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: set PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
+	rm -f .venv/.ready-* && touch $@

@@ -1,0 +1,45 @@
+"""Write whole files or nothing, and know a file by its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a scratch path beside ``path`` (file or folder); it becomes ``path`` only when the block ends well."""
+    scratch = path.with_name(f".{path.name}.partial")
+    _remove(scratch)
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield scratch
+        _remove(path)
+        os.replace(scratch, path)
+    finally:
+        _remove(scratch)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Sorted, indented, newline at the end: equal values give equal bytes."""
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

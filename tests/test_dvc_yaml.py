@@ -1,0 +1,134 @@
+"""dvc.yaml tells the truth: a stage depends on exactly the code it imports and exactly the params it reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.compose import composed
+from stages._params import declared
+from tests.closure import ROOT, closure
+
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+# The plugin folder a stage picks one file from, and the field of its row that names the file.
+PLUGINS = {
+    "miniature": ("miniature", "${key}"),
+    "convert": ("datasets", "${key}"),
+    "pretrain": ("backbones", "${key}"),
+    "convolutionalize": ("backbones", "${key}"),
+    "train": ("backbones", "${item.backbone}"),
+    "evaluate": ("backbones", "${item.backbone}"),
+}
+
+
+def body(stage: str) -> dict[str, Any]:
+    return STAGES[stage].get("do", STAGES[stage])
+
+
+def script(stage: str) -> str:
+    module = re.search(r"-m (stages\.\w+)", body(stage)["cmd"])
+    assert module, f"{stage} does not run a stage module"
+    return module[1].replace(".", "/") + ".py"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_deps_are_the_import_closure(stage: str) -> None:
+    code = {dep for dep in body(stage)["deps"] if dep.endswith(".py")}
+    expected = closure(script(stage))
+    if stage in PLUGINS:
+        folder, name = PLUGINS[stage]
+        expected.add(f"pipeline/{folder}/{name}.py")
+        for plugin in (ROOT / "pipeline" / folder).glob("[!_]*.py"):
+            shared = closure(plugin.relative_to(ROOT).as_posix()) - {plugin.relative_to(ROOT).as_posix()}
+            assert shared <= code, f"{plugin.name} imports {sorted(shared - code)}, which {stage} does not depend on"
+            expected |= shared
+    assert code == expected, f"missing {sorted(expected - code)}, needless {sorted(code - expected)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_declared_are_params_read(stage: str) -> None:
+    """Every declared name stands in the stage's source, as a subscript or under a row it asks for, and the reverse."""
+    names = body(stage).get("params", [])
+    read = _reads(ROOT / script(stage))
+    for name in names:
+        assert any(name == text or name.startswith(f"{text}.") for text in read), f"{stage} never reads {name}"
+    for text in read:
+        assert any(name == text or name.startswith(f"{text}.") for name in names), f"{stage} reads {text} undeclared"
+
+
+def _reads(path: Path) -> set[str]:
+    """The names in ``params["x"]`` and ``params.row(f"x.{key}")`` calls, with every placeholder written ``${key}``."""
+    reads = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Subscript) and _is_params(node.value):
+            reads.add(_text(node.slice))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "row":
+            reads.add(_text(node.args[0]))
+    return reads
+
+
+def _is_params(node: ast.expr) -> bool:
+    called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "declared"
+    return called or (isinstance(node, ast.Name) and node.id == "params")
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "${key}" for part in node.values)
+    assert isinstance(node, ast.Constant), f"a computed params name: {ast.dump(node)}"
+    return str(node.value)
+
+
+def test_params_are_the_composed_default() -> None:
+    assert (ROOT / "params.yaml").read_text() == composed(ROOT), "run `make params`"
+
+
+@pytest.mark.parametrize("scale", sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml")))
+def test_both_yaml_dialects_read_the_same_params(scale: str) -> None:
+    """DVC reads YAML 1.2, where 1e-10 is a number; PyYAML reads 1.1, where it is a text."""
+    from ruamel.yaml import YAML
+
+    text = composed(ROOT, (f"scale={scale}",))
+    assert YAML(typ="safe").load(text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("scale", sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml")))
+def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(composed(ROOT, (f"scale={scale}",)))
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    for stage, entry in STAGES.items():
+        keys = params[entry["foreach"].strip("${}")] if "foreach" in entry else [None]
+        for key in keys:
+            assert declared(stage, key, tmp_path).leaves is not None
+    assert params["scale"] == scale
+
+
+def test_our_reading_of_params_is_dvcs() -> None:
+    import dvc.api
+
+    for address in ("train@voc-fcn16s", "convert@voc", "convolutionalize@vgg16"):
+        stage, key = address.split("@")
+        theirs = dvc.api.params_show(stages=address)
+        for name, value in declared(stage, key, ROOT).leaves.items():
+            node: Any = theirs
+            for step in name.split("."):
+                node = node[step]
+            assert node == value
+
+
+def test_no_params_leaf_that_dvc_forgets() -> None:
+    """DVC's run-cache key drops leaves named ``size`` and ``nfiles`` inside a declared group (treeverse/dvc#10296)."""
+    text = yaml.safe_dump(PARAMS)
+    assert not re.search(r"^\s*(size|nfiles):", text, re.MULTILINE)
+
+
+def test_python_caches_are_no_dependency() -> None:
+    ignored = (ROOT / ".dvcignore").read_text().splitlines()
+    assert {"__pycache__/", "*.pyc"} <= set(ignored)

@@ -1,0 +1,60 @@
+"""Who may import whom: the layout is the cache key, so a stray import is a stray retraining."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from pipeline import plugins
+from tests.closure import ROOT, closure, imported_names, imports
+
+LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+PLUGIN_KINDS = ("backbones", "datasets", "miniature")
+
+
+def third_party(path: str) -> set[str]:
+    return {name.split(".")[0] for name in imported_names(ast.parse((ROOT / path).read_text()))}
+
+
+@pytest.mark.parametrize("path", LIBRARY)
+def test_library_knows_no_command_line_no_dvc_and_mlflow_only_where_it_tracks(path: str) -> None:
+    assert not third_party(path) & {"click", "dvc"}
+    assert "mlflow" not in third_party(path) or path.startswith(("pipeline/tracking/", "pipeline/serving/"))
+
+
+@pytest.mark.parametrize("path", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("*/**/__init__.py")))
+def test_packages_are_empty(path: str) -> None:
+    if not path.startswith(".venv"):
+        assert (ROOT / path).read_text() == ""
+
+
+def test_training_imports_no_evaluation_and_evaluation_no_training() -> None:
+    assert not [path for path in closure("stages/train.py") if path.startswith("pipeline/evaluation")]
+    assert not [path for path in closure("stages/evaluate.py") if path.startswith("pipeline/training")]
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate", "pretrain", "convolutionalize"])
+def test_what_runs_on_a_gpu_machine_needs_neither_dvc_nor_mlflow(stage: str) -> None:
+    needed = set().union(*(third_party(path) for path in closure(f"stages/{stage}.py")))
+    assert not needed & {"dvc", "mlflow", "pandas", "hydra", "pydantic", "torchvision"}
+
+
+@pytest.mark.parametrize("stage", ["miniature", "download", "convert"])
+def test_data_stages_do_not_wait_for_torch(stage: str) -> None:
+    files = closure(f"stages/{stage}.py") | {f"pipeline/datasets/{name}.py" for name in plugins.names("datasets")}
+    assert not [path for path in files if "torch" in third_party(path)]
+
+
+@pytest.mark.parametrize("kind", PLUGIN_KINDS)
+def test_plugins_never_import_siblings(kind: str) -> None:
+    for name in plugins.names(kind):
+        siblings = {f"pipeline/{kind}/{other}.py" for other in plugins.names(kind) if other != name}
+        assert not siblings & closure(f"pipeline/{kind}/{name}.py"), f"{kind}/{name}.py imports a sibling"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_stages_hold_no_logic(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 70
+    assert imports(path.relative_to(ROOT).as_posix()), "a stage calls the library"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
+from typing import Any
 
 # cuBLAS reads this once, when its first handle is made: it must stand before torch is imported.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -13,25 +15,27 @@ import torch
 from pipeline.types import Refusal
 
 
-def start(*, torch_version: str, threads: int, device: str) -> torch.device:
+def start(runtime: Mapping[str, Any]) -> torch.device:
     """Fix what torch lets vary and check what it does not; call first, before any tensor exists.
 
+    ``runtime`` is params.yaml's: ``torch`` (version), ``threads`` and ``device`` (cpu where absent).
     CPU results differ between thread counts, so ``threads`` belongs to the recipe. Denormals are flushed to zero:
     vanishing activations otherwise make a step up to 14 times slower.
 
     Raises Refusal when the running torch is another version or the device is absent.
     """
+    wanted, device = runtime["torch"], runtime.get("device", "cpu")
     running = torch.__version__.split("+")[0]
-    if running != torch_version:
+    if running != wanted:
         raise Refusal(
-            f"torch {running} runs here but params.yaml says runtime.torch: {torch_version}; "
+            f"torch {running} runs here but params.yaml says runtime.torch: {wanted}; "
             "install that version or set runtime.torch (every result that depends on torch then reruns)"
         )
     if device == "cuda" and not torch.cuda.is_available():
         raise Refusal("runtime.device is cuda but torch sees no GPU: set runtime.device to cpu")
     torch.set_flush_denormal(True)  # before the first parallel region: worker threads inherit the mode
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(runtime["threads"])
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True), which imports torch.compile: 5 s
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         _remove(path)
-        os.replace(scratch, path)
+        scratch.replace(path)
     finally:
         _remove(scratch)
 

@@ -1,0 +1,44 @@
+"""A miniature ImageNet: one object per photograph, packed as ILSVRC2012's tar of one tar per class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline import files
+from pipeline.miniature import _archive
+from pipeline.miniature._camera import jpeg
+from pipeline.miniature._classes import NAMES
+from pipeline.miniature._scene import portrait
+
+_MARGIN = 16  # pixels beyond ``side`` for random crops, as 256 is to 224
+_WNIDS = tuple(f"n9{label:07d}" for label in range(1, len(NAMES) + 1))  # WordNet's own end below n16
+
+COUNTS = ("train", "val")
+
+
+def render(out: Path, *, seed: int, side: int, train: int, val: int) -> None:
+    """Write ``out/ILSVRC2012_img_{train,val}.tar`` and ``out/classes.txt`` ("wnid<TAB>name", sorted by wnid).
+
+    ``train`` and ``val`` are images per class, squares of ``side`` + 16 pixels. Both tars hold ``<wnid>.tar`` with
+    ``<wnid>_<k>.JPEG``; the original's val tar is flat, its labels being in the devkit.
+    """
+    _archive.write_tar(out / "ILSVRC2012_img_train.tar", _classes(seed, side, "train", range(train)))
+    _archive.write_tar(out / "ILSVRC2012_img_val.tar", _classes(seed, side, "val", range(train, train + val)))
+    with files.replacing(out / "classes.txt") as scratch:
+        rows = (f"{wnid}\t{name}" for wnid, name in zip(_WNIDS, NAMES, strict=True))
+        scratch.write_bytes(_archive.lines(rows))
+
+
+def _classes(seed: int, side: int, split: str, numbers: range) -> Iterator[_archive.Member]:
+    classes = enumerate(tqdm(_WNIDS, desc=f"miniature imagenet {split}", unit="class", disable=None), 1)
+    for label, wnid in classes:
+        yield f"{wnid}.tar", _archive.tar(_images(seed, side, label, wnid, numbers))
+
+
+def _images(seed: int, side: int, label: int, wnid: str, numbers: range) -> Iterator[_archive.Member]:
+    for number in numbers:
+        name = f"{wnid}_{number}"
+        yield f"{name}.JPEG", jpeg(portrait(seed, name, label, side + _MARGIN))

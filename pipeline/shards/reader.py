@@ -1,0 +1,136 @@
+"""Read samples back from a folder of shards by index, from any thread of any process."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline import files
+from pipeline.shards.schema import ROW_GROUP, columns_of, read_manifest
+from pipeline.types import Refusal
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A decoded sample: images H×W×3 uint8 RGB, labels H×W uint8 class indices (``ignore_label`` where void)."""
+
+    id: str
+    images: dict[str, Pixels]
+    labels: dict[str, Pixels]
+
+
+@dataclass
+class _Open:
+    """What one process holds of the folder: open shards and the row groups last read."""
+
+    process: int = field(default_factory=os.getpid)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    shards: dict[int, pq.ParquetFile] = field(default_factory=dict)
+    groups: OrderedDict[tuple[int, int], pa.Table] = field(default_factory=OrderedDict)
+
+
+class Shards:
+    """A split as a sequence of examples in the manifest's order: ``Shards(Path("data/shards/sbd/train"))[7]``.
+
+    ``groups`` row groups (16 rows, about 2 MB each) stay in memory, the last used ones. Each process verifies a shard's
+    sha256 when it first opens it, unless ``verify`` is off. Pickles as its folder: forked and spawned workers open
+    their own files.
+
+    Raises Refusal when the folder has no manifest, or a shard is not the one the manifest names.
+    """
+
+    def __init__(self, folder: Path, *, verify: bool = True, groups: int = 64) -> None:
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        self._verify = verify
+        self._groups = groups
+        self._starts = [0, *accumulate(shard.rows for shard in self.manifest.shards)]
+        self._columns = columns_of(self.manifest.spec)
+        self._open = _Open()
+        if self._starts[-1] != self.manifest.rows:
+            raise Refusal(f"{folder} lists {self.manifest.rows} ids but its shards hold {self._starts[-1]} rows")
+        for shard in self.manifest.shards:
+            self._check_size(shard.file, shard.bytes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.folder, self._verify, self._groups)
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    def __getitem__(self, index: int) -> Example:
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)} in {self.folder}")
+        shard = bisect_right(self._starts, index) - 1
+        group, row = divmod(index - self._starts[shard], ROW_GROUP)
+        table = self._group(shard, group)
+        spec = self.manifest.spec
+        encoded = {column: table[column][row]["bytes"].as_buffer() for column in self._columns}
+        return Example(
+            id=table["id"][row].as_py(),
+            images={column: _image(encoded[column]) for column in spec.images},
+            labels={head: _label(encoded[head]) for head in spec.labels},
+        )
+
+    def _group(self, shard: int, group: int) -> pa.Table:
+        held = self._open
+        if held.process != os.getpid():  # after a fork the parent's handles and locks are not ours to touch
+            self._open = held = _Open()
+        with held.lock:
+            key = (shard, group)
+            table = held.groups.pop(key, None)
+            if table is None:
+                table = self._shard(held, shard).read_row_group(
+                    group, columns=["id", *self._columns], use_threads=False
+                )
+            held.groups[key] = table
+            if len(held.groups) > self._groups:
+                held.groups.popitem(last=False)
+            return table
+
+    def _shard(self, held: _Open, index: int) -> pq.ParquetFile:
+        if index not in held.shards:
+            shard = self.manifest.shards[index]
+            path = self.folder / shard.file
+            if self._verify and (actual := files.sha256(path)) != shard.sha256:
+                raise Refusal(
+                    f"{path} is damaged: sha256 {actual}, its manifest says {shard.sha256}; run its convert stage again"
+                )
+            held.shards[index] = pq.ParquetFile(path, memory_map=True, pre_buffer=False)  # 0.13 ms a group, not 0.5
+        return held.shards[index]
+
+    def _check_size(self, file: str, expected: int) -> None:
+        path = self.folder / file
+        actual = path.stat().st_size if path.is_file() else None
+        if actual != expected:
+            found = "is missing" if actual is None else f"has {actual} bytes"
+            raise Refusal(f"{path} {found}, its manifest says {expected} bytes: run its convert stage again")
+
+
+def _reopen(folder: Path, verify: bool, groups: int) -> Shards:
+    return Shards(folder, verify=verify, groups=groups)
+
+
+def _image(encoded: pa.Buffer) -> Pixels:
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.array(image.convert("RGB"))  # a copy: torch warns about arrays it may not write to
+
+
+def _label(encoded: pa.Buffer) -> Pixels:
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.array(image, dtype=np.uint8)

@@ -1,0 +1,122 @@
+"""The shape of a shard folder: Parquet columns that Hugging Face decodes, and the manifest beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.types import DatasetSpec, Refusal
+
+MANIFEST = "manifest.json"
+ROW_GROUP = 16  # rows; about 2 MB of photographs: one read serves them all, and no column nears Arrow's 2 GB
+
+
+def arrow_schema(spec: DatasetSpec) -> pa.Schema:
+    """``id``, one ``struct<bytes, path>`` per image and label column, ``height`` and ``width`` in pixels.
+
+    The metadata names the encoded columns ``Image`` in Hugging Face's ``features`` notation, so ``datasets`` decodes
+    them; the columns are sorted the way ``spec`` lists them.
+    """
+    encoded = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns = columns_of(spec)
+    fields = [
+        ("id", pa.string()),
+        *((column, encoded) for column in columns),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+    ]
+    features: dict[str, Any] = {
+        "id": {"dtype": "string", "_type": "Value"},
+        **{column: {"_type": "Image"} for column in columns},
+        "height": {"dtype": "int32", "_type": "Value"},
+        "width": {"dtype": "int32", "_type": "Value"},
+    }
+    metadata: dict[bytes | str, bytes | str] = {"huggingface": json.dumps({"info": {"features": features}})}
+    return pa.schema(fields, metadata=metadata)
+
+
+def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
+    """The encoded columns of ``spec``: images, then label heads."""
+    return (*spec.images, *spec.labels)
+
+
+def shard_sizes(rows: int, rows_per_shard: int) -> list[int]:
+    """How many rows each shard holds: all ``rows_per_shard`` but the last."""
+    if not isinstance(rows_per_shard, int) or rows_per_shard < 1:
+        raise Refusal(f"rows_per_shard is {rows_per_shard!r}: give a shard a whole number of rows, at least one")
+    return [min(rows_per_shard, rows - start) for start in range(0, rows, rows_per_shard)]
+
+
+def shard_name(index: int, count: int) -> str:
+    return f"part-{index:05d}-of-{count:05d}.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One Parquet file: its name in the folder, rows, size in bytes and sha256."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All that is known of a split without opening a shard.
+
+    ``ids`` stand in row order. ``pixels`` counts every label pixel: ``{head: {class: n, …, "void": n}}``.
+    ``digest`` covers ids and encoded bytes but not their Parquet packing; ``ids_sha256`` the ids, each with a newline.
+    """
+
+    spec: DatasetSpec
+    split: str
+    ids: tuple[str, ...]
+    ids_sha256: str
+    pixels: Mapping[str, Mapping[str, int]]
+    shards: tuple[Shard, ...]
+    digest: str
+
+    @property
+    def rows(self) -> int:
+        return len(self.ids)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "spec": self.spec.to_json(),
+            "split": self.split,
+            "rows": self.rows,
+            "ids": list(self.ids),
+            "ids_sha256": self.ids_sha256,
+            "pixels": {head: dict(counts) for head, counts in self.pixels.items()},
+            "shards": [asdict(shard) for shard in self.shards],
+            "digest": self.digest,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Manifest:
+        return cls(
+            spec=DatasetSpec.from_json(row["spec"]),
+            split=row["split"],
+            ids=tuple(row["ids"]),
+            ids_sha256=row["ids_sha256"],
+            pixels={head: dict(counts) for head, counts in row["pixels"].items()},
+            shards=tuple(Shard(**shard) for shard in row["shards"]),
+            digest=row["digest"],
+        )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a split's folder; Refusal where there is none or it cannot be understood."""
+    path = folder / MANIFEST
+    try:
+        return Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise Refusal(f"{folder} is no finished split, for it has no {MANIFEST}: run its convert stage") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(f"{path} is damaged ({error!r}): run its convert stage again") from None

@@ -1,0 +1,91 @@
+"""Decode samples ahead of the solver, in a thread, strictly in the order they are drawn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from pipeline.shards.reader import Example, Shards
+from pipeline.training.loss import valid_pixels
+from pipeline.training.order import drawn
+from pipeline.types import Refusal
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One drawn sample as the net takes it.
+
+    ``image`` is 1×3×H×W float32 with the mean subtracted, ``labels`` are 1×H×W uint8 by head, and ``valid`` counts the
+    pixels of each label map that bear a class.
+    """
+
+    draw: int
+    id: str
+    image: torch.Tensor
+    labels: dict[str, torch.Tensor]
+    valid: dict[str, int]
+
+
+class Feed:
+    """A run's items by draw: which sample a draw takes depends on (seed, draw) alone."""
+
+    def __init__(
+        self, shards: Shards, *, seed: int, heads: Sequence[str], mean: Sequence[float], device: torch.device
+    ) -> None:
+        self.shards = shards
+        self.seed = seed
+        self.labels = {head: shards.manifest.spec.labels[head] for head in heads}
+        self.column = shards.manifest.spec.images[0]
+        self.device = device
+        self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
+
+    def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
+        """The items of iterations ``start`` … ``stop`` − 1, ``size`` to each.
+
+        Raises Refusal naming the sample when a label is no class.
+        """
+        decoded = ahead(self._decode, range(start * size, stop * size))
+        for _ in range(start, stop):
+            yield [self._on_device(*next(decoded)) for _ in range(size)]
+
+    def _decode(self, draw: int) -> tuple[int, Example, dict[str, int]]:
+        """Runs in the other thread, so it leaves torch alone: a second thread would start a second set of workers."""
+        example = self.shards[drawn(self.seed, draw, len(self.shards))]
+        try:
+            return draw, example, {head: valid_pixels(example.labels[head], spec) for head, spec in self.labels.items()}
+        except Refusal as refusal:
+            raise Refusal(f"{example.id} in {self.shards.folder}: {refusal}") from None
+
+    def _on_device(self, draw: int, example: Example, valid: dict[str, int]) -> Item:
+        """Pixels travel as bytes and become floats there: a quarter of the traffic."""
+        pixels = torch.from_numpy(example.images[self.column]).to(self.device).permute(2, 0, 1).unsqueeze(0)
+        image = pixels.to(torch.float32, memory_format=torch.contiguous_format).sub_(self.mean)
+        labels = {head: torch.from_numpy(example.labels[head]).to(self.device).unsqueeze(0) for head in self.labels}
+        return Item(draw=draw, id=example.id, image=image, labels=labels, valid=valid)
+
+
+def ahead(prepare: Callable[[T], U], items: Iterable[T], depth: int = 8) -> Iterator[U]:
+    """``map(prepare, items)`` with up to ``depth`` results prepared beforehand by one other thread.
+
+    One thread suffices: a 500×375 sample decodes in about 2 ms, one step of the thinnest net takes 10 ms.
+    An exception in ``prepare`` is raised where its result would have come; closing the iterator drops what is pending.
+    """
+    waiting: deque[Future[U]] = deque()
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
+    try:
+        for item in items:
+            waiting.append(pool.submit(prepare, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

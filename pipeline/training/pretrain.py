@@ -1,0 +1,162 @@
+"""Train a backbone's classifier on small pictures held in memory, so that a miniature net has something to transfer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from pipeline import determinism, files, plugins
+from pipeline.fcn import surgery
+from pipeline.fcn.spec import NetSpec
+from pipeline.training import imagenet
+from pipeline.training.fields import bounded, read
+from pipeline.training.imagenet import Pictures
+from pipeline.training.momentum import Momentum
+from pipeline.types import Refusal
+
+WARM_UP = 0.1  # of the iterations: a plain 16-layer net without normalisation falls over a full first step
+STEEPEST = 5.0  # norm that gradients are clipped to
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSpec:
+    """One row of ``pretrain``: the net, its input's side in pixels, and a solver of mean loss with peak rate ``lr``."""
+
+    seed: int = bounded(least=0)
+    width: float = bounded(above=0)
+    crop: int = bounded(least=32)
+    batch: int = bounded(least=1)
+    iterations: int = bounded(least=1)
+    lr: float = bounded(above=0)
+    momentum: float = bounded(least=0, below=1)
+    weight_decay: float = bounded(least=0)
+
+
+def parse(key: str, row: Mapping[str, Any]) -> PretrainSpec:
+    """Read the row ``pretrain.<key>`` of params.yaml; Refusal for whatever does not fit."""
+    spec = read(PretrainSpec, f"pretrain.{key}", row)
+    if spec.crop % 32:
+        raise Refusal(
+            f"pretrain.{key}.crop is {spec.crop}: make it a multiple of 32, the stride of the coarsest features"
+        )
+    return spec
+
+
+def pretrain(key: str, spec: PretrainSpec, raw: Path, out: Path, device: torch.device) -> float:
+    """Train backbone ``key`` on ``raw``'s archives into ``out/classifier.safetensors`` and ``out/manifest.json``.
+
+    Pixels are RGB in 0–255 minus ``imagenet.MEAN``. Returns the top-1 accuracy (0–1) on val's centre crops.
+
+    Raises Refusal when an archive is missing and when the loss stops being finite.
+    """
+    names = imagenet.class_names(raw)
+    side = imagenet.side_for(spec.crop)
+    train = imagenet.decode(raw / imagenet.TRAIN, list(names), side)
+    val = imagenet.decode(raw / imagenet.VAL, list(names), side)
+    plain = NetSpec(backbone=key, width=spec.width, crop=spec.crop, padding=0, mean=imagenet.MEAN)
+    net: nn.Module = plugins.load("backbones", key).Classifier(plain, len(names))
+    surgery.random_start(net, plain, torch.Generator().manual_seed(determinism.mix(spec.seed, "start")))
+    net.to(device)
+    fit(net, train, spec, device)
+    top1 = accuracy(net, val, spec.crop, device)
+    save(out, net, _manifest(spec, list(names.values()), top1))
+    return top1
+
+
+def fit(net: nn.Module, pictures: Pictures, spec: PretrainSpec, device: torch.device) -> None:
+    """Train in place on random crops, mirrored or not; crops and dropout are pure functions of (seed, iteration)."""
+    solver = Momentum(net, momentum=spec.momentum, weight_decay=spec.weight_decay)
+    net.train()
+    with tqdm(total=spec.iterations * spec.batch, desc="pretrain", unit="image", disable=None) as bar:
+        for iteration in range(spec.iterations):
+            pixels, classes = imagenet.random_crops(
+                pictures, seed=spec.seed, iteration=iteration, batch=spec.batch, crop=spec.crop
+            )
+            determinism.reseed(spec.seed, iteration)
+            loss = cross_entropy(net(as_input(pixels, device)), torch.from_numpy(classes).to(device))
+            if not math.isfinite(value := float(loss.detach())):
+                raise Refusal(f"loss is {value} at iteration {iteration}: lower pretrain's lr ({spec.lr})")
+            loss.backward()  # type: ignore[no-untyped-call]
+            clip(net, STEEPEST)
+            solver.update(rate(spec.lr, iteration, spec.iterations))
+            bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+            bar.update(spec.batch)
+
+
+def rate(peak: float, iteration: int, iterations: int) -> float:
+    """Up linearly over the first tenth of the iterations, then down to 0 along half a cosine."""
+    warm = max(1, round(WARM_UP * iterations))
+    if iteration < warm:
+        return peak * (iteration + 1) / warm
+    return peak * 0.5 * (1 + math.cos(math.pi * (iteration - warm) / (iterations - warm)))
+
+
+@torch.no_grad()
+def clip(net: nn.Module, norm: float) -> None:
+    """Scale all gradients so that together they are no longer than ``norm``."""
+    gradients = [param.grad for param in net.parameters() if param.grad is not None]
+    length = float(torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt())
+    if length > norm:
+        for gradient in gradients:
+            gradient.mul_(norm / length)
+
+
+def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Mean over the batch of −log softmax; the logits are N×classes, ``classes`` N int64."""
+    return functional.log_softmax(logits, 1).gather(1, classes[:, None]).mean().neg()
+
+
+def as_input(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """N×S×S×3 uint8 to N×3×S×S float32 minus the mean."""
+    images = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
+    mean = torch.tensor(imagenet.MEAN, device=device).view(1, 3, 1, 1)
+    return images.to(torch.float32, memory_format=torch.contiguous_format).sub_(mean)
+
+
+@torch.inference_mode()
+def accuracy(net: nn.Module, pictures: Pictures, crop: int, device: torch.device) -> float:
+    """Top-1 on centre crops, in evaluation mode, 64 at a time."""
+    net.eval()
+    crops = imagenet.centre_crops(pictures, crop)
+    right = 0
+    for start in range(0, len(crops), 64):
+        guesses = net(as_input(crops[start : start + 64], device)).argmax(1).cpu().numpy()
+        right += int((guesses == pictures.classes[start : start + 64]).sum())
+    return right / len(pictures)
+
+
+def _manifest(spec: PretrainSpec, classes: list[str], top1: float) -> dict[str, Any]:
+    return {
+        "file": "classifier.safetensors",
+        "format": "classifier",
+        "order": "RGB",
+        "range": 255,
+        "mean": list(imagenet.MEAN),
+        "std": [1.0, 1.0, 1.0],
+        "crop": spec.crop,
+        "width": spec.width,
+        "source": "pretrain",
+        "licence": "Apache-2.0",
+        "classes": classes,
+        "top1": round(top1, 6),
+    }
+
+
+def save(out: Path, net: nn.Module, manifest: dict[str, Any]) -> None:
+    """Write the folder whole: weights sorted by name, without metadata, and ``manifest.json``."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(net.state_dict().items())}
+    with files.replacing(out) as scratch:
+        scratch.mkdir()
+        save_file(tensors, scratch / manifest["file"])
+        files.write_json(scratch / "manifest.json", manifest)

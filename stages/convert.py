@@ -1,0 +1,31 @@
+"""Convert a dataset's archives into shards of Parquet: python -m stages.convert KEY."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.shards import writer
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """data/raw/KEY → data/shards/KEY/<split>."""
+    row = declared("convert", key).row(f"datasets.{key}")
+    writer.convert(
+        key,
+        Path("data/raw") / key,
+        Path("data/shards") / key,
+        rows_per_shard=row["rows_per_shard"],
+        expect=row["expect"],
+        processes=os.cpu_count() or 1,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Train a backbone to classify the rendered ImageNet; run: python -m stages.pretrain vgg16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline import determinism
+from pipeline.training.pretrain import parse, pretrain
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """data/raw/imagenet → data/weights/KEY."""
+    params = declared("pretrain", key)
+    device = determinism.start(params.row("runtime"))
+    spec = parse(key, params.row(f"pretrain.{key}"))
+    top1 = pretrain(key, spec, Path("data/raw/imagenet"), Path("data/weights") / key, device)
+    click.echo(f"{key}: top-1 {top1:.3f} on val")
+
+
+if __name__ == "__main__":
+    main()

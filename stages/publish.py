@@ -1,0 +1,25 @@
+"""Make every entry of dvc.lock an MLflow run, also those that DVC skipped; run: python -m stages.publish."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.tracking import store
+from stages import _lock
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+def main() -> None:
+    """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here."""
+    root = Path.cwd()
+    parent, children = _lock.records(root, os.environ.get("DVC_EXP_NAME"))
+    done = store.publish(parent, children, root)
+    click.echo(f"published {done.new} new runs, {done.standing} standing, under {done.name}; make ui to look")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What every backbone plugin promises; a new file in pipeline/backbones is tested by being there."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+import torch
+
+from pipeline import plugins
+from pipeline.fcn.spec import NetSpec
+
+NAMES = plugins.names("backbones")
+MEAN = (123.0, 117.0, 104.0)
+PADDING = {"vgg16": 100, "googlenet": 3}
+
+
+def spec(name: str, **changes: object) -> NetSpec:
+    fields = {"backbone": name, "width": 0.125, "crop": 96, "padding": PADDING.get(name, 100), "mean": MEAN}
+    return NetSpec(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def plugin(name: str) -> ModuleType:
+    return plugins.load("backbones", name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pyramid_is_what_channels_and_coordinates_say(name: str) -> None:
+    net = plugin(name).Backbone(spec(name)).eval()
+    pyramid = net(torch.zeros(2, 3, 160, 224))
+    assert set(pyramid) == set(net.channels) == set(net.coordinates) == {8, 16, 32}
+    for stride, features in pyramid.items():
+        assert features.shape[:2] == (2, net.channels[stride])
+        assert net.coordinates[stride].scale == stride
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_looks_where_its_coordinates_say(name: str) -> None:
+    """With equal positive weights the pixels that move a cell lie about its coordinates, but for the pools' choices."""
+    net = plugin(name).Backbone(spec(name)).eval()
+    for parameter in net.parameters():
+        torch.nn.init.constant_(parameter, 1 / max(1, parameter[0].numel()))
+    side = 1400  # wide enough for a receptive field of 907 px
+    image = torch.ones(1, 3, 40, side)
+    image += 1e-3 * torch.arange(side)  # rising, so that every max pool takes its last column
+    image.requires_grad_()
+    with torch.enable_grad():
+        features = net(image)[32]
+        cell = features.shape[3] // 2
+        features[0, 0, 0, cell].backward()
+    assert image.grad is not None
+    seen = image.grad[0, 0].abs().sum(0).nonzero()[:, 0]
+    centre = float(net.coordinates[32].scale * cell + net.coordinates[32].shift)
+    assert abs(float(seen.min() + seen.max()) / 2 - centre) < 32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_classifier_and_backbone_share_every_name_but_the_last_layer(name: str) -> None:
+    with torch.device("meta"):
+        classifier = plugin(name).Classifier(spec(name), 7).state_dict()
+        backbone = plugin(name).Backbone(spec(name)).state_dict()
+    last = {f"{plugin(name).LAST}.weight", f"{plugin(name).LAST}.bias"}
+    assert set(classifier) - last == set(backbone)
+    assert next(iter(classifier)) == f"{plugin(name).FIRST}.weight"
+    assert all(classifier[key].numel() == backbone[key].numel() for key in backbone)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("crop", [96, 224])
+def test_classifier_takes_its_crop(name: str, crop: int) -> None:
+    net = plugin(name).Classifier(spec(name, crop=crop), 7).eval()
+    assert net(torch.zeros(2, 3, crop, crop)).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_born_zero_without_touching_the_global_generator(name: str) -> None:
+    before = torch.get_rng_state()
+    net = plugin(name).Classifier(spec(name), 7)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not any(parameter.any() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_works_under_deterministic_algorithms(name: str) -> None:
+    net = plugin(name).Backbone(spec(name))
+    torch.set_deterministic_debug_mode("error")
+    try:
+        sum(features.sum() for features in net(torch.ones(1, 3, 64, 64)).values()).backward()
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_vgg16_is_the_published_size() -> None:
+    with torch.device("meta"):
+        net = plugin("vgg16").Classifier(spec("vgg16", width=1.0, crop=224), 1000)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 138_357_544
+    assert len(plugin("vgg16").CHAIN) == plugin("vgg16").DEPTH == 16
+    assert set(plugin("vgg16").TORCHVISION.values()) == set(net.state_dict())
+    assert plugin("vgg16").TORCHVISION["features.28.weight"] == "conv5_3.weight"
+
+
+def test_googlenet_is_the_published_size() -> None:
+    with torch.device("meta"):
+        net = plugin("googlenet").Classifier(spec("googlenet", width=1.0, crop=224), 1000)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 6_998_552
+
+
+def test_dropout_follows_the_global_generator_only_while_training() -> None:
+    net = plugin("vgg16").Backbone(spec("vgg16", padding=20))
+    torch.nn.init.ones_(net.fc7.bias)
+    image = torch.zeros(1, 3, 96, 96)
+
+    def dropped(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        features: torch.Tensor = net(image)[32]
+        return features
+
+    assert torch.equal(dropped(1), dropped(1))
+    assert not torch.equal(dropped(1), dropped(2))
+    kept = dropped(1).ne(0).float()
+    assert 0.4 < kept.mean() < 0.6
+    assert kept.flatten(2).std(2).max() > 0, "element-wise: a channel falls out in parts"
+    net.eval()
+    assert torch.equal(dropped(1), torch.ones_like(kept))

@@ -1,0 +1,165 @@
+"""An evaluation counts all images once, refuses what was trained on, and repeats to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from pipeline import determinism, files
+from pipeline.evaluation.evaluate import evaluate
+from pipeline.evaluation.scores import scores
+from pipeline.fcn import checkpoint
+from pipeline.fcn.net import FCN
+from pipeline.fcn.spec import NetSpec
+from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
+from pipeline.types import DatasetSpec, LabelSpec, Refusal
+
+ROOT = Path(__file__).parents[2]
+LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def split(folder: Path, ids: Sequence[str], label: LabelSpec = LABEL) -> Path:
+    """A split of noise: images of several sizes, labels of classes 0 and 1 with some void; never class 2."""
+    spec = DatasetSpec(name="noise", images=("color",), labels={"semantic": label})
+    rows = []
+    for index, name in enumerate(ids):
+        rng = np.random.default_rng(index)
+        height, width = 20 + index, 33
+        semantic = rng.choice(np.array([0, 0, 1, 255], np.uint8), (height, width))
+        color = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        encoded = {"color": {"bytes": png(color), "path": "x"}, "semantic": {"bytes": png(semantic), "path": "x"}}
+        rows.append({"id": name, **encoded, "height": height, "width": width})
+    folder.mkdir(parents=True)
+    path = folder / shard_name(0, 1)
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
+    manifest = Manifest(
+        spec=spec,
+        split="val",
+        ids=tuple(ids),
+        ids_sha256="",
+        pixels={},
+        shards=(Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path)),),
+        digest="",
+    )
+    files.write_json(folder / MANIFEST, manifest.to_json())
+    return folder
+
+
+def model(path: Path) -> Path:
+    """A thin VGG16 with random weights that says background and cat about equally often."""
+    spec = NetSpec(
+        backbone="vgg16", width=1 / 32, crop=32, padding=100, mean=(127.0,) * 3, stride=8, heads={"semantic": LABEL}
+    )
+    net = FCN(spec)
+    generator = torch.Generator().manual_seed(7)
+    weights = {name: torch.randn(w.shape, generator=generator) * 0.3 for name, w in net.state_dict().items()}
+    checkpoint.save(path, weights, spec)
+    return path
+
+
+def run(world: Path, out: Path) -> None:
+    device = determinism.start({"torch": torch.__version__.split("+")[0], "threads": 1})
+    evaluate(
+        model=world / "model.safetensors",
+        shards=world / "val",
+        train=world / "train",
+        out=out,
+        device=device,
+        scale="miniature",
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_evaluation_tells_numbers_counts_and_pictures(tmp_path: Path) -> None:
+    ids = [f"2008_{i:06d}" for i in range(10)]
+    split(tmp_path / "train", ["2007_000001"])
+    split(tmp_path / "val", ids)
+    model(tmp_path / "model.safetensors")
+    run(tmp_path, tmp_path / "eval/voc-fcn8s")
+
+    metrics = json.loads((tmp_path / "eval/voc-fcn8s/metrics.json").read_text())
+    table = pq.read_table(tmp_path / "eval/voc-fcn8s/hist.parquet").to_pydict()
+    hist = np.array(table["pixels"]).reshape(3, 3)
+    assert metrics == {
+        "semantic": scores(hist, LABEL.classes),
+        "images": 10,
+        "ids_sha256": hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest(),
+        "scale": "miniature",
+    }
+    assert metrics["semantic"]["absent"] == ["dog"]
+    assert metrics["semantic"]["iu"]["dog"] is None
+    assert table["truth"][:4] == ["background", "background", "background", "cat"]
+    assert table["predicted"][:4] == ["background", "cat", "dog", "background"]
+    labelled = sum(
+        int((np.random.default_rng(i).choice(np.array([0, 0, 1, 255]), (20 + i, 33)) != 255).sum()) for i in range(10)
+    )
+    assert hist.sum() == labelled
+    panels = sorted(path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir())
+    assert panels == [f"{k:02d}-2008_{i:06d}.png" for k, i in enumerate([0, 1, 2, 3, 5, 6, 7, 8])]
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    split(tmp_path / "train", ["2007_000001"])
+    split(tmp_path / "val", ["a", "b/c", "d"])
+    model(tmp_path / "model.safetensors")
+    run(tmp_path, tmp_path / "here")
+    code = f"""
+from pathlib import Path
+from tests.evaluation.test_evaluate import run
+run(Path({str(tmp_path)!r}), Path({str(tmp_path / "there")!r}))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
+    assert len(here) == 2 + 3
+    assert here == there
+
+
+def test_an_image_the_net_trained_on_is_refused(tmp_path: Path) -> None:
+    split(tmp_path / "train", ["a", "2008_000003", "z"])
+    split(tmp_path / "val", ["b", "2008_000003"])
+    model(tmp_path / "model.safetensors")
+    with pytest.raises(Refusal, match=r"2008_000003 .*train, which the net trained on"):
+        run(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_net_of_other_classes_is_refused(tmp_path: Path) -> None:
+    other = LabelSpec(classes=("background", "dog", "cat"), palette=LABEL.palette)
+    split(tmp_path / "train", ["a"])
+    split(tmp_path / "val", ["b"], other)
+    model(tmp_path / "model.safetensors")
+    with pytest.raises(Refusal, match="disagree on 'semantic'"):
+        run(tmp_path, tmp_path / "out")
+
+
+def test_an_illegal_label_is_refused_by_image_and_leaves_nothing(tmp_path: Path) -> None:
+    one = LabelSpec(classes=("background", "cat", "dog"), palette=LABEL.palette, ignore_label=254)
+    split(tmp_path / "train", ["a"])
+    split(tmp_path / "val", ["b"], one)  # its labels hold 255, which is neither class nor void now
+    spec, tensors = checkpoint.load(model(tmp_path / "model.safetensors"))
+    heads = {"semantic": one}
+    checkpoint.save(tmp_path / "model.safetensors", tensors, NetSpec(**{**spec.__dict__, "heads": heads}))
+    with pytest.raises(Refusal, match=r"b \(semantic\): label holds \[255\]"):
+        run(tmp_path, tmp_path / "out")
+    assert not contents(tmp_path / "out")

@@ -1,0 +1,216 @@
+"""The net is the authors': their crops, their parameters, and as many scores as pixels for any image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.fcn import checkpoint, surgery
+from pipeline.fcn.bilinear import upscore
+from pipeline.fcn.net import FCN, build
+from pipeline.fcn.spec import NetSpec
+from pipeline.types import LabelSpec, Refusal
+
+MEAN = (123.0, 117.0, 104.0)
+
+
+def labels(classes: int) -> LabelSpec:
+    return LabelSpec(classes=tuple(str(i) for i in range(classes)), palette=((0, 0, 0),) * classes)
+
+
+def spec(backbone: str = "vgg16", *, stride: int = 32, classes: int = 21, **changes: object) -> NetSpec:
+    fields = {"backbone": backbone, "width": 0.02, "crop": 96, "padding": 20, "mean": MEAN}
+    heads = {"semantic": labels(classes)}
+    return NetSpec(**{**fields, "stride": stride, "heads": heads, **changes})  # type: ignore[arg-type]
+
+
+def on_meta(net_spec: NetSpec) -> FCN:
+    with torch.device("meta"):
+        return FCN(net_spec)
+
+
+def drawn(net_spec: NetSpec, seed: int = 0) -> FCN:
+    """A net with random weights in every layer, score layers too."""
+    net, generator = FCN(net_spec), torch.Generator().manual_seed(seed)
+    surgery.random_start(net, net_spec, generator)
+    for name, parameter in net.named_parameters():
+        if ".score_" in name:
+            torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
+    return net.eval()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "padding", "crop", "stride", "crops"),
+    [
+        ("vgg16", 100, 224, 32, [19]),
+        ("vgg16", 100, 224, 16, [5, 27]),
+        ("vgg16", 100, 224, 8, [5, 9, 31]),
+        ("vgg16", 36, 96, 32, [19]),
+        ("vgg16", 20, 96, 32, [3]),
+        ("googlenet", 3, 224, 32, [1]),
+        ("googlenet", 3, 224, 16, [0, 1]),
+        ("googlenet", 3, 224, 8, [0, 0, 1]),
+    ],
+)
+def test_crops_are_derived_and_the_authors(
+    backbone: str, padding: int, crop: int, stride: int, crops: list[int]
+) -> None:
+    head = on_meta(spec(backbone, padding=padding, crop=crop, stride=stride)).get_submodule("semantic")
+    assert [*(-step.offset for step in head.steps), head.final.offset] == crops  # type: ignore[union-attr]
+    odd = backbone == "googlenet"
+    assert all(step.kernel == 2 * step.stride - odd for step in [*head.steps, head.final])  # type: ignore[misc,list-item]
+
+
+def test_parameters_are_the_papers() -> None:
+    net = on_meta(spec(width=1.0, crop=224, padding=100))
+    assert sum(parameter.numel() for parameter in net.parameters()) == 134_346_581  # the paper's 134 M
+    names = set(on_meta(spec(width=1.0, crop=224, padding=100, stride=8)).state_dict())
+    scores = {name for name in names if name.startswith("semantic.")}
+    assert scores == {f"semantic.score_{of}.{part}" for of in ("fr", "pool4", "pool3") for part in ("weight", "bias")}
+    assert {name.split(".")[0] for name in names} == {"backbone", "semantic"}
+
+
+def vgg16(size: int, padding: int, crop: int) -> dict[int, int]:
+    """Cells of each stride along one axis, computed apart from the net."""
+    size += 2 * padding - 2
+    cells = {}
+    for stride in (2, 4, 8, 16, 32):
+        size = cells[stride] = -(-size // 2)
+    return {8: cells[8], 16: cells[16], 32: cells[32] - crop // 32 + 1}
+
+
+def googlenet(size: int, padding: int, crop: int) -> dict[int, int]:
+    cells, size = {}, (size + 2 * padding - 7) // 2 + 1
+    for stride in (4, 8, 16, 32):
+        size = cells[stride] = -(-(size - 3) // 2) + 1
+    return {stride: cells[stride] for stride in (8, 16, 32)}
+
+
+GEOMETRIES = [("vgg16", vgg16, 100, 224), ("vgg16", vgg16, 36, 96), ("googlenet", googlenet, 3, 224)]
+GEOMETRIES += [("vgg16", vgg16, padding, 96) for padding in (18, 19, 20, 21, 33, 51)]
+
+
+@pytest.mark.parametrize(("backbone", "cells", "padding", "crop"), GEOMETRIES)
+@pytest.mark.parametrize("stride", [32, 16, 8])
+def test_scores_cover_every_size(
+    backbone: str, cells: Callable[[int, int, int], dict[int, int]], padding: int, crop: int, stride: int
+) -> None:
+    head = on_meta(spec(backbone, padding=padding, crop=crop, stride=stride)).get_submodule("semantic")
+    for size in range(32, 901):
+        pyramid = cells(size, padding, crop)
+        scores = pyramid[32]
+        for fine, step in zip(head.skips, head.steps, strict=True):  # type: ignore[arg-type]
+            scores = step.overlap(scores, pyramid[fine])  # type: ignore[union-attr]
+        assert head.final.length(scores) >= head.final.offset + size, size  # type: ignore[operator,union-attr]
+
+
+@pytest.mark.parametrize(("backbone", "cells", "padding", "crop"), GEOMETRIES[:4])
+def test_real_images_keep_their_size(
+    backbone: str, cells: Callable[[int, int, int], dict[int, int]], padding: int, crop: int
+) -> None:
+    nets = [FCN(spec(backbone, padding=padding, crop=crop, stride=stride, classes=3)) for stride in (32, 16, 8)]
+    for height, width in ((32, 33), (65, 47), (96, 128), (31 + 97, 64), (333, 59), (32, 500)):
+        with torch.inference_mode():
+            pyramid = nets[0].eval().backbone(torch.zeros(1, 3, height, width))
+            for net in nets:
+                assert net.get_submodule("semantic")(pyramid, height, width).shape == (1, 3, height, width)
+        rows, columns = cells(height, padding, crop), cells(width, padding, crop)
+        assert {s: features.shape[2:] for s, features in pyramid.items()} == {s: (rows[s], columns[s]) for s in rows}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "padding", "crop"), [("vgg16", 36, 96), ("vgg16", 100, 224), ("googlenet", 3, 96)]
+)
+def test_a_finer_net_begins_as_its_parent(backbone: str, padding: int, crop: int) -> None:
+    specs = [spec(backbone, padding=padding, crop=crop, stride=stride, classes=5) for stride in (32, 16, 8)]
+    parent, (h, w) = drawn(specs[0]), (150, 211)
+    image = 57 * torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(3))
+    image = torch.nn.functional.interpolate(image, (h, w), mode="bicubic")
+    with torch.inference_mode():
+        coarse = parent.get_submodule("semantic").score_fr(parent.backbone(image)[32])  # type: ignore[operator]
+        for child_spec in specs[1:]:
+            child = FCN(child_spec).eval()
+            surgery.inherit(child, child_spec, specs[0], parent.state_dict())
+            got = child(image)["semantic"]
+            assert torch.equal(got, climbed(child, coarse, child.backbone(image), h, w))
+
+
+@pytest.mark.parametrize(("backbone", "padding"), [("vgg16", 36), ("googlenet", 3)])
+def test_on_smooth_scores_a_finer_net_begins_by_saying_what_its_parent_says(backbone: str, padding: int) -> None:
+    """Upsampling by 2 and then by 16 is not quite upsampling by 32, but nearly."""
+    specs = [spec(backbone, padding=padding, stride=stride, classes=5) for stride in (32, 16, 8)]
+    parent, (h, w) = drawn(specs[0]), (375, 500)
+    with torch.inference_mode():
+        pyramid = parent.backbone(torch.zeros(1, 3, h, w))
+        waves = torch.randn(1, pyramid[32].shape[1], 3, 4, generator=torch.Generator().manual_seed(0))
+        pyramid[32] = torch.nn.functional.interpolate(waves, pyramid[32].shape[2:], mode="bicubic")
+        want = parent.get_submodule("semantic")(pyramid, h, w)
+        assert len(want.argmax(1).unique()) == 5
+        for child_spec in specs[1:]:
+            child = FCN(child_spec).eval()
+            surgery.inherit(child, child_spec, specs[0], parent.state_dict())
+            got = child.get_submodule("semantic")(pyramid, h, w)
+            assert (got.argmax(1) == want.argmax(1)).float().mean() > 0.97
+
+
+def climbed(net: FCN, scores: torch.Tensor, pyramid: dict[int, torch.Tensor], h: int, w: int) -> torch.Tensor:
+    """The coarse scores through the net's upsamplings alone, as if there were no skips."""
+    head = net.get_submodule("semantic")
+    for fine, step in zip(head.skips, head.steps, strict=True):  # type: ignore[arg-type]
+        rows, columns = (step.overlap(scores.shape[i], pyramid[fine].shape[i]) for i in (2, 3))  # type: ignore[union-attr]
+        scores = upscore(scores, rows, columns, stride=2, kernel=step.kernel, offset=step.start)  # type: ignore[union-attr]
+    last = head.final
+    return upscore(scores, h, w, stride=last.stride, kernel=last.kernel, offset=last.offset)  # type: ignore[union-attr,arg-type]
+
+
+@pytest.mark.parametrize(("backbone", "padding"), [("vgg16", 20), ("googlenet", 3)])
+def test_scores_stand_where_the_image_does(backbone: str, padding: int) -> None:
+    """Moved by 32 px, an image on its mean moves its scores by 32 px: no crop is off by a cell."""
+    net = drawn(spec(backbone, padding=padding, stride=8, width=0.05))
+    image = torch.zeros(1, 3, 352, 352)
+    image[:, :, 128:192, 128:192] = 57 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        here = net(image)["semantic"]
+        there = net(image.roll((32, 64), (2, 3)))["semantic"]
+    moved = here.roll((32, 64), (2, 3))
+    inner = (slice(None), slice(None), slice(96, 288), slice(128, 320))
+    assert (there - moved)[inner].abs().max() < 0.02 * (here.max() - here.min())
+
+
+def test_two_heads_share_one_trunk() -> None:
+    heads = {"semantic": labels(33), "geometric": labels(3)}
+    net = FCN(spec(stride=16, heads=heads))
+    scores = net(torch.zeros(2, 3, 40, 50))
+    assert {head: tuple(score.shape) for head, score in scores.items()} == {
+        "semantic": (2, 33, 40, 50),
+        "geometric": (2, 3, 40, 50),
+    }
+
+
+def test_build_returns_the_net_that_was_saved(tmp_path: Path) -> None:
+    net_spec = spec(stride=8)
+    net, image = drawn(net_spec), torch.ones(1, 3, 50, 40)
+    checkpoint.save(tmp_path / "model.safetensors", net.state_dict(), net_spec)
+    built = build(tmp_path / "model.safetensors")
+    assert built.spec == net_spec and not built.training
+    with torch.inference_mode():
+        assert torch.equal(built(image)["semantic"], net(image)["semantic"])
+    checkpoint.save(tmp_path / "other.safetensors", net.state_dict(), spec(stride=32))
+    with pytest.raises(Refusal, match="not the weights of the net it describes"):
+        build(tmp_path / "other.safetensors")
+
+
+def test_refuses_what_it_cannot_be() -> None:
+    with pytest.raises(Refusal, match=r"no features of stride 4: choose one of \[8, 16, 32\]"):
+        on_meta(spec(stride=4))
+    with pytest.raises(Refusal, match="unknown backbone 'vgg99'"):
+        on_meta(spec("vgg99"))
+    with pytest.raises(Refusal, match="multiple of 32"):
+        on_meta(spec(crop=100))
+    with pytest.raises(Refusal, match="cannot be called 'backbone'"):
+        on_meta(spec(heads={"backbone": labels(2)}))
+    with pytest.raises(Refusal, match="begin 61 px inside the image: add that to"):
+        on_meta(spec(crop=224, padding=20))

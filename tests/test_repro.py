@@ -1,0 +1,127 @@
+"""The three promises on a world small enough for a test: one command, the same lock twice, and the exact blast radius."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.closure import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+def tiny(params: dict[str, Any]) -> dict[str, Any]:
+    """The committed pipeline with two recipes of one backbone, few images and few iterations."""
+    params["miniatures"]["imagenet"]["counts"] = ["train=4", "val=2"]
+    params["miniatures"]["voc"]["counts"] = ["train=6", "val=15", "held_out=10"]
+    params["miniatures"]["sbd"]["counts"] = ["train=30", "val=4", "held_out=10"]
+    params["datasets"]["voc"]["expect"] = ["train=6", "val=15", "seg11valid=10"]
+    params["datasets"]["sbd"]["expect"] = ["train=30", "val=4"]
+    del params["pretrain"]["googlenet"], params["backbones"]["googlenet"]
+    params["pretrain"]["vgg16"] |= {"width": 0.0625, "batch": 8, "iterations": 4}
+    params["recipes"] = {key: params["recipes"][key] for key in ("voc-fcn32s", "voc-fcn16s")}
+    for recipe in params["recipes"].values():
+        recipe["solver"]["iterations"] = 8
+    params["runtime"]["threads"] = 1  # two clones share two cores
+    return params
+
+
+def clone(to: Path) -> Path:
+    """The working tree as git would commit it, committed in a repository of its own."""
+    listed = subprocess.run(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    for name in listed.stdout.decode().split("\0"):
+        if name and not name.startswith(("eval/", "results/")) and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+    (to / "dvc.lock").unlink(missing_ok=True)
+    params = tiny(yaml.safe_load((to / "params.yaml").read_text()))
+    (to / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for command in (["init", "-qb", "main"], ["add", "-A"], ["commit", "-qm", "tiny"]):
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *command], cwd=to, check=True)
+    return to
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["DVC_NO_ANALYTICS"] = "1"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"dvc {' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def ran(output: str) -> set[str]:
+    """The stages that executed; one restored from DVC's run cache did not."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+@pytest.fixture(scope="module")
+def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two fresh clones, each run from nothing, side by side."""
+    roots = [clone(tmp_path_factory.mktemp(name)) for name in ("first", "second")]
+    with ThreadPoolExecutor() as pool:
+        outputs = list(pool.map(lambda root: dvc(root, "repro"), roots))
+    assert all("publish" in ran(output) for output in outputs)
+    return roots[0], roots[1]
+
+
+def test_two_fresh_clones_give_the_same_lock(clones: tuple[Path, Path]) -> None:
+    first, second = ((root / "dvc.lock").read_text() for root in clones)
+    assert first == second
+
+
+def test_running_again_runs_nothing(clones: tuple[Path, Path]) -> None:
+    assert ran(dvc(clones[0], "repro")) == set()
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("pipeline/evaluation/scores.py", {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s"}),
+        ("pipeline/datasets/sbd.py", {"convert@sbd"}),
+        ("pipeline/training/order.py", {"train@voc-fcn32s", "train@voc-fcn16s"}),
+        ("pipeline/report/published.py", {"report"}),
+        ("pipeline/backbones/googlenet.py", set()),
+        ("README.md", set()),
+    ],
+)
+def test_a_comment_reruns_exactly_who_imports_it(clones: tuple[Path, Path], file: str, stages: set[str]) -> None:
+    """Equal bytes come out, so the wave stops there: nobody downstream runs."""
+    root = clones[1]
+    before = (root / file).read_text()
+    append(root / file, "\n# a comment\n")
+    try:
+        assert ran(dvc(root, "repro")) == stages
+    finally:
+        (root / file).write_text(before)
+        dvc(root, "repro")
+
+
+def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:
+    root = clones[0]
+    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(lr=5.0e-8))
+    assert ran(dvc(root, "repro")) == {"train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
+    edit(root, lambda params: params["recipes"]["voc-fcn32s"]["solver"].update(lr=5.0e-8))
+    assert ran(dvc(root, "repro")) >= {"train@voc-fcn32s", "train@voc-fcn16s", "evaluate@voc-fcn32s", "report"}
+
+
+def edit(root: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    change(params)
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -1,0 +1,69 @@
+"""The pixel loss is cross-entropy, ignores what is void, and names a label that is no class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from pipeline.training.loss import cross_entropy, valid_pixels
+from pipeline.types import Refusal
+from tests.training.world import SEMANTIC
+
+
+def drawn_scores(classes: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores 2×classes×9×7 of spread 5 and labels of which a fifth is void."""
+    generator = torch.Generator().manual_seed(0)
+    scores = 5 * torch.randn(2, classes, 9, 7, generator=generator, dtype=dtype)
+    label = torch.randint(0, classes, (2, 9, 7), generator=generator, dtype=torch.uint8)
+    return scores.requires_grad_(), label.masked_fill(torch.rand(2, 9, 7, generator=generator) < 0.2, 255)
+
+
+def test_equals_torchs() -> None:
+    scores, label = drawn_scores(21, torch.float32)
+    ours = cross_entropy(scores, label, 255)
+    (gradient,) = torch.autograd.grad(ours, scores)
+    theirs = functional.cross_entropy(scores, label.long(), ignore_index=255, reduction="sum")
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient, torch.autograd.grad(theirs, scores)[0], rtol=1e-6, atol=1e-6)
+
+
+def test_gradient_is_the_losss() -> None:
+    scores, label = drawn_scores(3, torch.float64)
+    assert torch.autograd.gradcheck(lambda x: cross_entropy(x, label, 255), (scores,))
+
+
+def test_runs_under_the_deterministic_flag() -> None:
+    scores, label = drawn_scores(21, torch.float32)
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
+    try:
+        cross_entropy(scores, label, 255).backward()
+    finally:
+        torch.set_deterministic_debug_mode(before)
+
+
+def test_an_image_without_a_valid_pixel_counts_nothing() -> None:
+    scores, label = drawn_scores(21, torch.float32)
+    loss = cross_entropy(scores, torch.full_like(label, 255), 255)
+    loss.backward()
+    assert str(loss.item()) == "0.0"
+    assert scores.grad is not None
+    assert not scores.grad.any()
+
+
+def test_a_large_score_overflows_nothing() -> None:
+    scores = torch.tensor([1e4, -1e4]).view(1, 2, 1, 1)
+    assert cross_entropy(scores, torch.zeros(1, 1, 1, dtype=torch.uint8), 255) == 0
+    assert cross_entropy(scores, torch.ones(1, 1, 1, dtype=torch.uint8), 255) == 2e4
+
+
+def test_counts_valid_pixels() -> None:
+    assert valid_pixels(np.array([[0, 1, 2], [255, 255, 2]], np.uint8), SEMANTIC) == 4
+
+
+@pytest.mark.parametrize("stray", [3, 37, 254])
+def test_refuses_a_label_that_is_no_class(stray: int) -> None:
+    with pytest.raises(Refusal, match=f"label {stray} is no class: classes are 0–2, ignored is 255"):
+        valid_pixels(np.array([[0, 1, stray, 255]], np.uint8), SEMANTIC)

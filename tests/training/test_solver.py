@@ -1,0 +1,147 @@
+"""An iteration is the average of its images' gradients, resumes to the bit, and stops at the first bad loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.fcn.net import FCN
+from pipeline.shards.reader import Shards
+from pipeline.training.feed import Feed, Item
+from pipeline.training.solver import Solver
+from pipeline.training.train import start
+from pipeline.types import Refusal
+from tests.training.world import GEOMETRIC, SEMANTIC, classifier, recipe, shards
+
+CPU = torch.device("cpu")
+
+
+class World:
+    """A recipe's net and its feed; ``items`` are the first ones drawn."""
+
+    def __init__(self, tmp_path: Path, **changes: object) -> None:
+        folder, init = tmp_path / "train", tmp_path / "init.safetensors"
+        samples = Shards(folder if folder.exists() else shards(folder))
+        self.recipe = recipe(**changes)
+        self.net, _ = start(self.recipe, init if init.exists() else classifier(init), samples.manifest.spec)
+        self.net.train()
+        self.solver = Solver(self.net, self.recipe.solver, self.net.spec.heads)
+        self.feed = Feed(samples, seed=1337, heads=self.recipe.heads, mean=self.net.spec.mean, device=CPU)
+
+    def batches(self, first: int, last: int) -> Iterator[list[Item]]:
+        return self.feed.batches(first, last, self.recipe.solver.batch)
+
+    def run(self, first: int, last: int) -> None:
+        for batch in self.batches(first, last):
+            self.solver.step(batch)
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def gradient(net: FCN, solver: Solver, batch: list[Item]) -> dict[str, torch.Tensor]:
+    """What a first step follows: without decay the velocity is the gradient."""
+    solver.step(batch)
+    return {name: velocity.clone() for name, velocity in solver.velocity().items()}
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_a_batch_of_four_is_the_mean_of_its_parts(tmp_path: Path, reduction: str) -> None:
+    lr = 1e-6 if reduction == "sum" else 1e-3
+    world = World(tmp_path, batch=4, weight_decay=0.0, reduction=reduction, lr=lr)
+    (batch,) = world.batches(0, 1)
+    whole = gradient(world.net, world.solver, batch)
+    total = {name: torch.zeros_like(value) for name, value in whole.items()}
+    for item in batch:
+        alone = World(tmp_path, weight_decay=0.0, reduction=reduction, lr=lr)
+        for name, value in gradient(alone.net, alone.solver, [item]).items():
+            total[name] += value
+    for name, value in whole.items():
+        torch.testing.assert_close(value, total[name] / 4, rtol=1e-5, atol=1e-5 * float(value.abs().max()))
+
+
+def test_reductions_differ_by_the_number_of_valid_pixels(tmp_path: Path) -> None:
+    both = [World(tmp_path, weight_decay=0.0, reduction=reduction) for reduction in ("sum", "mean")]
+    ((item,),) = both[0].batches(0, 1)
+    summed, mean = (gradient(world.net, world.solver, [item]) for world in both)
+    for name in summed:
+        expected = mean[name] * item.valid["semantic"]
+        torch.testing.assert_close(summed[name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_two_heads_add_their_losses(tmp_path: Path) -> None:
+    world = World(tmp_path, heads=["semantic", "geometric"])
+    assert world.net.spec.heads == {"semantic": SEMANTIC, "geometric": GEOMETRIC}
+    ((item,),) = world.batches(0, 1)
+    tally = world.solver.step([item])
+    valid = item.valid
+    assert tally.loss["semantic"] == pytest.approx(valid["semantic"] * torch.tensor(3.0).log().item(), rel=1e-5)
+    assert tally.loss["geometric"] == pytest.approx(valid["geometric"] * torch.tensor(2.0).log().item(), rel=1e-5)
+    assert tally.count == valid
+    assert world.net.geometric.score_fr.bias.any()
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_an_image_without_a_valid_pixel_changes_nothing(tmp_path: Path, reduction: str) -> None:
+    world = World(tmp_path, weight_decay=0.0, reduction=reduction)
+    world.run(0, 2)
+    world.solver.velocity()  # whatever rolls on is not the void image's doing: stop it
+    for velocity in world.solver.velocity().values():
+        velocity.zero_()
+    before = {name: tensor.clone() for name, tensor in world.net.state_dict().items()}
+    ((item,),) = world.batches(2, 3)
+    void = replace(item, labels={"semantic": torch.full_like(item.labels["semantic"], 255)}, valid={"semantic": 0})
+    tally = world.solver.step([void])
+    assert (tally.loss, tally.count) == ({"semantic": 0.0}, {"semantic": 0})
+    assert equal(before, world.net.state_dict())
+
+
+def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_weights(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run(0, 12)
+    before = {name: tensor.clone() for name, tensor in world.net.state_dict().items()}
+    ((item,),) = world.batches(12, 13)
+    broken = replace(item, image=torch.full_like(item.image, torch.nan))
+    with pytest.raises(Refusal, match=rf"loss is nan at iteration 12 on {item.id}: lower solver\.lr"):
+        world.solver.step([broken])
+    assert equal(before, world.net.state_dict())
+
+
+def test_a_rate_too_high_is_told_as_such(tmp_path: Path) -> None:
+    world = World(tmp_path, lr=1e-3)
+    with pytest.raises(Refusal, match=r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver\.lr"):
+        world.run(0, 50)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_ten_iterations_are_five_and_five(tmp_path: Path, batch: int) -> None:
+    """Iteration, weights and velocity are all there is to resume from."""
+    whole = World(tmp_path, batch=batch)
+    whole.run(0, 10)
+    first = World(tmp_path, batch=batch)
+    first.run(0, 5)
+    second = World(tmp_path, batch=batch)
+    second.net.load_state_dict(first.net.state_dict())
+    for name, velocity in second.solver.velocity().items():
+        velocity.copy_(first.solver.velocity()[name])
+    second.solver.iteration = first.solver.iteration
+    torch.manual_seed(99)
+    second.run(5, 10)
+    assert equal(whole.net.state_dict(), second.net.state_dict())
+    assert equal(whole.solver.velocity(), second.solver.velocity())
+    assert not equal(whole.net.state_dict(), first.net.state_dict())
+
+
+def test_dropout_differs_between_the_images_of_a_batch(tmp_path: Path) -> None:
+    world = World(tmp_path, batch=2)
+    (batch,) = world.batches(0, 1)
+    world.solver.step([batch[0], replace(batch[0], draw=1)])
+    masks = []
+    world.net.backbone.fc7.register_forward_pre_hook(lambda _, inputs: masks.append(inputs[0] == 0))
+    world.solver.step([batch[0], replace(batch[0], draw=1)])
+    assert not torch.equal(*masks)

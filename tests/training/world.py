@@ -1,0 +1,89 @@
+"""A world small enough to train in: six noisy pictures with labels, and a VGG16 of eight channels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from pipeline import files
+from pipeline.fcn import checkpoint, surgery
+from pipeline.fcn.net import FCN
+from pipeline.fcn.spec import NetSpec
+from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
+from pipeline.training.recipe import Recipe, parse
+from pipeline.types import DatasetSpec, LabelSpec
+
+IDS = tuple(f"2008_00000{number}" for number in range(6))
+SEMANTIC = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
+GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 0)))
+SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
+
+
+def encoded(pixels: np.ndarray) -> dict[str, object]:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return {"bytes": file.getvalue(), "path": "x.png"}
+
+
+def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
+    """Pictures of 40 to 45 px, each of one label and its colour under a strip of the last; two label columns."""
+    spec = DatasetSpec(name="noise", images=("color",), labels={"semantic": SEMANTIC, "geometric": GEOMETRIC})
+    rows = []
+    for number, name in enumerate(IDS):
+        rng = np.random.default_rng(number)
+        height, width = 40 + number, 44
+        semantic = np.full((height, width), labels[number % len(labels)], np.uint8)
+        semantic[:4] = labels[-1]
+        color = (rng.integers(0, 60, (height, width, 3)) + 60 * (semantic[..., None] % 4)).astype(np.uint8)
+        columns = {"color": encoded(color), "semantic": encoded(semantic), "geometric": encoded(semantic // 2 % 2)}
+        rows.append({"id": name, **columns, "height": height, "width": width})
+    folder.mkdir(parents=True)
+    path = folder / shard_name(0, 1)
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
+    shard = Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path))
+    manifest = Manifest(spec=spec, split="train", ids=IDS, ids_sha256="", pixels={}, shards=[shard], digest="")
+    files.write_json(folder / MANIFEST, manifest.to_json())
+    return folder
+
+
+def classifier(path: Path) -> Path:
+    """A convolutionalized classifier of 20 classes with random weights, such as ``weights/vgg16-fcn.safetensors``."""
+    net = FCN(SPEC)
+    generator = torch.Generator().manual_seed(0)
+    surgery.random_start(net, SPEC, generator)
+    score = torch.randn(20, net.backbone.channels[32], 1, 1, generator=generator)
+    tensors = {**net.state_dict(), "score.imagenet.weight": score, "score.imagenet.bias": torch.zeros(20)}
+    classes = LabelSpec(classes=tuple(map(str, range(20))), palette=((0, 0, 0),) * 20)
+    checkpoint.save(path, tensors, NetSpec.from_json({**SPEC.to_json(), "heads": {"imagenet": classes.to_json()}}))
+    return path
+
+
+def row() -> dict[str, object]:
+    """A recipe's row as params.yaml has it."""
+    solver = {"seed": 1337, "iterations": 20, "batch": 1, "lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
+    return {
+        "backbone": "vgg16",
+        "init": "weights/vgg16-fcn.safetensors",
+        "start": "init",
+        "stride": 32,
+        "heads": ["semantic"],
+        "train": "noise/train",
+        "evaluate": "noise/val",
+        "solver": {**solver, "reduction": "sum"},
+    }
+
+
+def recipe(**changes: object) -> Recipe:
+    """``row`` with some fields of it or of its solver changed, parsed."""
+    plain = row()
+    solver = dict(plain["solver"])  # type: ignore[call-overload]
+    solver.update({key: value for key, value in changes.items() if key in solver})
+    plain.update({key: value for key, value in changes.items() if key not in solver})
+    return parse("noise-fcn", {**plain, "solver": solver})

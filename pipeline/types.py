@@ -15,7 +15,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSpec:
-    """One label map's classes; class i is painted ``palette[i]`` (RGB, 0–255), pixels of ``ignore_label`` never count."""
+    """One label map's classes; class i is painted ``palette[i]`` (RGB, 0–255), ``ignore_label`` never counts."""
 
     classes: tuple[str, ...]
     palette: tuple[Color, ...]

@@ -45,7 +45,8 @@ def declared(stage: str, key: str | None = None, root: Path = Path()) -> Params:
 
     DVC itself is not imported: it costs a second, and the GPU machine has none.
 
-    Raises Refusal for a key that params.yaml lacks, a missing leaf, or a leaf of the row that no stage declares (a slip of the pen).
+    Raises Refusal for a key that params.yaml lacks, a missing leaf, or a leaf of the row that no stage declares, which
+    is a slip of the pen.
     """
     stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
     tree = yaml.safe_load((root / "params.yaml").read_text())

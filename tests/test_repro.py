@@ -1,4 +1,4 @@
-"""The three promises on a world small enough for a test: one command, the same lock twice, and the exact blast radius."""
+"""The promises on a world small enough for a test: one command, the same lock twice, the exact blast radius."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
 
 def clone(to: Path) -> Path:
     """The working tree as git would commit it, committed in a repository of its own."""
-    listed = subprocess.run(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
     for name in listed.stdout.decode().split("\0"):
         if name and not name.startswith(("eval/", "results/")) and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,12 @@ def dvc(root: Path, *arguments: str) -> str:
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["DVC_NO_ANALYTICS"] = "1"
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"dvc {' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout

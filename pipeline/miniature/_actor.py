@@ -39,7 +39,7 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What painting changes: canvas (H×W×3 float32), and per pixel class, instance and void contour; ``grain`` wears all."""
+    """What painting changes: canvas (H×W×3 float32); class, instance and void contour (H×W); ``grain`` roughens."""
 
     canvas: Field
     grain: Field
@@ -51,8 +51,8 @@ class Stage:
 def pose(rng: np.random.Generator, label: int, x: float, y: float, size: float) -> Actor:
     """Draw everything about an object but its class, place and size."""
     kind = _KINDS[label - 1]
-    luma = rng.uniform(0.12, 0.4)
-    colors = np.stack([tint(rng, luma), tint(rng, luma + rng.uniform(0.28, 0.45))])
+    luma = rng.uniform(0.08, 0.32)
+    colors = np.stack([tint(rng, luma), tint(rng, luma + rng.uniform(0.4, 0.55))])
     return Actor(
         label=label,
         x=x,
@@ -64,7 +64,7 @@ def pose(rng: np.random.Generator, label: int, x: float, y: float, size: float) 
         bend=kind.bend * rng.uniform(-1, 1),
         shear=rng.uniform(-0.15, 0.15),
         colors=colors if rng.random() < 0.5 else colors[::-1],
-        period=kind.period * rng.uniform(0.88, 1.14) * (size / 48) ** 0.3,
+        period=kind.period * rng.uniform(0.9, 1.1) * (size / 48) ** 0.2,
         phase=(rng.uniform(0, 60), rng.uniform(0, 60)),
         light=rng.uniform(-0.25, 0.25),
     )
@@ -88,7 +88,7 @@ def paint(stage: Stage, actor: Actor, number: int, ring: float) -> None:
     for part, distance in parts:
         if part.tone is not None:
             tone += (0.5 - distance).clip(0, 1) * (part.tone - tone)
-    tone += 0.15 * stage.grain[box]
+    tone += 0.06 * stage.grain[box]
     _lay(stage.canvas[box], edge, tone, actor, grid)
     inside = edge < 0
     stage.label[box][inside] = actor.label

@@ -63,8 +63,8 @@ DOG = kind(
         (0.22, 0.06, 0.25, 0.45),
     ),
     dark(Tube(0.22, -0.34, 0.18, -0.16, 0.045)),
-    texture=_textures.spots,
-    period=5.5,
+    texture=_textures.brindle,
+    period=5.0,
     aspect=1.15,
     bend=0.15,
 )

@@ -49,15 +49,15 @@ def _falloff(height: int, width: int) -> Field:
 
 def backdrop(rng: np.random.Generator, height: int, width: int) -> tuple[Field, Field]:
     """An H×W×3 float32 canvas, RGB 0–1, and the H×W noise that roughens it (standard deviation 1)."""
-    grain, drift = mottle(rng, height, width, rng.uniform(0.9, 1.9))
+    grain, drift = mottle(rng, height, width, rng.uniform(1.2, 2.0))
     y = np.arange(height, dtype=np.float32)[:, None]
     x = np.arange(width, dtype=np.float32)[None, :]
     luma = rng.uniform(0.25, 0.65)
     canvas = _blend(tint(rng, luma), tint(rng, luma + rng.uniform(-0.15, 0.15)), (0.4 + 0.25 * drift).clip(0, 1))
-    canvas += (rng.uniform(0.03, 0.11) * grain)[..., None]
+    canvas += (rng.uniform(0.02, 0.07) * grain)[..., None]
     if rng.random() < 0.45:
         line = height * rng.uniform(0.25, 0.65) + (x - width / 2) * rng.uniform(-0.12, 0.12)
-        sky = _blend(tint(rng, rng.uniform(0.5, 0.9)), tint(rng, rng.uniform(0.4, 0.8)), y / height)
+        sky = _blend(tint(rng, rng.uniform(0.5, 0.9)), tint(rng, rng.uniform(0.4, 0.8)), np.asarray(y / height))
         sky = sky + (rng.uniform(0, 0.05) * drift)[..., None]
         canvas += (line + 2.5 * grain - y).clip(0, 1)[..., None] * (sky - canvas)
     for _ in range(int(rng.integers(0, 4))):
@@ -83,5 +83,5 @@ def _patch(rng: np.random.Generator, canvas: Field, y: Field, x: Field) -> None:
     if rng.random() < 0.6:
         p, q = (2 * math.pi / rng.uniform(8, 18) for _ in range(2))
         weave = np.sin(p * (u + 0.4 * v)) + np.sin(q * (v - 0.6 * u) + 1)
-        tone += (rng.uniform(0.04, 0.1) * weave)[..., None]
+        tone += (rng.uniform(0.02, 0.06) * weave)[..., None]
     canvas += cover[..., None] * tone

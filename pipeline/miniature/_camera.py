@@ -21,11 +21,11 @@ def photograph(rng: np.random.Generator, canvas: Field) -> NDArray[np.uint8]:
     y = np.linspace(-math.sin(turn), math.sin(turn), height, dtype=np.float32)[:, None]
     light = rng.uniform(0.85, 1.1) * (1 + rng.uniform(0.0, 0.25) * (x + y))
     exposed = canvas * light[..., None].astype(np.float32)
-    blur = rng.uniform(0.0, 0.75)
+    blur = rng.uniform(0.0, 0.55)
     if blur > 0.25:  # a narrower kernel changes nothing that 8 bits can show
         for axis in (0, 1):
             exposed = gaussian_filter1d(exposed, blur, axis=axis, mode="nearest", truncate=2.5)
-    noise = rng.standard_normal(canvas.shape, np.float32) * rng.uniform(0.008, 0.035)
+    noise = rng.standard_normal(canvas.shape, np.float32) * rng.uniform(0.006, 0.02)
     return ((exposed + noise) * 255).clip(0, 255).astype(np.uint8)
 
 

@@ -40,7 +40,7 @@ def voc_val(seed: int, val: int, held_out: int) -> list[str]:
     if not 0 <= shared <= held_out // 2:
         raise Refusal(
             f"miniature voc: val {val} does not fit held_out {held_out}: "
-            f"set miniatures.voc.val between {held_out} and {held_out + held_out // 2}"
+            f"set val in miniatures.voc.counts between {held_out} and {held_out + held_out // 2}"
         )
     return sorted(_troupe(seed, "held_out", held_out) + _troupe(seed, "shared", shared))
 
@@ -54,7 +54,7 @@ def sbd_train(seed: int, train: int, held_out: int) -> list[str]:
     if novices + shared > train:
         raise Refusal(
             f"miniature sbd: train {train} cannot hold the {shared} images that VOC val may share: "
-            "raise miniatures.sbd.train or lower held_out"
+            "raise train or lower held_out in miniatures.sbd.counts"
         )
     return sorted(
         _troupe(seed, "novice", 2 * novices)[::2]
@@ -81,6 +81,6 @@ def _troupe(seed: int, name: str, count: int) -> list[str]:
 
 
 def _id(seed: int, troupe: int, k: int) -> str:
-    number = (k * len(_TROUPES) + troupe) * len(NAMES) + (k // 2 + 7 * troupe) % len(NAMES)
+    number = (k * len(_TROUPES) + troupe) * len(NAMES) + (k // 2 + 10 * (k % 2) + 7 * troupe) % len(NAMES)
     year = generator(seed, "year", str(number)).integers(2007, 2012)
     return f"{year}_{number:06d}"

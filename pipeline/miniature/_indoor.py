@@ -51,8 +51,8 @@ SOFA = kind(
     Box(0.42, 0.1, 0.08, 0.28, 0.06),
     *bars(0.03, (-0.42, 0.3, -0.42, 0.46), (0.42, 0.3, 0.42, 0.46)),
     dark(Tube(-0.3, 0.06, 0.3, 0.06, 0.015)),
-    texture=_textures.tufts,
-    period=8.0,
+    texture=_textures.cushions,
+    period=9.0,
     aspect=1.7,
 )
 TVMONITOR = kind(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from pipeline.miniature._actor import Stage, paint, pose
 from pipeline.miniature._backdrop import backdrop
@@ -39,17 +40,17 @@ def render(seed: int, name: str, height: int, width: int) -> Scene:
     """
     rng = generator(seed, "scene", name)
     front = int(name[-6:]) % len(NAMES) + 1
-    count = int(rng.choice(4, p=(0.25, 0.35, 0.25, 0.15)))
+    count = int(rng.choice(4, p=(0.4, 0.35, 0.2, 0.05)))
     labels = [*(int(label) for label in rng.integers(1, len(NAMES) + 1, count)), front]
     stage = _stage(rng, height, width)
     side = max(height, width)
     ring = max(0.65, 0.005 * side)
     places: list[tuple[float, float]] = []
     for number, label in enumerate(labels, 1):
-        size = side * math.exp(rng.uniform(math.log(0.22), math.log(0.85)))
+        size = side * math.exp(rng.uniform(math.log(0.3), math.log(0.95)))
         places.append(_place(rng, places, height, width))
         paint(stage, pose(rng, label, *places[-1], size), number, ring)
-    return _scene(rng, stage)
+    return _scene(rng, stage, ring)
 
 
 def portrait(seed: int, name: str, label: int, side: int) -> Map:
@@ -87,11 +88,14 @@ def _place(rng: np.random.Generator, taken: list[tuple[float, float]], height: i
     return max(spots, key=lambda spot: min((math.dist(spot, other) for other in taken), default=0.0))
 
 
-def _scene(rng: np.random.Generator, stage: Stage) -> Scene:
+def _scene(rng: np.random.Generator, stage: Stage, ring: float) -> Scene:
+    reach = 2 * math.ceil(ring) + 1
+    highest, lowest = maximum_filter(stage.instances, reach), minimum_filter(stage.instances, reach)
+    void = stage.contour & (highest != lowest)  # the edge itself may be hidden, or lie outside the image
     seen = np.unique(stage.instances)  # a fully hidden object leaves no number behind
     return Scene(
         image=photograph(rng, stage.canvas),
-        label=np.where(stage.contour, np.uint8(255), stage.label),
+        label=np.where(void, np.uint8(255), stage.label),
         label_hard=stage.label,
         instances=np.searchsorted(np.union1d([0], seen), stage.instances).astype(np.uint8),
     )

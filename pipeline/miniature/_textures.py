@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.miniature._shapes import Field
 
@@ -12,7 +14,7 @@ Texture = Callable[[Field, Field], Field]
 """``texture(u, v)``: H×W float32 coordinates in which 2π is one period → H×W float32 tones."""
 
 
-def _ink(wave: Field, hardness: float = 1.6) -> Field:
+def _ink(wave: NDArray[np.floating[Any]], hardness: float = 1.6) -> Field:
     """A wave in −1 … 1 as nearly two tones, its slope keeping the edges smooth."""
     return np.asarray((0.5 + hardness * wave).clip(0, 1), np.float32)
 
@@ -46,7 +48,7 @@ def feathers(u: Field, v: Field) -> Field:
     """Rows of scallops, every second row shifted by half."""
     row = np.floor(v / np.pi)
     across = (u / np.pi + 0.5 * (row % 2)) % 1 - 0.5
-    return _ink(np.sin(6 * np.hypot(across, 0.8 * (v / np.pi - row))).astype(np.float32), 1.2)
+    return _ink(np.sin(6 * np.hypot(across, 0.8 * (v / np.pi - row))), 1.2)
 
 
 def panes(u: Field, v: Field) -> Field:
@@ -64,9 +66,10 @@ def tabby(u: Field, v: Field) -> Field:
     return _ink(np.sin(u + 1.1 * np.sin(0.5 * v)))
 
 
-def spots(u: Field, v: Field) -> Field:
-    """Scattered spots of several sizes."""
-    return _ink(np.sin(u + np.sin(0.53 * v)) * np.sin(v + np.sin(0.71 * u + 1)) - 0.35, 3.0)
+def brindle(u: Field, v: Field) -> Field:
+    """Short streaks along the object, each dark or light by chance."""
+    row = np.floor(0.45 * v)
+    return _chance(np.floor(0.12 * u + 0.37 * row), row) % 2
 
 
 def blotches(u: Field, v: Field) -> Field:
@@ -77,7 +80,7 @@ def blotches(u: Field, v: Field) -> Field:
 def basket(u: Field, v: Field) -> Field:
     """Squares of upright and level reeds in turn."""
     level = (np.floor(u / (2 * np.pi)) + np.floor(v / (2 * np.pi))) % 2
-    return _ink(np.where(level > 0, np.sin(2 * u), np.sin(2 * v)).astype(np.float32))
+    return _ink(np.where(level > 0, np.sin(2 * u), np.sin(2 * v)))
 
 
 def grain(u: Field, v: Field) -> Field:
@@ -97,8 +100,7 @@ def chevrons(u: Field, v: Field) -> Field:
 
 def mosaic(u: Field, v: Field) -> Field:
     """Small square leaves, each of its own tone."""
-    column, row = np.floor(0.45 * u).astype(np.int64), np.floor(0.45 * v).astype(np.int64)
-    return np.asarray((column * 7919 + row * 104729 ^ (column * row * 31)) % 11 / np.float32(10), np.float32)
+    return np.asarray(_chance(np.floor(0.45 * u), np.floor(0.45 * v)) % 11 / 10, np.float32)
 
 
 def curls(u: Field, v: Field) -> Field:
@@ -106,9 +108,9 @@ def curls(u: Field, v: Field) -> Field:
     return _ink(np.float32(0.42) - np.abs(_hexagons(u, v) - 0.15), 2.2)
 
 
-def tufts(u: Field, v: Field) -> Field:
-    """Diamond quilting: dark seams, bright cushions."""
-    return np.asarray(np.sqrt(np.abs(np.sin(0.5 * (u + v)) * np.sin(0.5 * (u - v)))), np.float32)
+def cushions(u: Field, v: Field) -> Field:
+    """Wide bulges across the object, with a seam between each and the next."""
+    return np.asarray(np.sqrt(np.abs(np.sin(0.5 * u))), np.float32)
 
 
 def bricks(u: Field, v: Field) -> Field:
@@ -127,3 +129,10 @@ def _hexagons(u: Field, v: Field) -> Field:
     """A triangular lattice of bumps in −0.5 … 1, one per period."""
     half = 0.577 * v
     return np.asarray((np.cos(1.155 * v) + np.cos(u + half) + np.cos(u - half)) / 3, np.float32)
+
+
+def _chance(column: Field, row: Field) -> Field:
+    """A whole number in 0 … 65535 by cell, without a pattern that eyes find: integers, so that it never rounds."""
+    cell = column.astype(np.int64) * 0x9E3779B1 + row.astype(np.int64) * 0x85EBCA77
+    mixed = (cell ^ (cell >> 15) & 0xFFFFFFFF) * 0x2C1B3C6D
+    return np.asarray((mixed >> 16) & 0xFFFF, np.float32)

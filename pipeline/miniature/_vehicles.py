@@ -60,7 +60,7 @@ CAR = kind(
     dark(Ellipse(-0.28, 0.3, 0.1, 0.19)),
     dark(Ellipse(0.28, 0.3, 0.1, 0.19)),
     texture=_textures.dots,
-    period=6.0,
+    period=7.5,
     aspect=1.8,
 )
 MOTORBIKE = kind(

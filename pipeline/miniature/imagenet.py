@@ -13,7 +13,6 @@ from pipeline.miniature._camera import jpeg
 from pipeline.miniature._classes import NAMES
 from pipeline.miniature._scene import portrait
 
-_MARGIN = 16  # pixels beyond ``side`` for random crops, as 256 is to 224
 _WNIDS = tuple(f"n9{label:07d}" for label in range(1, len(NAMES) + 1))  # WordNet's own end below n16
 
 COUNTS = ("train", "val")
@@ -22,7 +21,8 @@ COUNTS = ("train", "val")
 def render(out: Path, *, seed: int, side: int, train: int, val: int) -> None:
     """Write ``out/ILSVRC2012_img_{train,val}.tar`` and ``out/classes.txt`` ("wnid<TAB>name", sorted by wnid).
 
-    ``train`` and ``val`` are images per class, squares of ``side`` + 16 pixels. Both tars hold ``<wnid>.tar`` with
+    ``train`` and ``val`` are images per class, squares of ``side`` × 256 / 224 pixels, which leaves
+    room for random crops of ``side``. Both tars hold ``<wnid>.tar`` with
     ``<wnid>_<k>.JPEG``; the original's val tar is flat, its labels being in the devkit.
     """
     _archive.write_tar(out / "ILSVRC2012_img_train.tar", _classes(seed, side, "train", range(train)))
@@ -41,4 +41,4 @@ def _classes(seed: int, side: int, split: str, numbers: range) -> Iterator[_arch
 def _images(seed: int, side: int, label: int, wnid: str, numbers: range) -> Iterator[_archive.Member]:
     for number in numbers:
         name = f"{wnid}_{number}"
-        yield f"{name}.JPEG", jpeg(portrait(seed, name, label, side + _MARGIN))
+        yield f"{name}.JPEG", jpeg(portrait(seed, name, label, round(side * 256 / 224)))

@@ -1,0 +1,136 @@
+"""Pretraining teaches a classifier its classes, and writes what the next stage needs, byte for byte alike."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from pipeline import files
+from pipeline.training import imagenet
+from pipeline.training.pretrain import clip, parse, pretrain, rate
+from pipeline.types import Refusal
+from tests.training.test_imagenet import tar
+
+ROOT = Path(__file__).parents[2]
+COLORS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 230)}
+ROW = {
+    "seed": 1,
+    "width": 1 / 64,
+    "crop": 32,
+    "batch": 8,
+    "iterations": 60,
+    "lr": 0.02,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+}
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from pipeline import determinism
+from pipeline.training.pretrain import parse, pretrain
+raw, out, row = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
+device = determinism.start({"torch": __import__("torch").__version__.split("+")[0], "threads": 1})
+pretrain("vgg16", parse("vgg16", row), raw, out, device)
+"""
+
+
+def raw(folder: Path) -> Path:
+    """Noise of three colours, one a class; sixteen pictures each to learn from, four to test on."""
+    folder.mkdir()
+    (folder / "classes.txt").write_text("".join(f"n0{n}\t{name}\n" for n, name in enumerate(COLORS)))
+    for archive, count in ((imagenet.TRAIN, 16), (imagenet.VAL, 4)):
+        rng = np.random.default_rng(count)
+        (folder / archive).write_bytes(
+            tar({f"n0{n}.tar": tar(pictures(rng, color, count)) for n, color in enumerate(COLORS.values())})
+        )
+    return folder
+
+
+def pictures(rng: np.random.Generator, color: tuple[int, int, int], count: int) -> Mapping[str, bytes]:
+    members = {}
+    for number in range(count):
+        file = io.BytesIO()
+        pixels = np.clip(rng.normal(color, 30, (37, 37, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(file, "JPEG")
+        members[f"{number}.JPEG"] = file.getvalue()
+    return members
+
+
+def test_learns_and_writes_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    archives = raw(tmp_path / "raw")
+    folders = [tmp_path / "here", tmp_path / "some/where else"]
+    for out in folders:
+        command = [sys.executable, "-W", "error", "-c", SCRIPT, str(archives), str(out), repr(ROW)]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr == ""
+    digests = [{path.name: files.sha256(path) for path in out.iterdir()} for out in folders]
+    assert digests[0] == digests[1]
+    manifest: dict[str, Any] = json.loads((folders[0] / "manifest.json").read_text())
+    assert manifest.pop("top1") > 0.9
+    assert manifest == {
+        "classes": ["red", "green", "blue"],
+        "crop": 32,
+        "file": "classifier.safetensors",
+        "format": "classifier",
+        "licence": "Apache-2.0",
+        "mean": [122.67892, 116.66877, 104.00699],
+        "order": "RGB",
+        "range": 255,
+        "source": "pretrain",
+        "std": [1.0, 1.0, 1.0],
+        "width": 1 / 64,
+    }
+    tensors = load_file(folders[0] / "classifier.safetensors")
+    assert tensors["fc8.weight"].shape == (3, 64)
+    assert tensors["conv1_1.weight"].shape == (8, 3, 3, 3)
+
+
+def test_refuses_a_rate_too_high(tmp_path: Path) -> None:
+    spec = parse("vgg16", {**ROW, "lr": 1e6})
+    with pytest.raises(Refusal, match=r"loss is (nan|inf) at iteration \d+: lower pretrain's lr \(1000000\.0\)"):
+        pretrain("vgg16", spec, raw(tmp_path / "raw"), tmp_path / "out", torch.device("cpu"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crop": 100}, r"pretrain\.vgg16\.crop is 100: make it a multiple of 32"),
+        ({"width": 0}, r"pretrain\.vgg16\.width is 0\.0: it must be greater than 0"),
+        ({"lr": "2e-2"}, r"pretrain\.vgg16\.lr is the text '2e-2': write it with a dot, 2\.0e-2"),
+    ],
+)
+def test_refuses_a_row(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refusal, match=message):
+        parse("vgg16", {**ROW, **change})
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    rates = [rate(0.5, iteration, 100) for iteration in range(100)]
+    assert rates[0] == pytest.approx(0.05)
+    assert max(rates) == rates[9] == rates[10] == 0.5
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
+    assert rate(0.5, 0, 1) == 0.5
+
+
+def test_clipping_shortens_only_what_is_too_long() -> None:
+    layer = nn.Linear(3, 4)
+    for scale, expected in ((10.0, 5.0), (0.1, 0.4)):
+        for param in layer.parameters():
+            param.grad = torch.full_like(param, scale)
+        clip(layer, 5.0)
+        total = torch.cat([param.grad.flatten() for param in layer.parameters() if param.grad is not None])
+        assert float(total.norm()) == pytest.approx(expected, rel=1e-5)

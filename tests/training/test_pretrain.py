@@ -15,26 +15,16 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import nn
 
 from pipeline import files
 from pipeline.training import imagenet
-from pipeline.training.pretrain import clip, parse, pretrain, rate
+from pipeline.training.pretrain import parse, pretrain, rate
 from pipeline.types import Refusal
 from tests.training.test_imagenet import tar
 
 ROOT = Path(__file__).parents[2]
 COLORS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 230)}
-ROW = {
-    "seed": 1,
-    "width": 1 / 64,
-    "crop": 32,
-    "batch": 8,
-    "iterations": 60,
-    "lr": 0.02,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-}
+ROW = {"seed": 1, "width": 1 / 64, "crop": 32, "batch": 8, "iterations": 150, "lr": 0.002}
 
 SCRIPT = """
 import sys
@@ -98,8 +88,8 @@ def test_learns_and_writes_the_same_bytes_in_every_process(tmp_path: Path) -> No
 
 
 def test_refuses_a_rate_too_high(tmp_path: Path) -> None:
-    spec = parse("vgg16", {**ROW, "lr": 1e6})
-    with pytest.raises(Refusal, match=r"loss is (nan|inf) at iteration \d+: lower pretrain's lr \(1000000\.0\)"):
+    spec = parse("vgg16", {**ROW, "lr": 1e35})
+    with pytest.raises(Refusal, match=r"loss is (nan|inf) at iteration \d+: lower pretrain's lr \(1e\+35\)"):
         pretrain("vgg16", spec, raw(tmp_path / "raw"), tmp_path / "out", torch.device("cpu"))
     assert not (tmp_path / "out").exists()
 
@@ -124,13 +114,3 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
     assert rate(0.5, 0, 1) == 0.5
-
-
-def test_clipping_shortens_only_what_is_too_long() -> None:
-    layer = nn.Linear(3, 4)
-    for scale, expected in ((10.0, 5.0), (0.1, 0.4)):
-        for param in layer.parameters():
-            param.grad = torch.full_like(param, scale)
-        clip(layer, 5.0)
-        total = torch.cat([param.grad.flatten() for param in layer.parameters() if param.grad is not None])
-        assert float(total.norm()) == pytest.approx(expected, rel=1e-5)

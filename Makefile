@@ -4,8 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready-$(shell sha256sum requirements.lock | cut -c1-12)
 UV := 0.13.9
 
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: repro test lint ui params lock
 repro: $(READY)

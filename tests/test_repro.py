@@ -123,9 +123,10 @@ def test_a_comment_reruns_exactly_who_imports_it(clones: tuple[Path, Path], file
 def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:
     root = clones[0]
     edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(lr=2.0e-10))
-    assert ran(dvc(root, "repro")) == {"train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
+    # Eight iterations leave every score as it was, so that the wave stops before the report.
+    assert ran(dvc(root, "repro")) == {"train@voc-fcn16s", "evaluate@voc-fcn16s", "publish"}
     edit(root, lambda params: params["recipes"]["voc-fcn32s"]["solver"].update(lr=3.0e-10))
-    assert ran(dvc(root, "repro")) >= {"train@voc-fcn32s", "train@voc-fcn16s", "evaluate@voc-fcn32s", "report"}
+    assert ran(dvc(root, "repro")) >= {"train@voc-fcn32s", "train@voc-fcn16s", "evaluate@voc-fcn32s", "publish"}
 
 
 def edit(root: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.evaluation.panels import GAP
+
 TILE = 192  # pixels that a tile's longer side is drawn with
-GAP = 4  # between a panel's tiles, as pipeline/evaluation/panels.py leaves it
 TITLE = 24
 
 

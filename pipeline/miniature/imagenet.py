@@ -10,8 +10,8 @@ from tqdm import tqdm
 from pipeline import files
 from pipeline.miniature import _archive
 from pipeline.miniature._camera import jpeg
-from pipeline.miniature._classes import NAMES
-from pipeline.miniature._scene import portrait
+from pipeline.miniature.scenes.classes import NAMES
+from pipeline.miniature.scenes.scene import portrait
 
 _WNIDS = tuple(f"n9{label:07d}" for label in range(1, len(NAMES) + 1))  # WordNet's own end below n16
 

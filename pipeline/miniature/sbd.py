@@ -12,11 +12,12 @@ from scipy.sparse import csc_matrix
 from tqdm import tqdm
 
 from pipeline import files
-from pipeline.miniature import _archive, _cast
+from pipeline.miniature import _archive
 from pipeline.miniature._camera import jpeg
-from pipeline.miniature._classes import NAMES
-from pipeline.miniature._scene import Scene
-from pipeline.miniature._scene import render as render_scene
+from pipeline.miniature.scenes import cast
+from pipeline.miniature.scenes.classes import NAMES
+from pipeline.miniature.scenes.scene import Scene
+from pipeline.miniature.scenes.scene import render as render_scene
 
 _ROOT = "benchmark_RELEASE/dataset"
 COUNTS = ("train", "val", "held_out")
@@ -28,17 +29,17 @@ def render(out: Path, *, seed: int, side: int, train: int, val: int, held_out: i
     Scenes that miniature VOC (same seed, side and held_out) holds too have the same JPEG bytes there; labels here have
     hard edges instead of void. Raises Refusal if ``train`` cannot hold the images shared with VOC val.
     """
-    lists = {"train": _cast.sbd_train(seed, train, held_out), "val": _cast.sbd_val(seed, val)}
+    lists = {"train": cast.sbd_train(seed, train, held_out), "val": cast.sbd_val(seed, val)}
     _archive.write_tgz(out / "benchmark.tgz", _members(seed, side, lists))
     with files.replacing(out / "seg11valid.txt") as scratch:
-        scratch.write_bytes(_archive.lines(_cast.seg11valid(seed, held_out)))
+        scratch.write_bytes(_archive.lines(cast.seg11valid(seed, held_out)))
 
 
 def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[_archive.Member]:
     for split, names in lists.items():
         yield f"{_ROOT}/{split}.txt", _archive.lines(names)
     for name in tqdm(sorted(lists["train"] + lists["val"]), desc="miniature sbd", unit="image", disable=None):
-        scene = render_scene(seed, name, *_cast.frame(seed, name, side))
+        scene = render_scene(seed, name, *cast.frame(seed, name, side))
         yield f"{_ROOT}/cls/{name}.mat", _archive.mat(GTcls=_classes(scene))
         yield f"{_ROOT}/img/{name}.jpg", jpeg(scene.image)
         yield f"{_ROOT}/inst/{name}.mat", _archive.mat(GTinst=_instances(scene))

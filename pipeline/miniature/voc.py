@@ -9,9 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline import files
-from pipeline.miniature import _archive, _cast
+from pipeline.miniature import _archive
 from pipeline.miniature._camera import jpeg
-from pipeline.miniature._scene import render as render_scene
+from pipeline.miniature.scenes import cast
+from pipeline.miniature.scenes.scene import render as render_scene
 
 _ROOT = "VOCdevkit/VOC2012"
 COUNTS = ("train", "val", "held_out")
@@ -24,18 +25,18 @@ def render(out: Path, *, seed: int, side: int, train: int, val: int, held_out: i
     miniature SBD's train list as well, provided that it has the same seed, side and held_out.
     Raises Refusal unless ``held_out`` ≤ ``val`` ≤ 1.5 × ``held_out``.
     """
-    lists = {"train": _cast.voc_train(seed, train), "val": _cast.voc_val(seed, val, held_out)}
+    lists = {"train": cast.voc_train(seed, train), "val": cast.voc_val(seed, val, held_out)}
     lists["trainval"] = sorted(lists["train"] + lists["val"])
     _archive.write_tar(out / "VOCtrainval_11-May-2012.tar", _members(seed, side, lists))
     with files.replacing(out / "seg11valid.txt") as scratch:
-        scratch.write_bytes(_archive.lines(_cast.seg11valid(seed, held_out)))
+        scratch.write_bytes(_archive.lines(cast.seg11valid(seed, held_out)))
 
 
 def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[_archive.Member]:
     for split, names in sorted(lists.items()):
         yield f"{_ROOT}/ImageSets/Segmentation/{split}.txt", _archive.lines(names)
     for name in tqdm(lists["trainval"], desc="miniature voc", unit="image", disable=None):
-        scene = render_scene(seed, name, *_cast.frame(seed, name, side))
+        scene = render_scene(seed, name, *cast.frame(seed, name, side))
         contour = scene.label == 255
         yield f"{_ROOT}/JPEGImages/{name}.jpg", jpeg(scene.image)
         yield f"{_ROOT}/SegmentationClass/{name}.png", _archive.palette_png(scene.label)

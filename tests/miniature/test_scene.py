@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.miniature import _cast
-from pipeline.miniature._scene import Scene, portrait, render
+from pipeline.miniature.scenes import cast
+from pipeline.miniature.scenes.scene import Scene, portrait, render
 
 
 def test_equal_arguments_give_equal_pixels_whatever_came_before() -> None:
@@ -66,7 +66,7 @@ def test_a_portrait_is_a_square_photograph() -> None:
 
 
 def scenes(count: int, first: int = 0) -> list[Scene]:
-    return [render(1, f"2009_{number:06d}", *_cast.frame(1, str(number), 96)) for number in range(first, first + count)]
+    return [render(1, f"2009_{number:06d}", *cast.frame(1, str(number), 96)) for number in range(first, first + count)]
 
 
 def objects(scene: Scene) -> list[tuple[int, NDArray[np.float64]]]:

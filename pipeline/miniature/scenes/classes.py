@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.miniature import _animals as animals
-from pipeline.miniature import _indoor as indoor
-from pipeline.miniature import _vehicles as vehicles
 from pipeline.miniature._kinds import Kind
+from pipeline.miniature.scenes import animals, indoor, vehicles
 
 KINDS: dict[str, Kind] = {
     "aeroplane": vehicles.AEROPLANE,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.miniature._backdrop import tint
-from pipeline.miniature._classes import KINDS
 from pipeline.miniature._shapes import Field, Grid
+from pipeline.miniature.scenes.classes import KINDS
 
 _KINDS = tuple(KINDS.values())
 

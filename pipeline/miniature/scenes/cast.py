@@ -14,8 +14,8 @@ SBD's train list takes ``held_out // 2`` ids of the shared troupe, so VOC's val 
 
 from __future__ import annotations
 
-from pipeline.miniature._classes import NAMES
-from pipeline.miniature._scene import generator
+from pipeline.miniature._chance import generator
+from pipeline.miniature.scenes.classes import NAMES
 from pipeline.types import Refusal
 
 _TROUPES = ("novice", "held_out", "shared", "extra", "spare")

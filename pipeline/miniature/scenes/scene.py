@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from pipeline.miniature._actor import Stage, paint, pose
 from pipeline.miniature._backdrop import backdrop
 from pipeline.miniature._camera import photograph
-from pipeline.miniature._classes import NAMES
+from pipeline.miniature._chance import generator
+from pipeline.miniature.scenes.actor import Stage, paint, pose
+from pipeline.miniature.scenes.classes import NAMES
 
 Map = NDArray[np.uint8]
 
@@ -61,12 +61,6 @@ def portrait(seed: int, name: str, label: int, side: int) -> Map:
     size = side * math.exp(rng.uniform(math.log(0.3), math.log(0.9)))
     paint(stage, pose(rng, label, float(x), float(y), size), 1, 0.65)
     return photograph(rng, stage.canvas)
-
-
-def generator(seed: int, purpose: str, name: str) -> np.random.Generator:
-    """A generator that is a pure function of its arguments."""
-    digest = hashlib.sha256(f"{purpose}/{name}".encode()).digest()
-    return np.random.default_rng([seed, *np.frombuffer(digest[:16], "<u4").tolist()])
 
 
 def _stage(rng: np.random.Generator, height: int, width: int) -> Stage:

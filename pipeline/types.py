@@ -42,13 +42,20 @@ class LabelSpec:
 class DatasetSpec:
     """What a dataset is, independent of its samples; travels in every manifest.
 
-    ``mean`` maps each image column to its published per-channel mean (RGB order, 0–255).
+    ``images`` lists the image columns, the photograph first; ``modes`` gives Pillow's mode of those that are not RGB
+    (``I;16`` for millimetres of depth, ``L`` for a 0/255 map). ``mean`` maps an image column to its published
+    per-channel mean, channels in the order stored (RGB for a photograph), in the column's own units.
     """
 
     name: str
     images: tuple[str, ...]
     labels: Mapping[str, LabelSpec]
     mean: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    modes: Mapping[str, str] = field(default_factory=dict)
+
+    def mode(self, column: str) -> str:
+        """Pillow's mode of an image column."""
+        return self.modes.get(column, "RGB")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -56,6 +63,7 @@ class DatasetSpec:
             "images": list(self.images),
             "labels": {head: label.to_json() for head, label in self.labels.items()},
             "mean": {column: list(mean) for column, mean in self.mean.items()},
+            "modes": dict(self.modes),
         }
 
     @classmethod
@@ -65,6 +73,7 @@ class DatasetSpec:
             images=tuple(row["images"]),
             labels={head: LabelSpec.from_json(label) for head, label in row["labels"].items()},
             mean={column: tuple(mean) for column, mean in row["mean"].items()},
+            modes=dict(row["modes"]),
         )
 
 

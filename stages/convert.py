@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
 
 from pipeline.shards import writer
+from pipeline.shards.dataset import plugin
 from stages._params import declared
 from stages._stage import Stage
 
@@ -19,6 +21,7 @@ def main(key: str) -> None:
     row = declared("convert", key).row(f"datasets.{key}")
     writer.convert(
         key,
+        partial(plugin, key),
         Path("data/raw") / key,
         Path("data/shards") / key,
         rows_per_shard=row["rows_per_shard"],

@@ -20,10 +20,14 @@ SPEC = DatasetSpec(
     labels={"semantic": _voc_classes.LABEL},
     mean={"color": _voc_classes.MEAN},
 )
-SPLITS = ("train", "val")
 
 ROOT = "benchmark_RELEASE/dataset/"
 PALETTE = bytes(value for index in range(256) for value in _voc_classes.color(index))
+
+
+def splits(raw: Path) -> tuple[str, ...]:
+    """What the archive is split into."""
+    return ("train", "val")
 
 
 def ids(raw: Path, split: str) -> list[str]:

@@ -17,9 +17,13 @@ SPEC = DatasetSpec(
     labels={"semantic": _voc_classes.LABEL},
     mean={"color": _voc_classes.MEAN},
 )
-SPLITS = ("train", "val", "seg11valid")
 
 ROOTS = ("VOCdevkit/VOC2012/", "TrainVal/VOCdevkit/VOC2011/")  # as the 2012 and the 2011 archive were packed
+
+
+def splits(raw: Path) -> tuple[str, ...]:
+    """What the archive is split into."""
+    return ("train", "val", "seg11valid")
 
 
 def ids(raw: Path, split: str) -> list[str]:

@@ -39,8 +39,9 @@ def evaluate(*, model: Path, shards: Path, train: Path, out: Path, device: torch
     """
     net = build(model)
     heads = net.spec.heads
-    split = Shards(shards)
-    column = split.manifest.spec.images[0]
+    shown = read_manifest(shards).spec.images[0]
+    column = net.spec.inputs[0]
+    split = Shards(shards, columns={shown, column, *heads})
     _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
 
@@ -57,7 +58,7 @@ def evaluate(*, model: Path, shards: Path, train: Path, out: Path, device: torch
                 counts = histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")
                 hists[head] = hists[head] + counts if head in hists else counts
             if index in drawn:
-                picture = panels.panel(example.images[column], example.labels, labels, heads)
+                picture = panels.panel(example.images[shown], example.labels, labels, heads)
                 panels.write(folder / panels.file_name(drawn.index(index), example.id), picture)
     write_hist(out / "hist.parquet", hists, heads)
     metrics: dict[str, Any] = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}

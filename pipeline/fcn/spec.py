@@ -15,7 +15,8 @@ class NetSpec:
 
     ``crop`` is the side in pixels of the classifier's input: fc6 of a VGG is ``crop / 32`` wide (224 → 7, 96 → 3).
     ``padding`` is the first convolution's (the authors': 100 for VGG16 and AlexNet, 3 for GoogLeNet).
-    ``mean`` is subtracted from RGB images in 0–255, the only preprocessing there is.
+    ``inputs`` are the image columns the net sees; ``mean`` is subtracted from their channels as stored (for ``color``
+    RGB in 0–255), the only preprocessing there is.
     ``heads`` maps each label column to its classes; empty for a bare backbone.
     """
 
@@ -24,6 +25,7 @@ class NetSpec:
     crop: int
     padding: int
     mean: tuple[float, ...]
+    inputs: tuple[str, ...] = ("color",)
     stride: int = 32
     heads: Mapping[str, LabelSpec] = field(default_factory=dict)
 
@@ -34,6 +36,7 @@ class NetSpec:
             "crop": self.crop,
             "padding": self.padding,
             "mean": list(self.mean),
+            "inputs": list(self.inputs),
             "stride": self.stride,
             "heads": {name: head.to_json() for name, head in self.heads.items()},
         }
@@ -46,6 +49,7 @@ class NetSpec:
             crop=int(row["crop"]),
             padding=int(row["padding"]),
             mean=tuple(float(value) for value in row["mean"]),
+            inputs=tuple(map(str, row["inputs"])),
             stride=int(row["stride"]),
             heads={name: LabelSpec.from_json(head) for name, head in row["heads"].items()},
         )

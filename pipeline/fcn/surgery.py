@@ -43,13 +43,21 @@ def inherit(net: nn.Module, spec: NetSpec, parent: NetSpec, tensors: Mapping[str
     """Start the FCN of ``spec`` from a checkpoint: a convolutionalized classifier, or a coarser net of its heads.
 
     From a classifier all score layers stay zero and its own is dropped; from a coarser net only the skips that the
-    parent lacks do. Raises Refusal when the two nets differ in anything but stride, padding and new heads.
+    parent lacks do. A classifier's filters take another input's channels in Caffe's order: the authors fed HHA as
+    stored to filters of BGR, so disparity meets the blue ones and angle the red ones.
+
+    Raises Refusal when the two nets differ in anything but stride, padding and new heads; a classifier may be shown
+    other inputs, and another mean subtracted.
     """
-    for field in ("backbone", "width", "crop", "mean"):
+    classifier = any(name.startswith("score.") for name in tensors)
+    for field in ("backbone", "width", "crop", *(() if classifier else ("inputs", "mean"))):
         ours, theirs = getattr(spec, field), getattr(parent, field)
         if ours != theirs:
             raise Refusal(f"the net has {field} {ours} but its init has {theirs}: take {field} from the init")
-    if any(name.startswith("score.") for name in tensors):
+    if classifier:
+        if spec.inputs != parent.inputs:
+            first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
+            tensors = {**tensors, first: tensors[first].flip(1)}
         return transplant(net, tensors, fresh=[f"{head}.score_*" for head in spec.heads], dropped=["score.*"])
     finer = [stride.bit_length() - 1 for stride in (16, 8) if spec.stride <= stride < parent.stride]
     return transplant(net, tensors, fresh=[f"{head}.score_pool{n}.*" for head in spec.heads for n in finer])

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +17,35 @@ from pipeline.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A sample that decodes; ``pixels`` holds per head the counts of each class, then of void."""
+    """A sample that decodes.
+
+    ``pixels`` holds per head the counts of each class, then of void; ``moments`` per image column the number of pixels,
+    then each channel's sum, then each channel's sum of squares.
+    """
 
     sample: Sample
     pixels: Mapping[str, tuple[int, ...]]
+    moments: Mapping[str, tuple[int, ...]]
     digest: bytes
 
 
 def checked(spec: DatasetSpec, sample: Sample) -> Checked:
     """Decode all of ``sample``; Refusal naming the file where it breaks ``spec`` or its own size."""
+    moments = {}
     for column in spec.images:
-        image = _decoded(sample, sample.images[column], modes=("RGB",))
+        image = _decoded(sample, sample.images[column], modes=(spec.mode(column),))
         _check_size(sample, sample.images[column], image)
+        moments[column] = _moments(image)
     pixels = {}
     for head, label in spec.labels.items():
         encoded = sample.labels[head]
         indices = _decoded(sample, encoded, modes=("P", "L"))
         _check_size(sample, encoded, indices)
         pixels[head] = _counts(encoded.path, label, indices)
-    return Checked(sample=sample, pixels=pixels, digest=_digest(spec, sample))
+    return Checked(sample=sample, pixels=pixels, moments=moments, digest=_digest(spec, sample))
 
 
-def _decoded(sample: Sample, encoded: Encoded, modes: tuple[str, ...]) -> NDArray[np.uint8]:
+def _decoded(sample: Sample, encoded: Encoded, modes: tuple[str, ...]) -> NDArray[Any]:
     try:
         with Image.open(io.BytesIO(encoded.bytes)) as image:
             mode, pixels = image.mode, np.asarray(image)
@@ -50,13 +58,20 @@ def _decoded(sample: Sample, encoded: Encoded, modes: tuple[str, ...]) -> NDArra
     return pixels
 
 
-def _check_size(sample: Sample, encoded: Encoded, pixels: NDArray[np.uint8]) -> None:
+def _check_size(sample: Sample, encoded: Encoded, pixels: NDArray[Any]) -> None:
     height, width = pixels.shape[:2]
     if (height, width) != (sample.height, sample.width):
         raise Refusal(
             f"{encoded.path} is {height}×{width} (height×width) but {sample.id} is {sample.height}×{sample.width}: "
             "an image and its label must be of one size"
         )
+
+
+def _moments(image: NDArray[Any]) -> tuple[int, ...]:
+    """Whole numbers below 2⁵³, so that float64 sums are exact in any order: 65535² × 2 million pixels still fit."""
+    values = image.reshape(image.shape[0] * image.shape[1], -1).astype(np.float64)
+    sums, squares = values.sum(0), np.einsum("nc,nc->c", values, values)
+    return (len(values), *map(int, sums), *map(int, squares))
 
 
 def _counts(path: str, label: LabelSpec, indices: NDArray[np.uint8]) -> tuple[int, ...]:

@@ -1,35 +1,19 @@
-"""What a dataset plugin offers, and its samples encoded and checked by a pool of processes."""
+"""A dataset's samples, encoded and checked by a pool of processes."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
-from pipeline import plugins
 from pipeline.shards._check import Checked, checked
-from pipeline.types import DatasetSpec, Refusal, Sample
+from pipeline.shards.dataset import Source
+from pipeline.types import Refusal
 
 BATCH = 16  # samples a process gets at once
-
-
-class Dataset(Protocol):
-    """What a file in ``pipeline/datasets`` offers.
-
-    ``read`` yields each wanted id once with its raw bytes, in the order that is cheapest for the archive; it runs in
-    the parent. ``sample`` encodes one; it runs in the workers, so it must be a pure function of its arguments.
-    """
-
-    SPEC: DatasetSpec
-    SPLITS: tuple[str, ...]
-
-    def ids(self, raw: Path, split: str) -> list[str]: ...
-    def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Any]]: ...
-    def sample(self, name: str, parts: Any) -> Sample: ...
 
 
 def pool_of(processes: int) -> ProcessPoolExecutor:
@@ -38,18 +22,18 @@ def pool_of(processes: int) -> ProcessPoolExecutor:
 
 
 def checked_rows(
-    name: str, parts: Iterator[tuple[str, Any]], pool: ProcessPoolExecutor | None, ahead: int
+    name: str, source: Source, parts: Iterator[tuple[str, Any]], pool: ProcessPoolExecutor | None, ahead: int
 ) -> Iterator[Checked]:
     """Encode and check what ``parts`` yields, in its order, reading at most ``ahead`` batches before they are done."""
     batches = iter(lambda: list(islice(parts, BATCH)), [])
     if pool is None:
         for batch in batches:
-            yield from _check_batch(name, batch)
+            yield from _check_batch(name, source, batch)
         return
     pending: deque[Future[list[Checked]]] = deque()
     try:
         for batch in batches:
-            pending.append(pool.submit(_check_batch, name, batch))
+            pending.append(pool.submit(_check_batch, name, source, batch))
             if len(pending) > ahead:
                 yield from pending.popleft().result()
         while pending:
@@ -59,9 +43,10 @@ def checked_rows(
             future.cancel()
 
 
-def _check_batch(name: str, batch: Sequence[tuple[str, Any]]) -> list[Checked]:
-    dataset = cast(Dataset, plugins.load("datasets", name))
+def _check_batch(name: str, source: Source, batch: Sequence[tuple[str, Any]]) -> list[Checked]:
+    dataset = source()
+    spec = dataset.SPEC
     try:
-        return [checked(dataset.SPEC, dataset.sample(sample, parts)) for sample, parts in batch]
+        return [checked(spec, dataset.sample(sample, parts)) for sample, parts in batch]
     except Refusal as refusal:
         raise Refusal(f"{name}: {refusal}") from None

@@ -7,6 +7,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -27,10 +28,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A decoded sample: images H×W×3 uint8 RGB, labels H×W uint8 class indices (``ignore_label`` where void)."""
+    """A decoded sample: labels H×W uint8 class indices (``ignore_label`` where void), images by their column's mode.
+
+    RGB columns are H×W×3 uint8, ``L`` ones H×W uint8, ``I;16`` ones H×W uint16.
+    """
 
     id: str
-    images: dict[str, Pixels]
+    images: dict[str, NDArray[Any]]
     labels: dict[str, Pixels]
 
 
@@ -47,20 +51,27 @@ class _Open:
 class Shards:
     """A split as a sequence of examples in the manifest's order: ``Shards(Path("data/shards/sbd/train"))[7]``.
 
-    ``groups`` row groups (16 rows, about 2 MB each) stay in memory, the last used ones. Each process verifies a shard's
+    ``columns`` are all that is read and decoded, images and label heads alike; None means every one. ``groups`` row
+    groups (16 rows, about 2 MB each) stay in memory, the last used ones. Each process verifies a shard's
     sha256 when it first opens it, unless ``verify`` is off. Pickles as its folder: forked and spawned workers open
     their own files.
 
-    Raises Refusal when the folder has no manifest, or a shard is not the one the manifest names.
+    Raises Refusal when the folder has no manifest or lacks a column, or a shard is not the one the manifest names.
     """
 
-    def __init__(self, folder: Path, *, verify: bool = True, groups: int = 64) -> None:
+    def __init__(
+        self, folder: Path, *, columns: Collection[str] | None = None, verify: bool = True, groups: int = 64
+    ) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
         self._verify = verify
         self._groups = groups
         self._starts = [0, *accumulate(shard.rows for shard in self.manifest.shards)]
-        self._columns = columns_of(self.manifest.spec)
+        known = columns_of(self.manifest.spec)
+        self._columns = tuple(column for column in known if columns is None or column in columns)
+        for column in columns or ():
+            if column not in known:
+                raise Refusal(f"{folder} has no column {column!r}: it has {', '.join(known)}")
         self._open = _Open()
         if self._starts[-1] != self.manifest.rows:
             raise Refusal(f"{folder} lists {self.manifest.rows} ids but its shards hold {self._starts[-1]} rows")
@@ -68,7 +79,7 @@ class Shards:
             self._check_size(shard.file, shard.bytes)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.folder, self._verify, self._groups)
+        return _reopen, (self.folder, self._columns, self._verify, self._groups)
 
     def __len__(self) -> int:
         return self.manifest.rows
@@ -83,8 +94,8 @@ class Shards:
         encoded = {column: table[column][row]["bytes"].as_buffer() for column in self._columns}
         return Example(
             id=table["id"][row].as_py(),
-            images={column: _image(encoded[column]) for column in spec.images},
-            labels={head: _label(encoded[head]) for head in spec.labels},
+            images={name: _image(encoded[name], spec.mode(name)) for name in spec.images if name in encoded},
+            labels={head: _label(encoded[head]) for head in spec.labels if head in encoded},
         )
 
     def _group(self, shard: int, group: int) -> pa.Table:
@@ -122,13 +133,14 @@ class Shards:
             raise Refusal(f"{path} {found}, its manifest says {expected} bytes: run its convert stage again")
 
 
-def _reopen(folder: Path, verify: bool, groups: int) -> Shards:
-    return Shards(folder, verify=verify, groups=groups)
+def _reopen(folder: Path, columns: tuple[str, ...], verify: bool, groups: int) -> Shards:
+    return Shards(folder, columns=columns, verify=verify, groups=groups)
 
 
-def _image(encoded: pa.Buffer) -> Pixels:
+def _image(encoded: pa.Buffer, mode: str) -> NDArray[Any]:
     with Image.open(io.BytesIO(encoded)) as image:
-        return np.array(image.convert("RGB"))  # a copy: torch warns about arrays it may not write to
+        # a copy: torch warns about arrays it may not write to
+        return np.array(image if image.mode == mode else image.convert(mode))
 
 
 def _label(encoded: pa.Buffer) -> Pixels:

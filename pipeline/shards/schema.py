@@ -67,10 +67,19 @@ class Shard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Moments:
+    """Per-channel mean and standard deviation over every pixel of a column, in the units stored."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """All that is known of a split without opening a shard.
 
-    ``ids`` stand in row order. ``pixels`` counts every label pixel: ``{head: {class: n, …, "void": n}}``.
+    ``ids`` stand in row order. ``pixels`` counts every label pixel: ``{head: {class: n, …, "void": n}}``; ``moments``
+    are measured over each image column, to subtract where no published mean is wanted.
     ``digest`` covers ids and encoded bytes but not their Parquet packing; ``ids_sha256`` the ids, each with a newline.
     """
 
@@ -79,6 +88,7 @@ class Manifest:
     ids: tuple[str, ...]
     ids_sha256: str
     pixels: Mapping[str, Mapping[str, int]]
+    moments: Mapping[str, Moments]
     shards: tuple[Shard, ...]
     digest: str
 
@@ -94,6 +104,7 @@ class Manifest:
             "ids": list(self.ids),
             "ids_sha256": self.ids_sha256,
             "pixels": {head: dict(counts) for head, counts in self.pixels.items()},
+            "moments": {column: asdict(moments) for column, moments in self.moments.items()},
             "shards": [asdict(shard) for shard in self.shards],
             "digest": self.digest,
         }
@@ -106,6 +117,10 @@ class Manifest:
             ids=tuple(row["ids"]),
             ids_sha256=row["ids_sha256"],
             pixels={head: dict(counts) for head, counts in row["pixels"].items()},
+            moments={
+                column: Moments(mean=tuple(both["mean"]), std=tuple(both["std"]))
+                for column, both in row["moments"].items()
+            },
             shards=tuple(Shard(**shard) for shard in row["shards"]),
             digest=row["digest"],
         )

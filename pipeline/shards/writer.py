@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from pipeline import counts, files, plugins
+from pipeline import counts, files
 from pipeline.shards import schema
 from pipeline.shards._check import Checked
-from pipeline.shards._rows import Dataset, checked_rows, pool_of
+from pipeline.shards._rows import checked_rows, pool_of
+from pipeline.shards.dataset import Source
 from pipeline.types import DatasetSpec, Refusal, Sample
 
 HELD = 6144  # rows in memory at most when an archive gives them in another order: 0.7 GB of VOC-sized photographs
@@ -40,19 +42,30 @@ class _Written:
     shard: schema.Shard
     digests: tuple[bytes, ...]
     pixels: Mapping[str, tuple[int, ...]]
+    moments: Mapping[str, tuple[int, ...]]
 
 
-def convert(name: str, raw: Path, out: Path, *, rows_per_shard: int, expect: Sequence[str], processes: int) -> None:
-    """Write ``out/<split>/part-*.parquet`` and ``manifest.json`` for every split of dataset ``name``, or nothing.
+def convert(
+    name: str,
+    source: Source,
+    raw: Path,
+    out: Path,
+    *,
+    rows_per_shard: int,
+    expect: Sequence[str] | None,
+    processes: int,
+) -> None:
+    """Write ``out/<split>/part-*.parquet`` and ``manifest.json`` for every split of ``source``'s dataset, or nothing.
 
     Rows stand in the order of the split's list; the bytes do not depend on ``processes``. ``expect`` gives each
-    split's number of rows (``["train=1464", …]``), checked before anything is written.
+    split's number of rows (``["train=1464", …]``), checked before anything is written; None takes what there is.
 
     Raises Refusal for counts that differ, archives that are damaged, and samples that do not decode or fit.
     """
-    dataset = cast(Dataset, plugins.load("datasets", name))
-    splits = {split: dataset.ids(raw, split) for split in dataset.SPLITS}
-    _check_counts(name, splits, counts.alternatives(f"datasets.{name}.expect", expect, dataset.SPLITS))
+    dataset = source()
+    splits = {split: dataset.ids(raw, split) for split in dataset.splits(raw)}
+    if expect is not None:
+        _check_counts(name, splits, counts.alternatives(f"datasets.{name}.expect", expect, tuple(splits)))
     plan = [shard for split, ids in splits.items() for shard in _plan(split, ids, rows_per_shard)]
     with files.replacing(out) as scratch, ExitStack() as stack:
         pool = stack.enter_context(pool_of(processes)) if processes > 1 else None
@@ -61,7 +74,7 @@ def convert(name: str, raw: Path, out: Path, *, rows_per_shard: int, expect: Seq
         for wave in _waves(plan):
             slots = _slots(wave)
             parts = dataset.read(raw, tuple(slots))
-            for shard in _filled(slots, checked_rows(name, parts, pool, ahead=2 * processes)):
+            for shard in _filled(slots, checked_rows(name, source, parts, pool, ahead=2 * processes)):
                 written[shard.split][shard.file] = _write(scratch, dataset.SPEC, shard)
                 bar.update(len(shard.ids))
         for split, ids in splits.items():
@@ -133,8 +146,9 @@ def _write(out: Path, spec: DatasetSpec, planned: _Planned) -> _Written:
             group = [_record(spec, row.sample) for row in rows[start : start + schema.ROW_GROUP]]
             writer.write_table(pa.Table.from_pylist(group, schema=arrow), row_group_size=schema.ROW_GROUP)
     pixels = {head: _sums(row.pixels[head] for row in rows) for head in spec.labels}
+    moments = {column: _sums(row.moments[column] for row in rows) for column in spec.images}
     shard = schema.Shard(file=planned.file, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path))
-    return _Written(shard, tuple(row.digest for row in rows), pixels)
+    return _Written(shard, tuple(row.digest for row in rows), pixels, moments)
 
 
 def _record(spec: DatasetSpec, sample: Sample) -> dict[str, Any]:
@@ -154,9 +168,18 @@ def _manifest(spec: DatasetSpec, split: str, ids: Sequence[str], written: Sequen
         ids=tuple(ids),
         ids_sha256=hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest(),
         pixels=pixels,
+        moments={column: _moment(_sums(shard.moments[column] for shard in written)) for column in spec.images},
         shards=tuple(shard.shard for shard in written),
         digest=hashlib.sha256(b"".join(digest for shard in written for digest in shard.digests)).hexdigest(),
     )
+
+
+def _moment(sums: tuple[int, ...]) -> schema.Moments:
+    pixels, channels = sums[0], len(sums) // 2
+    mean = [total / pixels for total in sums[1 : 1 + channels]]
+    square = [total / pixels for total in sums[1 + channels :]]
+    std = [math.sqrt(max(0.0, both - one * one)) for one, both in zip(mean, square, strict=True)]
+    return schema.Moments(mean=tuple(mean), std=tuple(std))
 
 
 def _sums(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:

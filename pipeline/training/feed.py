@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
+from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example, Shards
 from pipeline.training.loss import valid_pixels
 from pipeline.training.order import drawn
@@ -35,17 +36,15 @@ class Item:
 
 
 class Feed:
-    """A run's items by draw: which sample a draw takes depends on (seed, draw) alone."""
+    """A run's items by draw, as ``net`` takes them: which sample a draw takes depends on (seed, draw) alone."""
 
-    def __init__(
-        self, shards: Shards, *, seed: int, heads: Sequence[str], mean: Sequence[float], device: torch.device
-    ) -> None:
+    def __init__(self, shards: Shards, *, seed: int, net: NetSpec, device: torch.device) -> None:
         self.shards = shards
         self.seed = seed
-        self.labels = {head: shards.manifest.spec.labels[head] for head in heads}
-        self.column = shards.manifest.spec.images[0]
+        self.labels = {head: shards.manifest.spec.labels[head] for head in net.heads}
+        self.column = net.inputs[0]
         self.device = device
-        self.mean = torch.tensor(mean, dtype=torch.float32, device=device).view(-1, 1, 1)
+        self.mean = torch.tensor(net.mean, dtype=torch.float32, device=device).view(-1, 1, 1)
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
         """The items of iterations ``start`` … ``stop`` − 1, ``size`` to each.

@@ -38,8 +38,10 @@ class SolverSpec:
 class Recipe:
     """One published net.
 
-    ``init`` is a weights file; ``start`` takes from it the weights, or only the architecture and mean. ``stride`` is 8,
-    16 or 32; ``heads`` name label columns; ``train`` is a shard folder, dataset/split.
+    ``init`` is a weights file; ``start`` takes from it the weights, or only the architecture. ``inputs`` name the image
+    column that the net sees, and ``mean`` what is subtracted from it: the ``init``'s own, the dataset's ``published``
+    one, or the one ``measured`` over ``train``. ``stride`` is 8, 16 or 32; ``heads`` name label columns; ``train`` is
+    a shard folder, dataset/split.
     The row's ``evaluate`` is not here: what a net is scored on must not retrain it.
     """
 
@@ -47,6 +49,8 @@ class Recipe:
     backbone: str
     init: str
     start: Literal["init", "random"]
+    inputs: tuple[str, ...]
+    mean: Literal["init", "published", "measured"]
     stride: int
     heads: tuple[str, ...]
     train: str
@@ -63,6 +67,8 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     recipe = read(Recipe, f"recipes.{name}", ours)
     if recipe.stride not in STRIDES:
         raise Refusal(f"recipes.{name}.stride is {recipe.stride}: choose 8, 16 or 32")
+    if len(recipe.inputs) != 1:
+        raise Refusal(f"recipes.{name}.inputs is {', '.join(recipe.inputs)}: a net sees one column, name one")
     if len(set(recipe.heads)) < len(recipe.heads):
         raise Refusal(f"recipes.{name}.heads names a head twice: {', '.join(recipe.heads)}")
     _check_rate(name, recipe.solver)

@@ -12,7 +12,9 @@ from tqdm import tqdm
 from pipeline import determinism
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.net import FCN
+from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Shards
+from pipeline.shards.schema import Manifest
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.recipe import Recipe
@@ -27,14 +29,14 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
 
     Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite.
     """
-    samples = Shards(shards)
-    net, report = start(recipe, init, samples.manifest.spec)
+    samples = Shards(shards, columns=[*recipe.inputs, *recipe.heads])
+    net, report = start(recipe, init, samples.manifest)
     for line in summary(report):
         say(line)
     net.to(device).train()
     solver = Solver(net, recipe.solver, net.spec.heads)
     history = History(recipe.solver.iterations)
-    feed = Feed(samples, seed=recipe.solver.seed, heads=recipe.heads, mean=net.spec.mean, device=device)
+    feed = Feed(samples, seed=recipe.solver.seed, net=net.spec, device=device)
     run(solver, feed, history, name=recipe.name)
     tensors = net.state_dict()
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
@@ -43,19 +45,40 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
     history.write(out / "history.tsv")
 
 
-def start(recipe: Recipe, init: Path, dataset: DatasetSpec) -> tuple[FCN, surgery.Report]:
+def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN, surgery.Report]:
     """The recipe's net with its first weights, on the CPU, and what became of each tensor.
 
-    The net is ``init``'s but for stride and heads. ``start: init`` inherits its weights too; ``random`` draws others.
+    The net is ``init``'s but for inputs, mean, stride and heads. ``start: init`` inherits its weights too; ``random``
+    draws others.
     """
     parent, tensors = checkpoint.load(init)
     if recipe.backbone != parent.backbone:
         raise Refusal(f"recipes.{recipe.name}.backbone is {recipe.backbone}, {init} is {parent.backbone}: change one")
-    net = FCN(replace(parent, stride=recipe.stride, heads=_heads(recipe, dataset)))
+    heads, mean = _heads(recipe, manifest.spec), _mean(recipe, parent, manifest)
+    net = FCN(replace(parent, inputs=recipe.inputs, mean=mean, stride=recipe.stride, heads=heads))
     if recipe.start == "init":
         return net, surgery.inherit(net, net.spec, parent, tensors)
     generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
     return net, surgery.random_start(net, net.spec, generator)
+
+
+def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
+    column, dataset = recipe.inputs[0], manifest.spec
+    if recipe.mean == "measured":
+        return manifest.moments[column].mean
+    if recipe.mean == "published":
+        if column not in dataset.mean:
+            raise Refusal(
+                f"recipes.{recipe.name}.mean is published, but nobody published one of {dataset.name}'s {column}: "
+                "write measured"
+            )
+        return dataset.mean[column]
+    if recipe.inputs != parent.inputs:
+        raise Refusal(
+            f"recipes.{recipe.name}.mean is init, but {recipe.init} saw {', '.join(parent.inputs)}, not {column}: "
+            "write published or measured"
+        )
+    return parent.mean
 
 
 def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:

@@ -56,6 +56,7 @@ def split(folder: Path, ids: Sequence[str], label: LabelSpec = LABEL) -> Path:
         ids=tuple(ids),
         ids_sha256="",
         pixels={},
+        moments={},
         shards=(Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path)),),
         digest="",
     )

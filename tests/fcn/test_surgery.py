@@ -59,7 +59,13 @@ def test_a_finer_net_inherits_its_parent_whole() -> None:
 
 def test_refuses_a_parent_of_other_make() -> None:
     parent = FCN(SPEC).state_dict()
-    for changed in ({"mean": (103.0, 116.0, 123.0)}, {"crop": 224}, {"width": 1.0}, {"backbone": "googlenet"}):
+    for changed in (
+        {"mean": (103.0, 116.0, 123.0)},
+        {"inputs": ("hha",)},
+        {"crop": 224},
+        {"width": 1.0},
+        {"backbone": "googlenet"},
+    ):
         with pytest.raises(Refusal, match=f"has {next(iter(changed))}"):
             surgery.inherit(FCN(SPEC), SPEC, replace(SPEC, **changed), parent)  # type: ignore[arg-type]
     with pytest.raises(Refusal, match=r"semantic\.score_fr\.weight has no place"):
@@ -70,6 +76,19 @@ def test_refuses_a_parent_of_other_make() -> None:
     with pytest.raises(Refusal, match=r"semantic.score_fr.weight is 3×512×1×1 in the net but 2×512×1×1 in the init"):
         three = replace(SPEC, heads={"semantic": LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3)})
         surgery.inherit(FCN(three), three, SPEC, parent)
+
+
+def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:
+    classifier = FCN(replace(SPEC, heads={}))
+    surgery.random_start(classifier, SPEC, generator(3))
+    tensors = {**classifier.state_dict(), "score.imagenet.weight": torch.zeros(1, 512, 1, 1)}
+    color, hha = SPEC, replace(SPEC, inputs=("hha",), mean=(132.0, 94.0, 118.0))
+    nets = [FCN(spec) for spec in (color, hha)]
+    for net in nets:
+        surgery.inherit(net, net.spec, SPEC, tensors)
+    first, flipped = (net.backbone.conv1_1.weight for net in nets)
+    assert torch.equal(first.flip(1), flipped)
+    assert torch.equal(nets[0].backbone.conv1_2.weight, nets[1].backbone.conv1_2.weight)
 
 
 def test_transplant_fills_a_convolution_from_a_fully_connected_layer() -> None:

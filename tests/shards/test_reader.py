@@ -8,6 +8,7 @@ import operator
 import pickle
 import tarfile
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ import pytest
 from PIL import Image
 
 from pipeline.shards import writer
+from pipeline.shards.dataset import plugin
 from pipeline.shards.reader import Example, Shards
 from pipeline.types import Refusal
 
 ROWS = 40
+VOC = partial(plugin, "voc")
 
 
 def shards(tmp_path: Path) -> Path:
@@ -45,7 +48,7 @@ def shards(tmp_path: Path) -> Path:
                 image.save(file, kind)
                 add(member, file.getvalue())
     expect = ["train=1", f"val={ROWS}", "seg11valid=1"]
-    writer.convert("voc", raw, tmp_path / "out", rows_per_shard=18, expect=expect, processes=1)
+    writer.convert("voc", VOC, raw, tmp_path / "out", rows_per_shard=18, expect=expect, processes=1)
     return tmp_path / "out/val"
 
 

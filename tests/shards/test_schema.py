@@ -16,6 +16,7 @@ SPEC = DatasetSpec(
     images=("color", "hha"),
     labels={"semantic": LabelSpec(classes=("sky", "sea"), palette=((0, 0, 0), (1, 2, 3)))},
     mean={"color": (1.5, 2.0, 3.0)},
+    modes={"hha": "L"},
 )
 
 
@@ -46,6 +47,7 @@ def test_manifest_survives_json() -> None:
         ids=("b", "a"),
         ids_sha256="0" * 64,
         pixels={"semantic": {"sky": 3, "sea": 0, "void": 2}},
+        moments={"color": schema.Moments(mean=(1.5, 2.25, 0.1), std=(0.0, 3.0, 1.0))},
         shards=(schema.Shard(file=schema.shard_name(0, 1), rows=2, bytes=9, sha256="1" * 64),),
         digest="2" * 64,
     )

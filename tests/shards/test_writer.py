@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -19,12 +20,14 @@ from PIL import Image
 from pipeline import files
 from pipeline.datasets import voc
 from pipeline.shards import writer
+from pipeline.shards.dataset import plugin
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 from pipeline.types import Refusal
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared/real"
+VOC = partial(plugin, "voc")
 real = pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")
 
 
@@ -64,10 +67,11 @@ def test_bytes_do_not_depend_on_processes_or_run(tmp_path: Path) -> None:
     counts = pack(tmp_path / "raw", [f"{place * 13 % 37:02d}" for place in range(37)])
     for processes in (1, 2, 4):
         out = tmp_path / f"out{processes}"
-        writer.convert("voc", tmp_path / "raw", out, rows_per_shard=20, expect=counts, processes=processes)
+        writer.convert("voc", VOC, tmp_path / "raw", out, rows_per_shard=20, expect=counts, processes=processes)
     code = (
-        "from pathlib import Path; from pipeline.shards import writer; "
-        f"writer.convert('voc', Path('raw'), Path('again'), rows_per_shard=20, expect={counts}, processes=1)"
+        "from functools import partial; from pathlib import Path; from pipeline.shards import dataset, writer; "
+        f"writer.convert('voc', partial(dataset.plugin, 'voc'), Path('raw'), Path('again'), "
+        f"rows_per_shard=20, expect={counts}, processes=1)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
     first = tree(tmp_path / "out1")
@@ -82,7 +86,15 @@ def test_bytes_do_not_depend_on_processes_or_run(tmp_path: Path) -> None:
 def test_rows_hold_the_original_bytes_in_list_order(tmp_path: Path) -> None:
     names = ["c", "a", "b"]
     counts = pack(tmp_path / "raw", names)
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=500, expect=counts, processes=1)
+    writer.convert(
+        "voc",
+        VOC,
+        tmp_path / "raw",
+        tmp_path / "out",
+        rows_per_shard=500,
+        expect=counts,
+        processes=1,
+    )
     originals = dict(voc.read(tmp_path / "raw", names))
     rows = pq.read_table(tmp_path / "out/train/part-00000-of-00001.parquet").to_pylist()
     assert [row["id"] for row in rows] == names
@@ -94,7 +106,7 @@ def test_rows_hold_the_original_bytes_in_list_order(tmp_path: Path) -> None:
 
 def test_files_are_plain_parquet_with_small_row_groups(tmp_path: Path) -> None:
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(40)])
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=40, expect=counts, processes=1)
+    writer.convert("voc", VOC, tmp_path / "raw", tmp_path / "out", rows_per_shard=40, expect=counts, processes=1)
     metadata = pq.ParquetFile(tmp_path / "out/train/part-00000-of-00001.parquet").metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [16, 16, 8]
     columns = [metadata.row_group(0).column(place) for place in range(metadata.num_columns)]
@@ -105,7 +117,7 @@ def test_files_are_plain_parquet_with_small_row_groups(tmp_path: Path) -> None:
 
 def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
     counts = pack(tmp_path / "raw", ["x", "z", "y"])
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=2, expect=counts, processes=1)
+    writer.convert("voc", VOC, tmp_path / "raw", tmp_path / "out", rows_per_shard=2, expect=counts, processes=1)
     shards = Shards(tmp_path / "out/train")
     manifest = shards.manifest
     assert manifest.spec == voc.SPEC
@@ -119,7 +131,15 @@ def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
     for shard in manifest.shards:
         path = tmp_path / "out/train" / shard.file
         assert (shard.bytes, shard.sha256) == (path.stat().st_size, files.sha256(path))
-    writer.convert("voc", tmp_path / "raw", tmp_path / "other", rows_per_shard=1, expect=counts, processes=1)
+    writer.convert(
+        "voc",
+        VOC,
+        tmp_path / "raw",
+        tmp_path / "other",
+        rows_per_shard=1,
+        expect=counts,
+        processes=1,
+    )
     assert read_manifest(tmp_path / "other/train").digest == manifest.digest
 
 
@@ -127,7 +147,15 @@ def test_a_stream_is_read_in_waves_when_memory_is_short(tmp_path: Path, monkeypa
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(9)])
     for held, out in ((6144, "one"), (4, "many")):
         monkeypatch.setattr(writer, "HELD", held)
-        writer.convert("voc", tmp_path / "raw", tmp_path / out, rows_per_shard=2, expect=counts, processes=1)
+        writer.convert(
+            "voc",
+            VOC,
+            tmp_path / "raw",
+            tmp_path / out,
+            rows_per_shard=2,
+            expect=counts,
+            processes=1,
+        )
     assert tree(tmp_path / "one") == tree(tmp_path / "many")
 
 
@@ -154,7 +182,15 @@ def test_a_bad_sample_is_named_and_nothing_is_left(
 ) -> None:
     counts = pack(tmp_path / "raw", ["a", "b", "c"], **{member: data})
     with pytest.raises(Refusal, match=f"^voc: {message}"):
-        writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=1, expect=counts, processes=processes)
+        writer.convert(
+            "voc",
+            VOC,
+            tmp_path / "raw",
+            tmp_path / "out",
+            rows_per_shard=1,
+            expect=counts,
+            processes=processes,
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
@@ -163,7 +199,15 @@ def test_the_first_bad_pixel_is_located(tmp_path: Path) -> None:
     label[4, 7], label[5, 0] = 254, 33
     counts = pack(tmp_path / "raw", ["a", "b"], a_png=encoded(label, "PNG"))
     with pytest.raises(Refusal, match=r"a\.png has label 254 at row 4, column 7"):
-        writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=9, expect=counts, processes=1)
+        writer.convert(
+            "voc",
+            VOC,
+            tmp_path / "raw",
+            tmp_path / "out",
+            rows_per_shard=9,
+            expect=counts,
+            processes=1,
+        )
 
 
 def test_counts_are_checked_before_anything_is_written(tmp_path: Path) -> None:
@@ -174,13 +218,21 @@ def test_counts_are_checked_before_anything_is_written(tmp_path: Path) -> None:
     }
     for message, expect in refusals.items():
         with pytest.raises(Refusal, match=message):
-            writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=9, expect=expect, processes=1)
+            writer.convert(
+                "voc",
+                VOC,
+                tmp_path / "raw",
+                tmp_path / "out",
+                rows_per_shard=9,
+                expect=expect,
+                processes=1,
+            )
     assert not (tmp_path / "out").exists()
 
 
 def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = pack(tmp_path / "raw", ["a", "b", "c"])
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=1, expect=counts, processes=1)
+    writer.convert("voc", VOC, tmp_path / "raw", tmp_path / "out", rows_per_shard=1, expect=counts, processes=1)
     before = tree(tmp_path)
 
     def interrupted(path: Path) -> str:
@@ -189,13 +241,21 @@ def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(files, "sha256", interrupted)
     for out in ("out", "new"):
         with pytest.raises(KeyboardInterrupt):
-            writer.convert("voc", tmp_path / "raw", tmp_path / out, rows_per_shard=1, expect=counts, processes=1)
+            writer.convert(
+                "voc",
+                VOC,
+                tmp_path / "raw",
+                tmp_path / out,
+                rows_per_shard=1,
+                expect=counts,
+                processes=1,
+            )
     assert tree(tmp_path) == before
 
 
 def test_duckdb_counts_rows(tmp_path: Path) -> None:
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(20)])
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=8, expect=counts, processes=1)
+    writer.convert("voc", VOC, tmp_path / "raw", tmp_path / "out", rows_per_shard=8, expect=counts, processes=1)
     query = f"select count(*), sum(height), count(distinct id) from '{tmp_path}/out/train/*.parquet'"
     assert duckdb.sql(query).fetchall() == [(20, 120, 20)]
 
@@ -206,7 +266,7 @@ def test_hugging_face_decodes_both_columns(tmp_path: Path, monkeypatch: pytest.M
     import datasets
 
     counts = pack(tmp_path / "raw", ["b", "a", "c"])
-    writer.convert("voc", tmp_path / "raw", tmp_path / "out", rows_per_shard=2, expect=counts, processes=1)
+    writer.convert("voc", VOC, tmp_path / "raw", tmp_path / "out", rows_per_shard=2, expect=counts, processes=1)
     folder, shards = tmp_path / "out/train", Shards(tmp_path / "out/train")
     for ask in (
         {"path": "parquet", "data_files": f"{folder}/*.parquet"},
@@ -225,7 +285,7 @@ def test_hugging_face_decodes_both_columns(tmp_path: Path, monkeypatch: pytest.M
     ("name", "counts"), [("voc", ["train=120", "val=130", "seg11valid=100"]), ("sbd", ["train=350", "val=30"])]
 )
 def test_real_archives_convert(tmp_path: Path, name: str, counts: list[str]) -> None:
-    writer.convert(name, REAL, tmp_path / name, rows_per_shard=100, expect=counts, processes=2)
+    writer.convert(name, partial(plugin, name), REAL, tmp_path / name, rows_per_shard=100, expect=counts, processes=2)
     for split, _, rows in (count.partition("=") for count in counts):
         shards = Shards(tmp_path / name / split)
         assert len(shards) == int(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, ahead
 from pipeline.training.order import drawn
 from pipeline.types import Refusal
-from tests.training.world import IDS, SPEC, shards
+from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
 
 CPU = torch.device("cpu")
 
 
 def feed(folder: Path, *heads: str) -> Feed:
-    return Feed(Shards(folder), seed=1337, heads=heads or ("semantic",), mean=SPEC.mean, device=CPU)
+    labels = {"semantic": SEMANTIC, "geometric": GEOMETRIC}
+    net = replace(SPEC, heads={head: labels[head] for head in heads or ("semantic",)})
+    return Feed(Shards(folder), seed=1337, net=net, device=CPU)
 
 
 def test_items_come_in_draw_order(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ RECIPE = [
     ({"heads": "semantic"}, "recipes.x.heads is 'semantic': write a list of texts, such as [semantic]"),
     ({"heads": []}, "recipes.x.heads is []: write a list"),
     ({"heads": ["semantic", "semantic"]}, "recipes.x.heads names a head twice"),
+    ({"inputs": ["color", "hha"]}, "recipes.x.inputs is color, hha: a net sees one column, name one"),
+    ({"mean": "mine"}, "recipes.x.mean is 'mine': choose init or published or measured"),
     ({"start": "scratch"}, "recipes.x.start is 'scratch': choose init or random"),
     ({"init": None}, "recipes.x.init is None: write a text"),
     ({"solver": 3}, "recipes.x.solver is 3: it must be a map of seed, iterations"),

@@ -27,10 +27,10 @@ class World:
         folder, init = tmp_path / "train", tmp_path / "init.safetensors"
         samples = Shards(folder if folder.exists() else shards(folder))
         self.recipe = recipe(**changes)
-        self.net, _ = start(self.recipe, init if init.exists() else classifier(init), samples.manifest.spec)
+        self.net, _ = start(self.recipe, init if init.exists() else classifier(init), samples.manifest)
         self.net.train()
         self.solver = Solver(self.net, self.recipe.solver, self.net.spec.heads)
-        self.feed = Feed(samples, seed=1337, heads=self.recipe.heads, mean=self.net.spec.mean, device=CPU)
+        self.feed = Feed(samples, seed=1337, net=self.net.spec, device=CPU)
 
     def batches(self, first: int, last: int) -> Iterator[list[Item]]:
         return self.feed.batches(first, last, self.recipe.solver.batch)

@@ -12,13 +12,13 @@ import torch
 
 from pipeline import files
 from pipeline.fcn import checkpoint
+from pipeline.shards.schema import read_manifest
 from pipeline.training.train import start, summary, train
-from pipeline.types import DatasetSpec, Refusal
-from tests.training.world import GEOMETRIC, SEMANTIC, SPEC, classifier, recipe, shards
+from pipeline.types import Refusal
+from tests.training.world import MOMENTS, SEMANTIC, SPEC, classifier, recipe, shards
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
-DATASET = DatasetSpec(name="noise", images=("color",), labels={"semantic": SEMANTIC, "geometric": GEOMETRIC})
 
 SCRIPT = """
 import sys
@@ -64,7 +64,7 @@ def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
     folder = shards(tmp_path / "train")
     train(recipe(iterations=3), shards=folder, init=init, out=tmp_path / "32s", device=CPU, say=len)
     coarse = tmp_path / "32s/model.safetensors"
-    net, report = start(recipe(stride=16), coarse, DATASET)
+    net, report = start(recipe(stride=16), coarse, read_manifest(folder))
     fresh = {name for name, fate in report.items() if fate == "zero"}
     assert fresh == {"semantic.score_pool4.weight", "semantic.score_pool4.bias"}
     state = net.state_dict()
@@ -73,9 +73,10 @@ def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
 
 def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:
     init = classifier(tmp_path / "init.safetensors")
-    net, report = start(recipe(start="random"), init, DATASET)
-    again, _ = start(recipe(start="random"), init, DATASET)
-    other, _ = start(recipe(start="random", seed=1), init, DATASET)
+    manifest = read_manifest(shards(tmp_path / "train"))
+    net, report = start(recipe(start="random"), init, manifest)
+    again, _ = start(recipe(start="random"), init, manifest)
+    other, _ = start(recipe(start="random", seed=1), init, manifest)
     name = "backbone.conv3_1.weight"
     weights = [each.state_dict()[name] for each in (net, again, other)]
     assert report[name] == "random"
@@ -85,16 +86,25 @@ def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:
     assert not net.state_dict()["semantic.score_fr.weight"].any()
 
 
+def test_the_mean_is_the_one_the_recipe_says(tmp_path: Path) -> None:
+    init = classifier(tmp_path / "init.safetensors")
+    manifest = read_manifest(shards(tmp_path / "train"))
+    assert start(recipe(mean="init"), init, manifest)[0].spec.mean == SPEC.mean
+    assert start(recipe(mean="measured"), init, manifest)[0].spec.mean == MOMENTS.mean
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"backbone": "googlenet"}, "recipes.noise-fcn.backbone is googlenet, "),
-        ({"heads": ["semantics"]}, "recipes.noise-fcn.heads names 'semantics': noise labels semantic, geometric"),
+        ({"heads": ["semantics"]}, "recipes.noise-fcn.heads names 'semantics': noise labels geometric, semantic"),
+        ({"mean": "published"}, "recipes.noise-fcn.mean is published, but nobody published one of noise's color"),
+        ({"inputs": ["hha"]}, "recipes.noise-fcn.mean is init, but weights/vgg16-fcn.safetensors saw color, not hha"),
     ],
 )
 def test_refuses_what_does_not_fit_together(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(Refusal, match=re.escape(message)):
-        start(recipe(**changes), classifier(tmp_path / "init.safetensors"), DATASET)
+        start(recipe(**changes), classifier(tmp_path / "init.safetensors"), read_manifest(shards(tmp_path / "train")))
 
 
 def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from pipeline import files
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
-from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
+from pipeline.shards.schema import MANIFEST, Manifest, Moments, Shard, arrow_schema, shard_name
 from pipeline.training.recipe import Recipe, parse
 from pipeline.types import DatasetSpec, LabelSpec
 
 IDS = tuple(f"2008_00000{number}" for number in range(6))
 SEMANTIC = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
 GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 0)))
+MOMENTS = Moments(mean=(61.5, 60.0, 59.25), std=(30.0, 30.0, 30.0))
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
 
 
@@ -48,7 +49,16 @@ def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
     path = folder / shard_name(0, 1)
     pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
     shard = Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path))
-    manifest = Manifest(spec=spec, split="train", ids=IDS, ids_sha256="", pixels={}, shards=[shard], digest="")
+    manifest = Manifest(
+        spec=spec,
+        split="train",
+        ids=IDS,
+        ids_sha256="",
+        pixels={},
+        moments={"color": MOMENTS},
+        shards=[shard],
+        digest="",
+    )
     files.write_json(folder / MANIFEST, manifest.to_json())
     return folder
 
@@ -72,6 +82,8 @@ def row() -> dict[str, object]:
         "backbone": "vgg16",
         "init": "weights/vgg16-fcn.safetensors",
         "start": "init",
+        "inputs": ["color"],
+        "mean": "init",
         "stride": 32,
         "heads": ["semantic"],
         "train": "noise/train",

@@ -1,7 +1,7 @@
 # make repro · make test · make lint · make ui · make params · make lock
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.ready-$(shell sha256sum requirements.lock | cut -c1-12)
+READY := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
 UV := 0.13.9
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -31,9 +31,10 @@ lock: $(READY)
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
 
 # uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
-$(READY): requirements.lock
+$(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	rm -f .venv/.ready-* && touch $@

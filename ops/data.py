@@ -1,0 +1,25 @@
+"""Look at your own data before the pipeline does: fcn data check ROW."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.datasets import folder
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.group()
+def main() -> None:
+    """Your own images and labels, a row under `folders` in params.yaml."""
+
+
+@main.command(cls=Stage)
+@click.argument("row")
+def check(row: str) -> None:
+    """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
+    found = folder.check(row, declared("convert-folder", row).row(f"folders.{row}"))
+    for line in found:
+        click.echo(line)
+    if found.problems:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,15 @@
+"""The ``fcn`` command: what people and CI do around ``dvc repro``."""
+
+from __future__ import annotations
+
+import click
+
+from ops import data
+
+
+@click.group()
+def main() -> None:
+    """Around `dvc repro`."""
+
+
+main.add_command(data.main, "data")

@@ -1,0 +1,35 @@
+"""Convert your own images and labels into shards of Parquet: python -m stages.convert_folder KEY."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pipeline.datasets import folder
+from pipeline.shards import writer
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """The folder of params.yaml's folders.KEY → data/shards/KEY/<split>."""
+    row = declared("convert-folder", key).row(f"folders.{key}")
+    rows_per_shard = row.pop("rows_per_shard")
+    writer.convert(
+        key,
+        partial(folder.parse, key, row),
+        Path(row["root"]),
+        Path("data/shards") / key,
+        rows_per_shard=rows_per_shard,
+        expect=None,
+        processes=os.cpu_count() or 1,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Tell what a converted dataset holds, in numbers and pictures: python -m stages.describe KEY."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.describe.describe import describe
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """data/shards/KEY → data/reports/KEY."""
+    describe(Path("data/shards") / key, Path("data/reports") / key)
+
+
+if __name__ == "__main__":
+    main()

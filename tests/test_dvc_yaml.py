@@ -14,6 +14,7 @@ from ops.compose import composed
 from stages._params import declared
 from tests.closure import ROOT, closure
 
+SCALES = sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml"))
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
 # The plugin folder a stage picks one file from, and the field of its row that names the file.
@@ -44,11 +45,34 @@ def test_code_deps_are_the_import_closure(stage: str) -> None:
     if stage in PLUGINS:
         folder, name = PLUGINS[stage]
         expected.add(f"pipeline/{folder}/{name}.py")
-        for plugin in (ROOT / "pipeline" / folder).glob("[!_]*.py"):
-            shared = closure(plugin.relative_to(ROOT).as_posix()) - {plugin.relative_to(ROOT).as_posix()}
-            assert shared <= code, f"{plugin.name} imports {sorted(shared - code)}, which {stage} does not depend on"
+        unused: set[str] = set()
+        rows = plugin_rows(stage)
+        for plugin, row in rows.items():
+            file = f"pipeline/{folder}/{plugin}.py"
+            own = sources(row["code"]) if "${item.code}" in body(stage)["deps"] else set()
+            unused |= own
+            shared = closure(file) - {file} - own
+            assert shared <= code, f"{file} imports {sorted(shared - code)}, which {stage} does not depend on"
             expected |= shared
+        unused -= set().union(*(closure(f"pipeline/{folder}/{plugin}.py") for plugin in rows))
+        assert not unused, f"a row's code names {sorted(unused)}, which no plugin imports"
+        code -= {"${item.code}"}
     assert code == expected, f"missing {sorted(expected - code)}, needless {sorted(code - expected)}"
+
+
+def plugin_rows(stage: str) -> dict[str, dict[str, Any]]:
+    """The plugins that a scale uses in ``stage``, each with its row."""
+    _, name = PLUGINS[stage]
+    group = STAGES[stage]["foreach"].strip("${}")
+    field = name.removeprefix("${item.").strip("${}")
+    rows = [item for scale in SCALES for item in yaml.safe_load(composed(ROOT, (f"scale={scale}",)))[group].items()]
+    return {key if field == "key" else row[field]: row for key, row in rows}
+
+
+def sources(path: str) -> set[str]:
+    """A module, or the modules of a package, whose ``__init__.py`` is empty."""
+    found = (ROOT / path).glob("[!_]*.py") if (ROOT / path).is_dir() else [ROOT / path]
+    return {file.relative_to(ROOT).as_posix() for file in found}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -89,7 +113,7 @@ def test_params_are_the_composed_default() -> None:
     assert (ROOT / "params.yaml").read_text() == composed(ROOT), "run `make params`"
 
 
-@pytest.mark.parametrize("scale", sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml")))
+@pytest.mark.parametrize("scale", SCALES)
 def test_both_yaml_dialects_read_the_same_params(scale: str) -> None:
     """DVC reads YAML 1.2, where 1e-10 is a number; PyYAML reads 1.1, where it is a text."""
     from ruamel.yaml import YAML
@@ -98,7 +122,7 @@ def test_both_yaml_dialects_read_the_same_params(scale: str) -> None:
     assert YAML(typ="safe").load(text) == yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("scale", sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml")))
+@pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     (tmp_path / "params.yaml").write_text(composed(ROOT, (f"scale={scale}",)))

@@ -1,0 +1,167 @@
+"""The miniature NYUDv2 lies in the original's file formats, and the project's own reader makes sense of it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import loadmat, whosmat
+
+from pipeline import files
+from pipeline.datasets import nyud as reader
+from pipeline.miniature import nyud
+from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW
+from pipeline.types import Refusal
+
+ROOT = Path(__file__).parents[2]
+REAL = ROOT.parent / "shared/real"
+MAT = "nyu_depth_v2_labeled.mat"
+
+
+def test_the_hdf5_file_is_laid_out_as_matlab_s(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=3, side=64, train=3, val=2, test=2)
+
+    block = (tmp_path / MAT).read_bytes()[:512]
+    assert block.startswith(b"MATLAB 7.3 MAT-file, ") and block[124:128] == b"\x00\x02IM"
+    assert block[128:] == bytes(512 - 128)
+    layout = {
+        "images": ((7, 3, 64, 48), "uint8", "uint8"),
+        "depths": ((7, 64, 48), "float32", "single"),
+        "rawDepths": ((7, 64, 48), "float32", "single"),
+        "labels": ((7, 64, 48), "uint16", "uint16"),
+        "instances": ((7, 64, 48), "uint8", "uint8"),
+        "accelData": ((4, 7), "float32", "single"),
+    }
+    with h5py.File(tmp_path / MAT) as file:
+        assert file.userblock_size == 512
+        for name, (shape, dtype, matlab) in layout.items():
+            assert (file[name].shape, file[name].dtype) == (shape, dtype)
+            assert file[name].attrs["MATLAB_class"] == matlab.encode()
+        for name in ("images", "depths", "rawDepths", "labels", "instances"):
+            assert file[name].chunks == (1, *file[name].shape[1:]) and file[name].compression == "gzip"
+
+
+def test_cells_refer_to_utf16_strings(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=3, side=64, train=3, val=2, test=2)
+
+    with h5py.File(tmp_path / MAT) as file:
+        assert strings(file, "names") == list(RAW)
+        scenes, types = strings(file, "scenes"), strings(file, "sceneTypes")
+        assert scenes == [f"{scene_type}_{number:04d}" for number, scene_type in enumerate(types, 1)]
+        assert set(types) == {"kitchen", "bedroom", "bathroom", "living_room", "office", "classroom"}
+        for name in ("rawRgbFilenames", "rawDepthFilenames"):
+            assert [path.split("/")[0] for path in strings(file, name)] == scenes
+        first = file[file["names"][0, 0]]
+        assert first.name.startswith("/#refs#/") and first.dtype == np.uint16 and first.shape == (len(RAW[0]), 1)
+        assert first.attrs["MATLAB_class"] == b"char" and first.attrs["MATLAB_int_decode"] == 2
+        assert file["names"].attrs["MATLAB_class"] == b"cell" and file["names"].shape == (1, 894)
+
+
+def test_splits_are_disjoint_complete_and_mixed_through_the_file(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=3, side=32, train=18, val=12, test=15)
+
+    splits = loadmat(tmp_path / "splits.mat")
+    lists = {split: (tmp_path / f"{split}.txt").read_bytes() for split in ("train", "val", "test")}
+    ids = {split: [int(line) for line in text.split(b"\n")] for split, text in lists.items()}  # no newline at the end
+    assert {split: len(numbers) for split, numbers in ids.items()} == {"train": 18, "val": 12, "test": 15}
+    assert sorted(number for numbers in ids.values() for number in numbers) == list(range(5001, 5046))
+    assert all(numbers == sorted(numbers) for numbers in ids.values())
+    np.testing.assert_array_equal(splits["trainNdxs"][:, 0] + 5000, sorted(ids["train"] + ids["val"]))
+    np.testing.assert_array_equal(splits["testNdxs"][:, 0] + 5000, ids["test"])
+    assert max(ids["train"]) > 5001 + 30 and min(ids["test"]) < 5001 + 15
+    for numbers in ids.values():
+        assert {number % 6 for number in numbers} == set(range(6))  # each type of room
+
+
+def test_the_small_files_are_as_scipy_reads_the_real_ones(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=3, side=32, train=1, val=1, test=1)
+
+    mapping = loadmat(tmp_path / "classMapping40.mat")
+    assert [str(name[0]) for name in mapping["className"][0]] == list(CLASSES)
+    assert [str(name[0]) for name in mapping["allClassName"][0]] == list(RAW)
+    np.testing.assert_array_equal(mapping["mapClass"], MAP_CLASS[None, :])
+    if not REAL.is_dir():
+        pytest.skip("no real data here")
+    real = loadmat(REAL / "classMapping40.mat")
+    assert [str(name[0]) for name in real["className"][0]] == list(CLASSES)
+    for name in ("className", "mapClass", "allClassName"):
+        assert (mapping[name].shape, mapping[name].dtype) == (real[name].shape, real[name].dtype)
+    np.testing.assert_array_equal(np.bincount(real["mapClass"][0]), np.bincount(mapping["mapClass"][0]))
+    ours, theirs = loadmat(tmp_path / "splits.mat"), loadmat(REAL / "splits.mat")
+    assert [name for name, _, _ in whosmat(tmp_path / "splits.mat")] == ["trainNdxs", "testNdxs"]
+    for name in ("trainNdxs", "testNdxs"):
+        assert (ours[name].dtype, ours[name].ndim) == (theirs[name].dtype, theirs[name].ndim)
+
+
+def test_every_class_occurs_in_trainval_and_in_test(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=7, side=64, train=80, val=40, test=60)
+
+    splits = loadmat(tmp_path / "splits.mat")
+    with h5py.File(tmp_path / MAT) as file:
+        labels = file["labels"][:]
+    for name in ("trainNdxs", "testNdxs"):
+        raw = labels[splits[name][:, 0] - 1]
+        assert set(MAP_CLASS[raw[raw > 0] - 1]) == set(range(1, 41))
+
+
+def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) -> None:
+    nyud.render(tmp_path, seed=3, side=160, train=6, val=2, test=2)
+
+    assert set(reader.splits(tmp_path)) == {"trainval", "test", "train", "val"}
+    seen = 0
+    for name, parts in reader.read(tmp_path, [*reader.ids(tmp_path, "trainval"), *reader.ids(tmp_path, "test")]):
+        sample = reader.sample(name, parts)
+        maps = {column: np.array(Image.open(io.BytesIO(image.bytes))) for column, image in sample.images.items()}
+        label = np.array(Image.open(io.BytesIO(sample.labels["semantic"].bytes)))
+        assert set(np.unique(label)) <= {*range(40), 255}
+        floor = maps["hha"][label == CLASSES.index("floor")]
+        if len(floor) > 1500:
+            seen += 1
+            assert abs(np.median(floor[:, 2].astype(float)) - 38) < 4  # degrees: along gravity
+            assert np.median(floor[:, 1]) < 12  # centimetres above the lowest point
+        wall = maps["hha"][label == CLASSES.index("wall")]
+        if len(wall) > 1500:
+            assert abs(np.median(wall[:, 2].astype(float)) - 128) < 6
+    assert seen >= 3
+
+
+def test_a_frame_does_not_depend_on_how_many_others_there_are(tmp_path: Path) -> None:
+    nyud.render(tmp_path / "few", seed=3, side=64, train=2, val=1, test=1)
+    nyud.render(tmp_path / "many", seed=3, side=64, train=1, val=3, test=4)
+
+    with h5py.File(tmp_path / "few" / MAT) as few, h5py.File(tmp_path / "many" / MAT) as many:
+        for name in ("images", "depths", "rawDepths", "labels", "instances"):
+            np.testing.assert_array_equal(few[name][:], many[name][:4])
+        np.testing.assert_array_equal(few["accelData"][:], many["accelData"][:, :4])
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    assert rendered(tmp_path / "first", salt="1") == rendered(tmp_path / "second", salt="2")
+
+
+@pytest.mark.parametrize(("side", "each", "culprit"), [(66, 1, "nyud.side"), (64, 0, "nyud.counts")])
+def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
+    tmp_path: Path, side: int, each: int, culprit: str
+) -> None:
+    with pytest.raises(Refusal, match=rf"miniatures\.{culprit}"):
+        nyud.render(tmp_path, seed=3, side=side, train=each, val=each, test=each)
+    assert list(tmp_path.iterdir()) == []
+
+
+def strings(file: h5py.File, name: str) -> list[str]:
+    return [file[reference][:, 0].tobytes().decode("utf-16-le") for reference in file[name][0]]
+
+
+def rendered(folder: Path, salt: str) -> dict[str, str]:
+    folder.mkdir()
+    render = "from pathlib import Path; from pipeline.miniature import nyud; "
+    render += "nyud.render(Path('.'), seed=3, side=64, train=3, val=2, test=2)"
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": salt, "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", render], cwd=folder, env=environment, check=True)
+    return {path.name: files.sha256(path) for path in sorted(folder.iterdir())}

@@ -17,7 +17,7 @@ from pipeline.types import DatasetSpec, LabelSpec
 Pixels = NDArray[np.uint8]
 
 SAMPLES = 16
-WIDTH = 1320  # pixels of the sheet
+WIDTH = 1380  # pixels of the sheet: two samples of five tiles stand in a row
 TILE = 132  # pixels of a tile's longer side
 GAP = 4
 LINE = 14  # pixels a line of text takes
@@ -66,9 +66,9 @@ def _strip(spec: DatasetSpec, example: Example) -> Image.Image:
 
 
 def _visible(image: NDArray[Any]) -> Pixels:
-    """RGB as it is, other columns in viridis from their least value (bright) to their greatest."""
-    if image.ndim == 3:
-        return image.astype(np.uint8, copy=False)
+    """Bytes as they are, millimetres in viridis from the nearest (bright) to the farthest."""
+    if image.dtype == np.uint8:
+        return image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)
     low, high = int(image.min()), int(image.max())
     scaled = (image.astype(np.float64) - low) / max(high - low, 1)
     return np.asarray(mpl.colormaps["viridis_r"](scaled, bytes=True)[..., :3], np.uint8)

@@ -56,8 +56,7 @@ class House:
 def design(stage: Stage, u0: float, u1: float, height: float, *, tall: bool = False) -> House:
     """Draw a building's looks."""
     material = str(stage.rng.choice(list(_MATERIALS), p=(0.1, 0.25, 0.3, 0.35) if tall else (0.36, 0.4, 0.22, 0.02)))
-    shades = _MATERIALS[material]
-    wall = stage.about(*shades[int(stage.rng.integers(len(shades)))], 0.14)
+    wall = stage.one_of(*_MATERIALS[material])
     bay = (u1 - u0) / max(1, round((u1 - u0) / stage.between(2.4, 4.2)))
     shop = stage.between(3.4, 4.4)
     storey = (height - shop) / max(1, round((height - shop) / stage.between(2.9, 3.7)))
@@ -84,7 +83,7 @@ def build(stage: Stage, face: Face, house: House, shade: float = 1.0) -> None:
     color = house.wall * (_material(stage, plane, house) * shade)[..., None]
     stage.lay(plane.box, edge, stage.air(color, plane.depth), CODE["building"])
     cornice = np.maximum(edge, ((house.height - 0.5) - plane.v) / plane.dv)
-    stage.lay(plane.box, cornice, stage.air(house.trim * (0.9 * shade), plane.depth), None)
+    stage.lay(plane.box, cornice, stage.air(house.trim * 0.9 * shade, plane.depth), None)
     if house.pane[0] > 0.8 * float(plane.du.min()):  # smaller ones blur into the wall
         _windows(stage, plane, house, shade)
 
@@ -148,7 +147,7 @@ def cottage(stage: Stage, x: float, depth: float) -> None:
         (height - plane.v) / plane.dv,
     )
     tiles = 0.9 + 0.25 * (_textures.stripes(plane.v * 16, plane.v * 16) - 0.5) / (1 + (4 * plane.dv) ** 2)
-    roof = stage.about(*((0.45, 0.22, 0.16) if stage.chance(0.6) else (0.34, 0.33, 0.34)), 0.15) * tiles[..., None]
+    roof = stage.one_of((0.45, 0.22, 0.16), (0.34, 0.33, 0.34)) * tiles[..., None]
     house = replace(house, height=height + 0.2, shop=0.6, storey=max(height - 0.6, 2.0))
     build(stage, face, house)
     stage.lay(plane.box, edge, stage.air(roof, depth), CODE["building"])

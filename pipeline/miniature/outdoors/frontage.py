@@ -25,12 +25,12 @@ _COLORS = (
 
 def street_floor(stage: Stage, face: Face, house: House, shade: float = 1.0, most: int = 9) -> None:
     """Fill the first ``most`` bays of the ground floor: a door, a shop, or a window."""
-    awning = _paint(stage)
+    awning = stage.one_of(*_COLORS)
     shops = stage.chance(0.55)
     for middle in house.bays[:most]:
         draw = stage.rng.random()
         if draw < 0.33:
-            door(stage, face, house, middle, shade, grand=draw < 0.07)
+            door(stage, face, house, middle, shade, grand=draw < 0.1)
         elif shops:
             shop(stage, face, house, middle, awning, shade)
         elif draw < 0.9:
@@ -49,18 +49,11 @@ def door(stage: Stage, face: Face, house: House, middle: float, shade: float, *,
     top = min(steps + stage.between(2.1, 2.5), house.shop - 0.3)
     plane = face(middle - half - 0.2, middle + half + 0.2, steps, top + 0.2)
     edge = plane.edge(middle - half, middle + half, steps, top)
-    panel = (
-        np.maximum(np.abs(np.abs(plane.u - middle) - half / 2) - half * 0.3, 0)
-        + np.abs((plane.v - steps) % 1.1 - 0.55) * 0.3
-    )
+    stile = np.maximum(np.abs(np.abs(plane.u - middle) - half / 2) - half * 0.3, 0)
+    panel = stile + np.abs((plane.v - steps) % 1.1 - 0.55) * 0.3
     tone = (0.75 + 0.5 * (panel < 0.13)) * shade
-    color = (_paint(stage) if stage.chance(0.6) else stage.about(0.32, 0.20, 0.12, 0.2)) * 0.8
-    stage.lay(
-        plane.box,
-        edge - (1.1 * stage.view.pixel),
-        stage.air(house.trim * shade, plane.depth),
-        None,
-    )
+    color = (stage.one_of(*_COLORS) if stage.chance(0.6) else stage.about(0.32, 0.20, 0.12, 0.2)) * 0.8
+    stage.lay(plane.box, edge - 1.1 * stage.view.pixel, stage.air(house.trim * shade, plane.depth), None)
     stage.lay(plane.box, edge, stage.air(color * tone[..., None], plane.depth), CODE["door"])
 
 
@@ -73,9 +66,7 @@ def stairs(stage: Stage, face: Face, middle: float, half: float, height: float, 
         np.maximum(-plane.v, plane.v - height) / plane.dv,
     )
     tread = np.sin(plane.v * (2 * math.pi / 0.27))
-    color = stage.about(0.60, 0.57, 0.53, 0.1) * (shade * (0.9 + 0.42 * (2 * tread).clip(-1, 1)))[..., None].astype(
-        np.float32
-    )
+    color = stage.about(0.60, 0.57, 0.53, 0.1) * (shade * (0.9 + 0.42 * (2 * tread).clip(-1, 1)))[..., None]
     stage.lay(plane.box, edge, stage.air(color, plane.depth), stage.code("staircase"))
 
 
@@ -83,7 +74,7 @@ def shop(stage: Stage, face: Face, house: House, middle: float, color: Field, sh
     """A wide shop window, mostly with a striped awning above it."""
     half = house.bay * 0.43
     glass(stage, face, middle - half, middle + half, 0.5, 2.5, house.trim, shade)
-    if stage.chance(0.65):
+    if stage.chance(0.8):
         low, high = stage.between(2.1, 2.4), house.shop - 0.55
         plane = face(middle - half * 1.15, middle + half * 1.15, low - 0.2, high)
         slope = (high - plane.v) / (high - low)
@@ -121,12 +112,12 @@ def _balcony(stage: Stage, face: Face, middle: float, half: float, floor: float,
     plane = face(middle - half, middle + half, floor - 0.25, floor + 1.15)
     edge = plane.edge(middle - half, middle + half, floor - 0.2, floor + 1.1)
     bars = _bars(plane, 0.36)
-    slab = np.maximum((floor + 0.12) - plane.v, np.abs(plane.v - (floor + 1.02)) * -1 + 0.1) / plane.dv
-    solid = np.maximum(edge, np.minimum(bars, -slab))
+    slab, rail = plane.v - (floor + 0.12), np.abs(plane.v - (floor + 1.02)) - 0.1
+    solid = np.maximum(edge, np.minimum(bars, np.minimum(slab, rail) / plane.dv))
     tint = stage.air(color * shade, plane.depth)
     stage.canvas[plane.box] *= (1 - 0.25 * (0.5 - edge).clip(0, 1))[..., None]
     stage.lay(plane.box, solid, tint, None)
-    stage.lay(plane.box, edge, stage.canvas[plane.box].copy(), CODE["balcony"])
+    stage.codes[plane.box][edge < 0] = CODE["balcony"]
 
 
 def _bars(plane: Plane, gap: float) -> Field:
@@ -140,12 +131,8 @@ def _board(stage: Stage, face: Face, house: House, shade: float) -> None:
     start = stage.between(house.u0 + 0.3, house.u1 - width - 0.2)
     low, high = house.shop - 0.55, house.shop + 0.45
     plane = face(start, start + width, low, high)
-    letters = (stage.noise(stage.fine, plane.u * 4, plane.v * 4) > 0.3) & (np.abs(plane.v - ((low + high) / 2)) < 0.25)
-    ground = _paint(stage)
+    letters = (stage.noise(stage.fine, plane.u * 4, plane.v * 4) > 0.3) & (np.abs(plane.v - (low + high) / 2) < 0.25)
+    ground = stage.one_of(*_COLORS)
     ink = stage.light.sun * 0.95 - ground
     color = (ground + (0.8 * letters)[..., None] * ink) * shade
     stage.lay(plane.box, plane.edge(start, start + width, low, high), stage.air(color, plane.depth), stage.code("sign"))
-
-
-def _paint(stage: Stage) -> Field:
-    return stage.about(*_COLORS[int(stage.rng.integers(len(_COLORS)))], 0.15)

@@ -1,4 +1,4 @@
-"""The ground from the horizon to the camera: fields, meadows, sand, roads with their markings, and pavements."""
+"""The ground: fields, meadows, sand, roads with their markings, pavements, and land that rolls up to the horizon."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pipeline.miniature import _textures
 from pipeline.miniature._shapes import Field
 from pipeline.miniature.outdoors.classes import CODE
-from pipeline.miniature.outdoors.relief import ground_color
+from pipeline.miniature.outdoors.relief import above, profile
 from pipeline.miniature.outdoors.stage import Stage
 from pipeline.miniature.outdoors.view import Plane, Real
 
 _INSIDE = -9  # pixels, for what has no edge
+_GROUNDS = {
+    "grass": (0.30, 0.42, 0.17),
+    "field": (0.58, 0.54, 0.28),
+    "desert": (0.74, 0.58, 0.38),
+    "sand": (0.78, 0.70, 0.55),
+    "road": (0.34, 0.34, 0.35),
+    "sidewalk": (0.58, 0.56, 0.53),
+    "crosswalk": (0.36, 0.36, 0.37),
+}
 
 
 def cover(stage: Stage, kind: str, far: float = math.inf) -> None:
@@ -29,12 +39,44 @@ def cover(stage: Stage, kind: str, far: float = math.inf) -> None:
 def region(stage: Stage, plane: Plane, edge: Real, kind: str) -> None:
     """The part of the ground inside ``edge`` (signed pixels) as one kind, with the texture it has."""
     tone = _TONES[kind](stage, plane)
-    color = ground_color(stage, kind) * tone[..., None]
+    color = _color(stage, kind) * tone[..., None]
     if kind == "grass" and stage.chance(0.3):  # in flower
         petals = stage.noise(stage.fine, plane.u * 9, plane.v * 5) > 1.9
         color = np.where(petals[..., None], stage.about(0.85, 0.75, 0.35, 0.3), color)
-    hazy = np.minimum(plane.depth, (0.45 * stage.light.sight))  # the horizon stays a line
+    hazy = np.minimum(plane.depth, 0.45 * stage.light.sight)  # the horizon stays a line
     stage.lay(plane.box, edge, stage.air(color, hazy), CODE[kind])
+
+
+def hills(stage: Stage, rise: float, layers: int, kinds: tuple[str, ...]) -> None:
+    """Rolling land in soft layers, each a field, a meadow or dunes, in furrows that follow the slope."""
+    view = stage.view
+    for layer in range(layers):
+        kind = str(stage.rng.choice(kinds))
+        near = (layer + 1) / layers
+        height = rise * view.side * (1.05 - near * 0.75) * (0.15 + profile(stage, stage.between(0.5, 1.3), 2, 0.0))
+        box, edge, below = above(stage, view.horizon - height, view.horizon + 2)
+        column, down = view.texels(box)[0], below / view.pixel
+        tone = 0.5 + 0.18 * stage.noise(stage.fine if kind == "grass" else stage.large, column * 2.4, down * 5.3)
+        color = _color(stage, kind)
+        if kind == "field":
+            furrow = down * 1.6 + column * stage.between(-0.6, 0.6)
+            tone = tone + 0.3 * (_textures.stripes(furrow, furrow) - 0.5)
+        color = color * (0.55 + 0.9 * tone)[..., None]
+        stage.lay(box, edge, stage.air(color, (0.65 - 0.55 * near) * stage.light.sight), CODE[kind])
+
+
+def _color(stage: Stage, kind: str) -> Field:
+    """A ground's own colour in this light; fields may stand green or be ploughed."""
+    red, green, blue = _GROUNDS[kind]
+    if kind == "field":
+        turn = stage.rng.random()
+        if turn < 0.35:
+            red, green, blue = 0.38, 0.46, 0.20
+        elif turn < 0.55:
+            red, green, blue = 0.42, 0.32, 0.23
+    elif kind == "grass" and stage.chance(0.25):
+        red, green, blue = 0.50, 0.47, 0.26
+    return stage.about(red, green, blue, 0.14)
 
 
 def _fading(period: float, step: Field) -> Field:

@@ -32,7 +32,7 @@ class Light:
 
 def draw(rng: np.random.Generator) -> Light:
     """Mostly day; each hour varies."""
-    hour = str(rng.choice(list(_HOURS), p=(0.5, 0.22, 0.21, 0.07)))
+    hour = str(rng.choice(list(_HOURS), p=(0.53, 0.22, 0.19, 0.06)))
     zenith, haze, sun = (np.array(color, np.float32) for color in _HOURS[hour])
     jitter = np.exp(0.08 * rng.standard_normal((3, 3), np.float32))
     return Light(
@@ -48,7 +48,7 @@ def draw(rng: np.random.Generator) -> Light:
 def graded(rng: np.random.Generator, canvas: Field) -> Field:
     """The canvas as a film renders it: more or less colour, a cast, more or less contrast (H×W×3, RGB about 0–1)."""
     grey = (canvas @ _LUMA)[..., None]
-    saturation = rng.triangular(0.25, 1.0, 1.25)
+    saturation = rng.triangular(0.45, 1.0, 1.25)
     cast = np.exp(0.05 * rng.standard_normal(3, np.float32))
     contrast = rng.uniform(0.85, 1.15)
     return np.asarray((0.45 + contrast * (grey + saturation * (canvas - grey) - 0.45)) * cast, np.float32)

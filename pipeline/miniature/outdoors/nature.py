@@ -25,7 +25,7 @@ def coast(stage: Stage) -> None:
     if beach:
         line = view.horizon / view.side
         low, high = (line + (1 - line) * stage.between(0.5, 0.9) for _ in range(2))
-        water.shore(stage, low, high, "sand")
+        water.shore(stage, low, high)
         things += strewn(stage, traffic.person, 0.6, 4, (0.7, 1.05), on=("sand",))
         things += strewn(stage, plants.palm, 0.45, 2, (0.6, 1.0), on=("sand",), border=True)
         things += strewn(stage, plants.bush, 0.4, 3, (0.75, 1.15), on=("sand",))
@@ -84,16 +84,16 @@ def opencountry(stage: Stage) -> None:
         _desert(stage)
         return
     if stage.chance(0.5):
-        relief.hills(stage, stage.between(0.05, 0.16), int(stage.rng.integers(1, 4)), ("field", "grass"))
+        ground.hills(stage, stage.between(0.05, 0.16), int(stage.rng.integers(1, 4)), ("field", "grass"))
     if stage.chance(0.55):
         relief.woods(stage, stage.between(0.02, 0.07), stage.between(20, 80))
     _land(stage)
     things: list[Thing] = []
     draw = stage.rng.random()
-    if draw < 0.35:
+    if draw < 0.42:
         water.river(stage, stage.between(1.2, 3.0), stage.between(0.5, 3.5), stage.between(-2, 2))
-        things += strewn(stage, _arches, 0.6, 1, (0.09, 0.2))
-    elif draw < 0.5:
+        things += strewn(stage, _arches, 0.7, 1, (0.09, 0.2))
+    elif draw < 0.55:
         ground.road(stage, stage.between(-2, 2), stage.between(1.2, 2.2), stage.between(-0.012, 0.012), lanes=1, kerb=0)
     things += _herd(stage, 0.85)
     things += strewn(stage, plants.broadleaf, 0.7, 4, (0.1, 0.6), on=LAND)
@@ -104,7 +104,7 @@ def opencountry(stage: Stage) -> None:
 
 def _desert(stage: Stage) -> None:
     if stage.chance(0.6):
-        relief.hills(stage, stage.between(0.06, 0.18), int(stage.rng.integers(1, 4)), ("desert",))
+        ground.hills(stage, stage.between(0.06, 0.18), int(stage.rng.integers(1, 4)), ("desert",))
     ground.cover(stage, "desert")
     things = strewn(stage, plants.bush, 0.7, 5, (0.1, 1.0))
     painted(things + strewn(stage, rocks.boulder, 0.5, 3, (0.2, 1.0)))
@@ -117,7 +117,7 @@ def _heavens(stage: Stage, low_sun: float) -> float | None:
     hour = stage.light.hour
     if "moon" not in stage.without and stage.chance({"night": 0.85, "dusk": 0.35}.get(hour, 0.12)):
         sky.moon(stage)
-    elif (hour == "dusk" and stage.chance(low_sun + 0.3)) or (hour == "day" and stage.chance(0.25 * low_sun)):
+    elif (hour == "dusk" and stage.chance(low_sun + 0.3)) or (hour == "day" and stage.chance(0.5 * low_sun)):
         column = sky.sun(stage)
     if hour != "night" and stage.chance(0.35):
         sky.birds(stage)
@@ -138,7 +138,7 @@ def _land(stage: Stage) -> None:
 def _herd(stage: Stage, share: float) -> list[Thing]:
     """Cattle, and a fence for them."""
     count = 0 if "cow" in stage.without else some(stage, share, 5)
-    cattle = [one for _ in range(count) for one in strewn(stage, traffic.cow, 1.0, 1, (0.16, 0.75), on=LAND)]
+    cattle = [one for _ in range(count) for one in strewn(stage, traffic.cow, 1.0, 1, (0.25, 0.9), on=LAND)]
     return cattle + strewn(stage, _across, 0.3, 1, (0.35, 0.9))
 
 

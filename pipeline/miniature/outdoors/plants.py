@@ -25,7 +25,7 @@ def broadleaf(stage: Stage, x: float, depth: float) -> None:
     bark = stage.air(stage.about(*_BARK, 0.15), depth)
     stem = np.maximum(
         (np.abs(trunk.u - x) - max(half, 0.6 * float(trunk.du[0, 0]) * stage.view.pixel)) / trunk.du,
-        (trunk.v - (0.6 * height)) / trunk.dv,
+        (trunk.v - 0.6 * height) / trunk.dv,
     )
     stage.lay(trunk.box, np.maximum(stem, -trunk.v / trunk.dv), bark, code)
     clumps = [
@@ -44,7 +44,7 @@ def _crown(stage: Stage, plane: Plane, clumps: list[tuple[float, float, float]],
     column, row = stage.view.texels(plane.box)
     rough = stage.noise(stage.large, column * 5 + (clumps[0][0] * 37), row * 5)
     leaves = _textures.mosaic(column * 1.3 + 500, row * 1.3 + 500)
-    rise = (plane.v - (0.3 * height)) / (0.8 * height)
+    rise = (plane.v - 0.3 * height) / (0.8 * height)
     tone = 0.42 + 0.5 * leaves + 0.28 * rough + 0.45 * rise
     color = stage.about(0.20, 0.33, 0.12, 0.18)
     if stage.chance(0.1):  # autumn
@@ -64,8 +64,8 @@ def conifer(stage: Stage, x: float, depth: float) -> None:
     reach = (width / 2) * share * (0.62 + 0.38 * tier)
     edge = np.maximum((np.abs(plane.u - x) - reach) / plane.du, ((0.08 * height) - plane.v) / plane.dv)
     stem = np.maximum(
-        (np.abs(plane.u - x) - (0.05 * width)) / plane.du,
-        np.abs(plane.v - (0.08 * height)) / plane.dv - (0.08 * height) / plane.dv,
+        (np.abs(plane.u - x) - 0.05 * width) / plane.du,
+        np.abs(plane.v - 0.08 * height) / plane.dv - 0.08 * height / plane.dv,
     )
     column, row = stage.view.texels(plane.box)
     rough = stage.noise(stage.fine, column * 1.7, row * 1.7)
@@ -83,7 +83,7 @@ def palm(stage: Stage, x: float, depth: float) -> None:
     _shadow(stage, x, depth, height * 0.2)
     thin = 0.6 * float(plane.du[0, 0]) * stage.view.pixel
     rise = (plane.v / height).clip(0, 1)
-    stem = np.abs(plane.u - x - (lean * height) * rise * rise) - max(0.02 * height, thin)
+    stem = np.abs(plane.u - x - lean * height * rise * rise) - max(0.02 * height, thin)
     stem = np.maximum(stem / plane.du, np.maximum(-plane.v, plane.v - height) / plane.dv)
     stage.lay(plane.box, stem, stage.air(stage.about(0.40, 0.32, 0.24), depth), code)
     du, dv = plane.u - (x + lean * height), plane.v - height
@@ -92,7 +92,7 @@ def palm(stage: Stage, x: float, depth: float) -> None:
         along = math.sin(turn) * du + math.cos(turn) * dv
         hang = math.cos(turn) * du - math.sin(turn) * dv + math.copysign(0.9, turn) * along * along / height
         half = max(0.035 * height, thin)
-        edge = np.minimum(edge, np.maximum(np.abs(hang) - half, np.abs(along - (0.24 * height)) - (0.24 * height)))
+        edge = np.minimum(edge, np.maximum(np.abs(hang) - half, np.abs(along - 0.24 * height) - 0.24 * height))
     column, row = stage.view.texels(plane.box)
     tone = 0.9 + 0.2 * stage.noise(stage.fine, column * 1.7, row * 1.7)
     stage.lay(plane.box, edge / plane.du, stage.air(stage.about(0.22, 0.36, 0.14, 0.15) * tone[..., None], depth), code)
@@ -108,7 +108,7 @@ def trunk(stage: Stage, x: float, depth: float) -> None:
     edge = np.maximum((np.abs(across) - flare) / plane.du, -plane.v / plane.dv)
     furrows = stage.noise(stage.fine, across * (14 / half * 0.12) * 4, plane.v * 3)
     tone = 0.9 + 0.16 * furrows - 0.45 * (across / flare).clip(-1, 1) * stage.between(-1, 1)
-    color = stage.about(*(_BARK if stage.chance(0.75) else (0.55, 0.52, 0.47)), 0.2) * tone[..., None]
+    color = stage.one_of(_BARK, _BARK, (0.55, 0.52, 0.47), spread=0.2) * tone[..., None]
     stage.lay(plane.box, edge, stage.air(color, plane.depth), CODE["tree"])
 
 
@@ -119,7 +119,8 @@ def potted(stage: Stage, x: float, depth: float) -> None:
 
 def bush(stage: Stage, x: float, depth: float, *, pot: bool = False) -> None:
     """A low plant of small round leaves, some in flower."""
-    size = stage.between(0.4, 0.8 if pot else 1.1)
+    size = stage.between(0.4, 0.8) if pot else stage.between(0.5, 1.2)
+    size = max(size, 0.05 * stage.view.side / stage.view.scale(depth))  # no smaller than a twentieth of the picture
     foot = 0.5 * size if pot else 0.0
     plane = stage.view.front(depth)(x - size, x + size, 0, foot + 1.3 * size)
     code = stage.code("plant")
@@ -144,7 +145,7 @@ def bush(stage: Stage, x: float, depth: float, *, pot: bool = False) -> None:
     curls = _textures.curls(column * 1.35, row * 1.35)
     color = stage.about(0.26, 0.46, 0.15, 0.15) * (0.5 + 0.75 * curls + 0.25 * plane.v / size)[..., None]
     if stage.chance(0.4):
-        bloom = stage.about(*((0.85, 0.25, 0.35) if stage.chance(0.5) else (0.9, 0.8, 0.4)), 0.2)
+        bloom = stage.one_of((0.85, 0.25, 0.35), (0.9, 0.8, 0.4), spread=0.2)
         flowers = stage.noise(stage.fine, column * 0.77, row * 0.77) > 1.25
         color = np.where(flowers[..., None], bloom, color)
     stage.lay(plane.box, edge / plane.du, stage.air(color, plane.depth), code)

@@ -1,4 +1,4 @@
-"""Land that rises above the horizon: mountain ranges in haze, rolling fields, dunes, far woods and skylines."""
+"""Land that rises above the horizon: mountain ranges in haze, far woods, and any skyline."""
 
 from __future__ import annotations
 
@@ -66,24 +66,6 @@ def mountains(stage: Stage, peak: float, layers: int, lean: float = 0.0) -> None
         stage.lay(box, edge, stage.air(color, away), CODE["mountain"])
 
 
-def hills(stage: Stage, rise: float, layers: int, kinds: tuple[str, ...]) -> None:
-    """Rolling land in soft layers, each a field, a meadow or dunes, in furrows that follow the slope."""
-    view = stage.view
-    for layer in range(layers):
-        kind = str(stage.rng.choice(kinds))
-        near = (layer + 1) / layers
-        height = rise * view.side * (1.05 - near * 0.75) * (0.15 + profile(stage, stage.between(0.5, 1.3), 2, 0.0))
-        box, edge, below = above(stage, view.horizon - height, view.horizon + 2)
-        column, down = view.texels(box)[0], below / view.pixel
-        tone = 0.5 + 0.18 * stage.noise(stage.fine if kind == "grass" else stage.large, column * 2.4, down * 5.3)
-        color = ground_color(stage, kind)
-        if kind == "field":
-            furrow = down * 1.6 + column * stage.between(-0.6, 0.6)
-            tone = tone + 0.3 * (_textures.stripes(furrow, furrow) - 0.5)
-        color = color * (0.55 + 0.9 * tone)[..., None]
-        stage.lay(box, edge, stage.air(color, (0.65 - 0.55 * near) * stage.light.sight), CODE[kind])
-
-
 def woods(stage: Stage, rise: float, distance: float) -> None:
     """A far edge of trees along the horizon; ``rise`` is a share of the image's side, ``distance`` metres."""
     view = stage.view
@@ -95,28 +77,3 @@ def woods(stage: Stage, rise: float, distance: float) -> None:
     tone = tone + 0.25 * stage.noise(stage.large, column * 3, row * 4)
     color = stage.about(0.16, 0.27, 0.12, 0.16) * (0.65 + 0.7 * tone)[..., None]
     stage.lay(box, edge, stage.air(color, distance), CODE["tree"])
-
-
-_GROUNDS = {
-    "grass": (0.30, 0.42, 0.17),
-    "field": (0.58, 0.54, 0.28),
-    "desert": (0.74, 0.58, 0.38),
-    "sand": (0.78, 0.70, 0.55),
-    "road": (0.34, 0.34, 0.35),
-    "sidewalk": (0.58, 0.56, 0.53),
-    "crosswalk": (0.36, 0.36, 0.37),
-}
-
-
-def ground_color(stage: Stage, kind: str) -> Field:
-    """A ground's own colour in this light; fields may stand green or be ploughed."""
-    red, green, blue = _GROUNDS[kind]
-    if kind == "field":
-        turn = stage.rng.random()
-        if turn < 0.35:
-            red, green, blue = 0.38, 0.46, 0.20
-        elif turn < 0.55:
-            red, green, blue = 0.42, 0.32, 0.23
-    elif kind == "grass" and stage.chance(0.25):
-        red, green, blue = 0.50, 0.47, 0.26
-    return stage.about(red, green, blue, 0.14)

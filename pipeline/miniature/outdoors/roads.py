@@ -75,9 +75,9 @@ def street(stage: Stage) -> None:
     if stage.chance(0.6):
         relief.woods(stage, stage.between(0.04, 0.1), stage.between(20, 70))
     ground.cover(stage, "grass" if stage.chance(0.35) else "sidewalk")
-    half, kerb, middle = stage.between(3.2, 5.5), stage.between(1.6, 3.2), stage.between(-1.5, 1.5)
+    half, kerb, middle = stage.between(3.2, 5.5), stage.between(1.8, 4.2), stage.between(-1.5, 1.5)
     ground.road(stage, middle, half, 0.0, lanes=2, kerb=kerb)
-    if stage.chance(0.45):
+    if stage.chance(0.55):
         near = stage.between(4.5, 8)
         ground.strip(stage, near, near + stage.between(2.5, 4), middle - half, middle + half, "crosswalk")
     shades = [1.0, stage.between(0.55, 0.8)]
@@ -135,7 +135,7 @@ def _pavement(stage: Stage, middle: float, side: int, half: float, kerb: float) 
             )
     for _ in range(some(stage, 0.7, 5)):
         at = middle + side * (half + stage.between(0.6, max(0.8, kerb - 0.3)))
-        things.append(thing(stage, traffic.person, at, stage.between(5, 26)))
+        things.append(thing(stage, traffic.person, at, stage.between(4, 18)))
     for paint, share, at in (
         (roadside.sign, 0.4, edge),
         (traffic.litter, 0.2, edge),

@@ -17,7 +17,7 @@ def boulder(stage: Stage, x: float, depth: float) -> None:
     face, code = stage.view.front(depth), stage.code("rock")
     spot, reach = stage.view.spot(x, depth), size * stage.view.scale(depth)
     shadow(stage, *spot, 1.2 * reach, max(0.2 * reach, 1))
-    tint = stage.about(*((0.40, 0.36, 0.33) if stage.chance(0.7) else (0.36, 0.25, 0.19)), 0.18)
+    tint = stage.one_of((0.40, 0.36, 0.33), (0.40, 0.36, 0.33), (0.36, 0.25, 0.19), spread=0.18)
     for _ in range(int(stage.rng.integers(1, 4))):
         middle, half, height = (
             x + stage.between(-0.7, 0.7) * size,

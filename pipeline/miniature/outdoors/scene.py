@@ -46,10 +46,10 @@ KINDS = {
     "coast": _Kind(paint=nature.coast, horizon=(0.3, 0.6), eye=(2.4, 6.5)),
     "forest": _Kind(paint=nature.forest, horizon=(0.55, 0.75), eye=(1.5, 2.2)),
     "highway": _Kind(paint=roads.highway, horizon=(0.4, 0.62), eye=(2.0, 5.0)),
-    "insidecity": _Kind(paint=town.insidecity, horizon=(0.62, 0.78), eye=(1.6, 2.6)),
+    "insidecity": _Kind(paint=town.insidecity, horizon=(0.5, 0.68), eye=(1.8, 4.2)),
     "mountain": _Kind(paint=nature.mountain, horizon=(0.6, 0.8), eye=(1.8, 4.0)),
     "opencountry": _Kind(paint=nature.opencountry, horizon=(0.35, 0.62), eye=(1.8, 3.5)),
-    "street": _Kind(paint=roads.street, horizon=(0.5, 0.66), eye=(1.6, 2.8), focal=(0.75, 1.05)),
+    "street": _Kind(paint=roads.street, horizon=(0.48, 0.64), eye=(1.8, 3.8), focal=(0.75, 1.05)),
     "tallbuilding": _Kind(paint=town.tallbuilding, horizon=(0.78, 0.98), eye=(2.0, 6.0)),
 }
 """The original's eight categories; a name begins with one."""

@@ -40,7 +40,7 @@ def sun(stage: Stage) -> float:
     side = stage.view.side
     x = stage.between(0.12, 0.88) * side
     y = min(stage.view.horizon, side) * stage.between(0.3, 0.97)
-    radius = side * stage.between(0.035, 0.065)
+    radius = side * stage.between(0.045, 0.08)
     color = np.array((1.0, 0.95, 0.78), np.float32)
     away = _away(stage, x, y)
     glow = np.exp(-away / (4.5 * radius)) * 0.75
@@ -53,7 +53,7 @@ def moon(stage: Stage) -> None:
     """A pale disc with seas, sometimes a crescent."""
     side = stage.view.side
     x, y = stage.between(0.12, 0.88) * side, min(stage.view.horizon, side) * stage.between(0.12, 0.6)
-    radius = side * stage.between(0.033, 0.06)
+    radius = side * stage.between(0.04, 0.075)
     box, away = _around(stage, x, y, radius)
     edge = away - radius
     if stage.chance(0.4):
@@ -73,7 +73,7 @@ def birds(stage: Stage) -> None:
     side = stage.view.side
     top = min(stage.view.horizon, side)
     x, y = stage.between(0.15, 0.85) * side, top * stage.between(0.15, 0.8)
-    size = side * stage.between(0.075, 0.16)
+    size = side * stage.between(0.1, 0.2)
     tone = stage.about(0.15, 0.15, 0.17) if stage.chance(0.6) else stage.about(0.92, 0.92, 0.92)
     code = stage.code("bird")
     for _ in range(int(stage.rng.integers(1, 5))):

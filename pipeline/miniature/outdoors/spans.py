@@ -17,10 +17,10 @@ def fence(stage: Stage, face: Face, u0: float, u1: float, height: float) -> None
     gap = height * stage.between(0.22, 0.4)
     spread = 0.34 * gap
     pickets = np.abs((plane.u / gap) % 1 - 0.5) * gap - spread * 0.6
-    rails = np.minimum(np.abs(plane.v - (0.35 * height)), np.abs(plane.v - (0.8 * height))) - (0.07 * height)
+    rails = np.minimum(np.abs(plane.v - 0.35 * height), np.abs(plane.v - 0.8 * height)) - 0.07 * height
     crowd = 1 / (1 + (plane.du / (0.5 * gap)) ** 2)  # far pickets melt into one tone
     solid = np.maximum(edge, np.minimum(pickets / plane.du, rails / plane.dv) * crowd - (1 - crowd))
-    color = stage.about(*((0.86, 0.84, 0.78), (0.38, 0.28, 0.20), (0.34, 0.35, 0.36))[int(stage.rng.integers(3))], 0.12)
+    color = stage.one_of((0.86, 0.84, 0.78), (0.38, 0.28, 0.20), (0.34, 0.35, 0.36))
     stage.lay(plane.box, solid, stage.air(color, plane.depth), None)
     stage.codes[plane.box][edge < 0] = CODE["fence"]
 
@@ -48,13 +48,10 @@ def bridge(stage: Stage, depth: float, left: float, right: float, height: float)
     if stage.chance(0.5):
         opening = (np.hypot(at / (0.42 * span), plane.v / rise) - 1) * rise * 0.7
     else:
-        opening = np.maximum(at - (0.44 * span), plane.v - rise)
-    stones = (
-        0.92
-        + 0.08 * stage.noise(stage.fine, plane.u * 2.5, plane.v * 5)
-        - 0.22 * (np.abs(plane.v - (height + 0.1)) < 0.14)
-    )
-    color = stage.about(*((0.52, 0.47, 0.42), (0.58, 0.58, 0.57), (0.45, 0.25, 0.20))[int(stage.rng.integers(3))], 0.12)
+        opening = np.maximum(at - 0.44 * span, plane.v - rise)
+    ledge = np.abs(plane.v - (height + 0.1)) < 0.14
+    stones = 0.92 + 0.08 * stage.noise(stage.fine, plane.u * 2.5, plane.v * 5) - 0.22 * ledge
+    color = stage.one_of((0.52, 0.47, 0.42), (0.58, 0.58, 0.57), (0.45, 0.25, 0.20))
     body = np.maximum(edge, -opening / plane.du)
     stage.lay(plane.box, body, stage.air(color * stones[..., None], depth), CODE["bridge"])
 
@@ -76,12 +73,7 @@ def suspension(stage: Stage, depth: float, left: float, right: float, height: fl
         (np.abs((share * 22) % 1 - 0.5) * (width / 42) - least(stage, plane, 0.1) * 0.6) / plane.du,
         np.maximum(plane.v - sag, height - plane.v) / plane.dv,
     )
-    color = stage.about(*((0.55, 0.16, 0.10) if stage.chance(0.5) else (0.42, 0.44, 0.46)), 0.12)
+    color = stage.one_of((0.55, 0.16, 0.10), (0.42, 0.44, 0.46))
     tint = stage.air(color, depth)
-    stage.lay(
-        plane.box,
-        hangers,
-        stage.canvas[plane.box] + 0.5 * (tint - stage.canvas[plane.box]),
-        None,
-    )
+    stage.lay(plane.box, hangers, (stage.canvas[plane.box] + tint) / 2, None)
     stage.lay(plane.box, np.minimum(np.minimum(deck, masts), cable), tint, CODE["bridge"])

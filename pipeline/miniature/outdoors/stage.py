@@ -14,6 +14,9 @@ from pipeline.miniature.outdoors.classes import CODE, THING
 from pipeline.miniature.outdoors.light import Light
 from pipeline.miniature.outdoors.view import Box, Real, View
 
+Color = tuple[float, float, float]
+"""Red, green, blue, 0–1, by daylight."""
+
 TILE = 128  # texels of a noise tile, which repeats without a seam; a power of two
 
 
@@ -72,6 +75,10 @@ class Stage:
 
     def between(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
+
+    def one_of(self, *colors: Color, spread: float = 0.14) -> Field:
+        """A colour near one of those given."""
+        return self.about(*colors[int(self.rng.integers(len(colors)))], spread)
 
     def about(self, red: float, green: float, blue: float, spread: float = 0.1) -> Field:
         """A colour near the given one in brightness and, less so, in hue, as the hour's light shows it."""

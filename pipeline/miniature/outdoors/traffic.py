@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.miniature._shapes import Field
 from pipeline.miniature.outdoors import figures
 from pipeline.miniature.outdoors.classes import CODE, THING
 from pipeline.miniature.outdoors.stage import Stage
-
-Color = tuple[float, float, float]
 
 _PAINTS = (
     (0.62, 0.08, 0.08),
@@ -58,7 +55,7 @@ def _vehicle(
 ) -> None:
     lamp = np.array((0.86, 0.18, 0.11) if stage.chance(0.5) else (0.9, 0.86, 0.68), np.float32)
     colors = {
-        "body": _one_of(stage, _PAINTS),
+        "body": stage.one_of(*_PAINTS),
         "glass": stage.about(0.10, 0.13, 0.16) + 0.22 * stage.light.haze,
         "dark": stage.about(0.05, 0.05, 0.055),
         "light": stage.about(0.9, 0.88, 0.8),
@@ -68,16 +65,12 @@ def _vehicle(
     figures.stand(stage, figure, colors, spot, size, stage.code(name), mirrored=stage.chance(0.5))
 
 
-def _one_of(stage: Stage, colors: tuple[Color, ...]) -> Field:
-    return stage.about(*colors[int(stage.rng.integers(len(colors)))], 0.15)
-
-
 def person(stage: Stage, x: float, depth: float) -> None:
     """Someone standing or walking."""
     colors = {
-        "shirt": _one_of(stage, _CLOTHES),
-        "trousers": _one_of(stage, _CLOTHES) * 0.7,
-        "skin": _one_of(stage, _SKINS),
+        "shirt": stage.one_of(*_CLOTHES),
+        "trousers": stage.one_of(*_CLOTHES) * 0.7,
+        "skin": stage.one_of(*_SKINS, spread=0.1),
         "hair": stage.about(0.18, 0.12, 0.08, 0.3),
     }
     height = stage.between(1.6, 1.9)
@@ -96,7 +89,7 @@ def boat(stage: Stage, x: float, depth: float) -> None:
     """A sailing boat or a launch, on the water."""
     sailing = stage.chance(0.6)
     colors = {
-        "body": _one_of(stage, _PAINTS),
+        "body": stage.one_of(*_PAINTS),
         "sail": stage.about(0.93, 0.91, 0.86, 0.06),
         "mast": stage.about(0.35, 0.28, 0.2),
         "glass": stage.about(0.15, 0.2, 0.25),

@@ -20,7 +20,7 @@ def sea(stage: Stage, glitter: float | None) -> None:
     swell = stage.smooth(stage.large, plane.u * 2.2, plane.v * 6)
     waves = swell + 0.8 * stage.smooth(stage.fine, plane.u * 3, plane.v * 8)
     crests = stage.smooth(stage.large, plane.u * 0.9 + 50, plane.v * 4)
-    body = stage.about(*((0.10, 0.26, 0.34) if stage.chance(0.6) else (0.16, 0.36, 0.36)), 0.18)
+    body = stage.one_of((0.10, 0.26, 0.34), (0.16, 0.36, 0.36), spread=0.18)
     color: Real = _mirrored(stage, plane, body, 0.35 + 0.1 * waves, 3.0)
     color = color * (1 + stage.between(0.06, 0.13) * waves)[..., None]
     foam = ((crests - 1.75 + 0.3 * waves) * 1.6).clip(0, 1) * stage.between(0.0, 0.9)
@@ -58,15 +58,15 @@ def lake(stage: Stage, near: float, far: float, middle: float, half: float) -> N
 def pool(stage: Stage, plane: Plane, edge: Field) -> None:
     """River water inside ``edge``, its bank darker."""
     ripples = stage.smooth(stage.large, plane.u * 3, plane.v * 9)
-    body = stage.about(*((0.22, 0.30, 0.31) if stage.chance(0.6) else (0.35, 0.32, 0.23)), 0.18)
+    body = stage.one_of((0.22, 0.30, 0.31), (0.35, 0.32, 0.23), spread=0.18)
     color = _mirrored(stage, plane, body, 0.5 + 0.08 * ripples, 1.6) * (1 + 0.06 * ripples)[..., None]
     bank = np.abs(edge) - (1.3 * stage.view.pixel)
     stage.lay(plane.box, bank, stage.canvas[plane.box] * 0.62, None)
     stage.lay(plane.box, edge, stage.air(color, plane.depth * 0.3), CODE["river"])
 
 
-def shore(stage: Stage, low: float, high: float, kind: str) -> None:
-    """Land in front of the sea, its line between two shares of the image's side at the left and at the right."""
+def shore(stage: Stage, low: float, high: float) -> None:
+    """A beach in front of the sea, its line between two shares of the image's side at the left and at the right."""
     side, plane = stage.view.side, stage.view.ground()
     slant = np.linspace(low, high, side, dtype=np.float32) * side
     line = slant + (profile(stage, stage.between(0.6, 1.6), 4, 0.0) - 0.5) * (0.07 * side)
@@ -75,8 +75,8 @@ def shore(stage: Stage, low: float, high: float, kind: str) -> None:
     froth = stage.noise(stage.large, column * 2, row)
     surf = np.abs(edge - (3.0 + 1.6 * froth) * stage.view.pixel) - (1.5 * stage.view.pixel)
     stage.lay(plane.box, surf, stage.light.sun * 0.95, None)
-    region(stage, plane, edge, kind)
-    wet = (1 - (-edge) / (0.07 * side)).clip(0, 1) * (edge < 0)
+    region(stage, plane, edge, "sand")
+    wet = (1 + edge / (0.07 * side)).clip(0, 1) * (edge < 0)
     stage.canvas[plane.box] *= (1 - 0.28 * wet)[..., None]
 
 

@@ -72,11 +72,9 @@ class Decor:
         if own < look.trust:
             number, period = _NUMBER[look.texture], look.period
         tint, strength = self._palette[int(hue * len(self._palette))]
-        strength = min(strength, look.saturation[1])
+        strength = min(max(strength, look.saturation[0]), look.saturation[1])
         if look.hue is not None and own_hue < look.trust:
             tint, strength = look.hue + 0.05 * (hue - 0.5), _between(look.saturation, saturation)
-        elif look.saturation[0] > 0.25:
-            tint, strength = hue, _between(look.saturation, saturation)
         brightness = _between(look.luma, luma)
         swing = look.contrast * (0.8 + 0.4 * spread) / 2
         dark, light = (_color(tint, strength, min(0.97, brightness * (1 + side * swing))) for side in (-1, 1))

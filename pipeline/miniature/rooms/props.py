@@ -112,7 +112,7 @@ def bathtub(rng: np.random.Generator, decor: Decor) -> Piece:
 
 def shower(rng: np.random.Generator, decor: Decor) -> Piece:
     """A shower curtain drawn shut over a tray."""
-    half, cloth = rng.uniform(0.5, 0.8), decor.finish("shower curtain")
+    half, cloth = rng.uniform(0.6, 1.0), decor.finish("shower curtain")
     return piece("shower", 2 * half, 0.03, box((-half, half), (0, 0.03), (0.1, 2.0), "shower curtain", cloth))
 
 

@@ -111,7 +111,7 @@ def test_every_class_occurs_in_trainval_and_in_test(tmp_path: Path) -> None:
 
 
 def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) -> None:
-    nyud.render(tmp_path, seed=3, side=160, train=6, val=2, test=2)
+    nyud.render(tmp_path, seed=3, side=160, train=24, val=3, test=3)
 
     assert set(reader.splits(tmp_path)) == {"trainval", "test", "train", "val"}
     seen = 0

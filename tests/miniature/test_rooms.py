@@ -162,7 +162,7 @@ def test_furniture_shares_its_colours_across_classes_but_flat_things_keep_their_
         name: np.unique([decor.finish(name).texture for decor in decors], return_counts=True)[1].max() / 200
         for name in ("cabinet", "bed", "desk", "whiteboard", "picture", "floor mat")
     }
-    assert max(kept[name] for name in ("cabinet", "bed", "desk")) < 0.8
+    assert max(kept[name] for name in ("cabinet", "bed", "desk")) < 0.85
     assert min(kept[name] for name in ("whiteboard", "picture", "floor mat")) > 0.85
 
 

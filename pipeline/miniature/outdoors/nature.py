@@ -117,7 +117,7 @@ def _heavens(stage: Stage, low_sun: float) -> float | None:
     hour = stage.light.hour
     if "moon" not in stage.without and stage.chance({"night": 0.85, "dusk": 0.35}.get(hour, 0.12)):
         sky.moon(stage)
-    elif (hour == "dusk" and stage.chance(low_sun + 0.3)) or (hour == "day" and stage.chance(0.5 * low_sun)):
+    elif (hour == "dusk" and stage.chance(low_sun + 0.3)) or (hour == "day" and stage.chance(0.7 * low_sun)):
         column = sky.sun(stage)
     if hour != "night" and stage.chance(0.35):
         sky.birds(stage)

@@ -120,7 +120,7 @@ def potted(stage: Stage, x: float, depth: float) -> None:
 def bush(stage: Stage, x: float, depth: float, *, pot: bool = False) -> None:
     """A low plant of small round leaves, some in flower."""
     size = stage.between(0.4, 0.8) if pot else stage.between(0.5, 1.2)
-    size = max(size, 0.05 * stage.view.side / stage.view.scale(depth))  # no smaller than a twentieth of the picture
+    size = max(size, 0.06 * stage.view.side / stage.view.scale(depth))  # a sixteenth of the picture at least
     foot = 0.5 * size if pot else 0.0
     plane = stage.view.front(depth)(x - size, x + size, 0, foot + 1.3 * size)
     code = stage.code("plant")

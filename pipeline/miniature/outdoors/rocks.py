@@ -11,9 +11,9 @@ from pipeline.miniature.outdoors.stage import Stage
 
 
 def boulder(stage: Stage, x: float, depth: float) -> None:
-    """A heap of up to three angular stones at (x, depth) metres on the ground, as large as a twentieth to a sixth of
-    the picture, however far."""
-    size = stage.view.side * stage.between(0.05, 0.17) / stage.view.scale(depth)
+    """A heap of up to three angular stones at (x, depth) metres on the ground, a fourteenth to a fifth of the picture
+    tall, however far."""
+    size = stage.view.side * stage.between(0.07, 0.2) / stage.view.scale(depth)
     face, code = stage.view.front(depth), stage.code("rock")
     spot, reach = stage.view.spot(x, depth), size * stage.view.scale(depth)
     shadow(stage, *spot, 1.2 * reach, max(0.2 * reach, 1))

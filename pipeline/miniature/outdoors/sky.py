@@ -39,7 +39,7 @@ def sun(stage: Stage) -> float:
     """A low sun with its glow, labelled where the disc is; returns its column."""
     side = stage.view.side
     x = stage.between(0.12, 0.88) * side
-    y = min(stage.view.horizon, side) * stage.between(0.3, 0.97)
+    y = min(stage.view.horizon, side) * stage.between(0.2, 0.85)
     radius = side * stage.between(0.045, 0.08)
     color = np.array((1.0, 0.95, 0.78), np.float32)
     away = _away(stage, x, y)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import loadmat, whosmat
+from scipy.ndimage import binary_erosion
 
 from pipeline import files
 from pipeline.datasets import nyud as reader
@@ -111,24 +112,25 @@ def test_every_class_occurs_in_trainval_and_in_test(tmp_path: Path) -> None:
 
 
 def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) -> None:
-    nyud.render(tmp_path, seed=3, side=160, train=24, val=3, test=3)
+    nyud.render(tmp_path, seed=3, side=160, train=8, val=4, test=4)
 
     assert set(reader.splits(tmp_path)) == {"trainval", "test", "train", "val"}
-    seen = 0
+    leans: list[float] = []
+    heights: list[float] = []
     for name, parts in reader.read(tmp_path, [*reader.ids(tmp_path, "trainval"), *reader.ids(tmp_path, "test")]):
         sample = reader.sample(name, parts)
         maps = {column: np.array(Image.open(io.BytesIO(image.bytes))) for column, image in sample.images.items()}
         label = np.array(Image.open(io.BytesIO(sample.labels["semantic"].bytes)))
         assert set(np.unique(label)) <= {*range(40), 255}
-        floor = maps["hha"][label == CLASSES.index("floor")]
-        if len(floor) > 1500:
-            seen += 1
-            assert abs(np.median(floor[:, 2].astype(float)) - 38) < 4  # degrees: along gravity
-            assert np.median(floor[:, 1]) < 12  # centimetres above the lowest point
-        wall = maps["hha"][label == CLASSES.index("wall")]
-        if len(wall) > 1500:
-            assert abs(np.median(wall[:, 2].astype(float)) - 128) < 6
-    assert seen >= 3
+        # within the 7×7 window of the normals nothing but floor, or wall
+        floor, wall = (binary_erosion(label == CLASSES.index(name), iterations=4) for name in ("floor", "wall"))
+        for here, angle in ((floor, 38), (wall, 128)):  # degrees between gravity and the normal, plus 38
+            if here.sum() > 400:
+                leans.append(abs(float(np.median(maps["hha"][here, 2])) - angle))
+        if floor.sum() > 400:
+            heights.append(float(np.median(maps["hha"][floor, 1])))
+    assert len(heights) >= 3 and max(heights) < 12  # centimetres above the lowest point
+    assert np.median(leans) <= 2 and max(leans) <= 6  # what furniture hides throws the search for gravity off a little
 
 
 def test_a_frame_does_not_depend_on_how_many_others_there_are(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class DatasetSpec:
 
     ``images`` lists the image columns, the photograph first; ``modes`` gives Pillow's mode of those that are not RGB
     (``I;16`` for millimetres of depth, ``L`` for a 0/255 map). ``mean`` maps an image column to its published
-    per-channel mean, channels in the order stored (RGB for a photograph), in the column's own units.
+    per-channel mean, channels in the order stored (RGB for a photograph), as nets see them: a depth as ln(mm).
     """
 
     name: str

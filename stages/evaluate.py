@@ -1,4 +1,4 @@
-"""Score a recipe's net on its validation split; run: python -m stages.evaluate voc-fcn32s."""
+"""Score a recipe's net on its validation split; run: python -m stages.evaluate voc-fcn32s [--dense]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from stages._stage import Stage
 
 @click.command(cls=Stage)
 @click.argument("recipe")
-def main(recipe: str) -> None:
+@click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/RECIPE-dense.")
+def main(recipe: str, dense: bool) -> None:
     """Write eval/RECIPE/metrics.json, hist.parquet and panels/."""
     params = declared("evaluate", recipe)
     row = params.row(f"recipes.{recipe}")
@@ -23,9 +24,10 @@ def main(recipe: str) -> None:
         model=Path("runs", recipe, "model.safetensors"),
         shards=Path("data/shards", row["evaluate"]),
         train=Path("data/shards", row["train"]),
-        out=Path("eval", recipe),
+        out=Path("eval", f"{recipe}-dense" if dense else recipe),
         device=device,
         scale=params["scale"],
+        dense=dense,
     )
 
 

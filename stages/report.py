@@ -15,7 +15,8 @@ from stages._stage import Stage
 def main() -> None:
     """Write results/table.csv and table.md from eval/*/metrics.json."""
     params = declared("report")
-    table.write(Path("eval"), Path("results"), params["scale"])
+    bounds = Path("data/bounds/voc-seg11valid.json")
+    table.write(Path("eval"), Path("results"), params["scale"], bounds)
 
 
 if __name__ == "__main__":

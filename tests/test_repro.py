@@ -25,9 +25,16 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
     params["miniatures"]["imagenet"]["counts"] = ["train=4", "val=2"]
     params["miniatures"]["voc"]["counts"] = ["train=6", "val=15", "held_out=10"]
     params["miniatures"]["sbd"]["counts"] = ["train=30", "val=4", "held_out=10"]
+    params["miniatures"]["nyud"] |= {"side": 64, "counts": ["train=3", "val=2", "test=2"]}
+    params["miniatures"]["siftflow"] |= {"side": 64, "counts": ["trainval=9", "test=3", "unannotated=2"]}
+    params["datasets"]["nyud"]["expect"] = ["trainval=5", "test=2", "train=3", "val=2"]
+    params["datasets"]["siftflow"]["expect"] = ["trainval=9", "test=3"]
     params["datasets"]["voc"]["expect"] = ["train=6", "val=15", "seg11valid=10"]
     params["datasets"]["sbd"]["expect"] = ["train=30", "val=4"]
-    del params["pretrain"]["googlenet"], params["backbones"]["googlenet"]
+    for group in ("pretrain", "backbones"):
+        params[group] = {"vgg16": params[group]["vgg16"]}
+    params["fusions"] = {}
+    params["bounds"] = {"voc-seg11valid": params["bounds"]["voc-seg11valid"]}
     params["pretrain"]["vgg16"] |= {"width": 0.0625, "batch": 8, "iterations": 30}
     params["recipes"] = {key: params["recipes"][key] for key in ("voc-fcn32s", "voc-fcn16s")}
     for recipe in params["recipes"].values():
@@ -100,7 +107,9 @@ def append(path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("file", "stages"),
     [
-        ("pipeline/evaluation/scores.py", {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s"}),
+        ("pipeline/evaluation/scores.py", {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"}),
+        ("pipeline/depth/hha.py", {"convert@nyud"}),
+        ("pipeline/describe/bars.py", {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"}),
         ("pipeline/datasets/sbd.py", {"convert@sbd"}),
         ("pipeline/training/order.py", {"train@voc-fcn32s", "train@voc-fcn16s"}),
         ("pipeline/report/published.py", {"report"}),
@@ -124,7 +133,7 @@ def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: t
     root = clones[0]
     edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(lr=2.0e-10))
     # Eight iterations leave every score as it was, so that the wave stops before the report.
-    assert ran(dvc(root, "repro")) == {"train@voc-fcn16s", "evaluate@voc-fcn16s", "publish"}
+    assert ran(dvc(root, "repro")) == {"leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "publish"}
     edit(root, lambda params: params["recipes"]["voc-fcn32s"]["solver"].update(lr=3.0e-10))
     assert ran(dvc(root, "repro")) >= {"train@voc-fcn32s", "train@voc-fcn16s", "evaluate@voc-fcn32s", "publish"}
 

@@ -75,7 +75,7 @@ class Classifier(_Trunk):
 
 
 class Backbone(_Trunk):
-    """The convolutionalized net: N×3×H×W floats to {8: pool3, 16: pool4, 32: fc7}.
+    """The convolutionalized net: N×3×H×W floats to {4: pool2, 8: pool3, 16: pool4, 32: fc7}.
 
     ``spec.padding`` pixels around the image (the authors' 100) leave every image at least one cell of fc6, whose
     window is ``crop / 32`` cells. Dropout is element-wise, as Caffe's is, and drawn from torch's global generator:
@@ -87,12 +87,12 @@ class Backbone(_Trunk):
         fc, kernel = narrowed(FC, spec.width), spec.crop // 32
         self.fc6 = Conv2d(self.pooled[32][0], fc, kernel)
         self.fc7 = Conv2d(fc, fc, 1)
-        self.channels = {8: self.pooled[8][0], 16: self.pooled[16][0], 32: fc}
-        self.coordinates = {stride: self.pooled[stride][1] for stride in (8, 16)}
+        self.channels = {**{stride: self.pooled[stride][0] for stride in (4, 8, 16)}, 32: fc}
+        self.coordinates = {stride: self.pooled[stride][1] for stride in (4, 8, 16)}
         self.coordinates[32] = self.pooled[32][1].through(kernel=kernel)
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        pyramid = {stride: pool for stride, pool in self.pools(x) if stride >= 8}
+        pyramid = {stride: pool for stride, pool in self.pools(x) if stride >= 4}
         fc6 = functional.dropout(functional.relu_(self.fc6(pyramid[32])), 0.5, self.training)
         pyramid[32] = functional.dropout(functional.relu_(self.fc7(fc6)), 0.5, self.training)
         return pyramid

@@ -40,7 +40,7 @@ SPEC = DatasetSpec(
     labels={"semantic": LABEL},
     # nyud_layers.py's constants. It subtracts (116.190, 97.203, 92.318) from blue, green, red; rooms are redder than
     # that, so it is likely the RGB mean the wrong way round. A recipe that says `mean: measured` is free of it.
-    mean={"color": (92.318, 97.203, 116.190), "hha": (132.431, 94.076, 118.477)},
+    mean={"color": (92.318, 97.203, 116.190), "depth": (7.844,), "hha": (132.431, 94.076, 118.477)},
     modes={"depth": "I;16", "missing": "L"},
 )
 

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from pipeline import files
 from pipeline.evaluation import panels
+from pipeline.evaluation.dense import Dense
 from pipeline.evaluation.predict import predict
 from pipeline.evaluation.scores import Histogram, histogram, scores
-from pipeline.fcn.net import build
+from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 from pipeline.types import LabelSpec, Refusal
@@ -29,19 +30,20 @@ COLUMNS: dict[str, pa.DataType] = {
 }
 
 
-def evaluate(*, model: Path, shards: Path, train: Path, out: Path, device: torch.device, scale: str) -> None:
+def evaluate(
+    *, model: Path, shards: Path, train: Path, out: Path, device: torch.device, scale: str, dense: bool = False
+) -> None:
     """Write ``out``/metrics.json, hist.parquet and panels/ for the net in ``model`` on the split in ``shards``.
 
     ``train`` is the folder of the split the net learned from; only its manifest is read. One histogram per head over
-    the whole split; scores are fractions in full precision.
+    the whole split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel.
 
     Raises Refusal when the two splits share an image, or the net's classes are not the split's.
     """
-    net = build(model)
+    net: FCN | LateFCN | Dense = Dense(build(model)) if dense else build(model)
     heads = net.spec.heads
     shown = read_manifest(shards).spec.images[0]
-    column = net.spec.inputs[0]
-    split = Shards(shards, columns={shown, column, *heads})
+    split = Shards(shards, columns={shown, *net.spec.inputs, *heads})
     _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
 
@@ -52,7 +54,7 @@ def evaluate(*, model: Path, shards: Path, train: Path, out: Path, device: torch
         folder.mkdir()
         examples = (split[i] for i in range(len(split)))
         bar = tqdm(examples, desc=f"evaluate {out.name}", total=len(split), unit="image", disable=None)
-        for index, (example, labels) in enumerate(predict(net, net.spec.mean, bar, column, device)):
+        for index, (example, labels) in enumerate(predict(net, net.spec, bar, device)):
             ids.update(f"{example.id}\n".encode())
             for head, predicted in labels.items():
                 counts = histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pipeline.fcn import inputs
+from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example
 from pipeline.types import Refusal
 
@@ -16,23 +18,21 @@ Pixels = NDArray[np.uint8]
 
 
 def predict(
-    net: nn.Module, mean: Sequence[float], examples: Iterable[Example], column: str, device: torch.device
+    net: nn.Module, spec: NetSpec, examples: Iterable[Example], device: torch.device
 ) -> Iterator[tuple[Example, dict[str, Pixels]]]:
     """Yield each example with its predicted label map (H×W uint8 class indices) per head.
 
-    ``column`` names the image the net looks at. ``net`` maps a 1×3×H×W float tensor, ``mean`` (RGB, 0–255) already
-    subtracted, to {head: 1×C×H×W scores}; it is moved to ``device`` and set to evaluation: no dropout.
+    ``net`` maps 1×C×H×W floats, ``spec``'s inputs minus its mean, to {head: 1×classes×H×W scores}; it is moved to
+    ``device`` and set to evaluation: no dropout.
 
     Raises Refusal naming the image where a score is not a number: such a net would pass for one that sees background.
     """
     net.to(device).eval()
-    center = torch.tensor(mean, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+    mean = torch.tensor(spec.mean, dtype=torch.float32, device=device).view(1, -1, 1, 1)
     for example in examples:
         with torch.inference_mode():  # around each image: a generator would leak the mode to its caller at the yield
-            image = torch.from_numpy(example.images[column]).to(device).permute(2, 0, 1)[None]
-            labels = {
-                head: _best(score, example.id) for head, score in net(image.float().contiguous() - center).items()
-            }
+            image = inputs.stack(example.images, spec.inputs, device) - mean
+            labels = {head: _best(score, example.id) for head, score in net(image).items()}
         yield example, labels
 
 

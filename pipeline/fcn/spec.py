@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from pipeline.types import LabelSpec
 
@@ -15,9 +15,13 @@ class NetSpec:
 
     ``crop`` is the side in pixels of the classifier's input: fc6 of a VGG is ``crop / 32`` wide (224 → 7, 96 → 3).
     ``padding`` is the first convolution's (the authors': 100 for VGG16 and AlexNet, 3 for GoogLeNet).
-    ``inputs`` are the image columns the net sees; ``mean`` is subtracted from their channels as stored (for ``color``
-    RGB in 0–255), the only preprocessing there is.
+    ``inputs`` are the image columns the net sees, one behind the other as ``inputs.stack`` has them (RGB in 0–255, ln
+    of millimetres); ``mean`` is subtracted from their channels. ``streams``: ``early`` shows all of them to one net,
+    ``late`` gives each a net of its own and averages the scores (paper section 5, NYUDv2).
     ``heads`` maps each label column to its classes; empty for a bare backbone.
+    ``skip_scales`` multiply the features of each finer stride before they are scored, coarse to fine (at once: 0.01
+    and 0.0001). ``fusion`` is how a skip's scores join the upsampled ones. ``upsampling``: the last is always fixed
+    bilinear; ``learned`` makes those between strides convolutions that begin bilinear (CVPR section 4.3).
     """
 
     backbone: str
@@ -26,8 +30,16 @@ class NetSpec:
     padding: int
     mean: tuple[float, ...]
     inputs: tuple[str, ...] = ("color",)
+    streams: Literal["early", "late"] = "early"
     stride: int = 32
+    skip_scales: tuple[float, ...] = ()
+    fusion: Literal["sum", "max"] = "sum"
+    upsampling: Literal["fixed", "learned"] = "fixed"
     heads: Mapping[str, LabelSpec] = field(default_factory=dict)
+
+    def stream(self, column: str, mean: tuple[float, ...]) -> NetSpec:
+        """The net of one input of a ``late`` net."""
+        return replace(self, inputs=(column,), streams="early", mean=mean)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -37,7 +49,11 @@ class NetSpec:
             "padding": self.padding,
             "mean": list(self.mean),
             "inputs": list(self.inputs),
+            "streams": self.streams,
             "stride": self.stride,
+            "skip_scales": list(self.skip_scales),
+            "fusion": self.fusion,
+            "upsampling": self.upsampling,
             "heads": {name: head.to_json() for name, head in self.heads.items()},
         }
 
@@ -50,6 +66,10 @@ class NetSpec:
             padding=int(row["padding"]),
             mean=tuple(float(value) for value in row["mean"]),
             inputs=tuple(map(str, row["inputs"])),
+            streams=row["streams"],
             stride=int(row["stride"]),
+            skip_scales=tuple(map(float, row["skip_scales"])),
+            fusion=row["fusion"],
+            upsampling=row["upsampling"],
             heads={name: LabelSpec.from_json(head) for name, head in row["heads"].items()},
         )

@@ -13,9 +13,10 @@ from pipeline import plugins
 from pipeline.fcn.spec import NetSpec
 from pipeline.types import Refusal
 
+FINER = (16, 8, 4)  # strides with a skip
 INPUT_STD = 57.0  # of RGB in 0–255 minus its mean, over ImageNet's photographs
 
-Report = dict[str, str]  # tensor -> copied | reshaped | random | zero
+Report = dict[str, str]  # tensor -> copied | reshaped | bilinear | random | zero
 
 
 @torch.no_grad()
@@ -40,27 +41,42 @@ def transplant(
 
 
 def inherit(net: nn.Module, spec: NetSpec, parent: NetSpec, tensors: Mapping[str, Tensor]) -> Report:
-    """Start the FCN of ``spec`` from a checkpoint: a convolutionalized classifier, or a coarser net of its heads.
+    """Start the net of ``spec`` from a checkpoint: a convolutionalized classifier, or a coarser net of its heads.
 
     From a classifier all score layers stay zero and its own is dropped; from a coarser net only the skips that the
-    parent lacks do. A classifier's filters take another input's channels in Caffe's order: the authors fed HHA as
-    stored to filters of BGR, so disparity meets the blue ones and angle the red ones.
+    parent lacks do. Learned upsampling begins bilinear.
 
-    Raises Refusal when the two nets differ in anything but stride, padding and new heads; a classifier may be shown
-    other inputs, and another mean subtracted.
+    Raises Refusal when the two nets differ in anything but stride, padding, skips and new heads; a classifier may be
+    shown other inputs, and another mean subtracted.
     """
     classifier = any(name.startswith("score.") for name in tensors)
-    for field in ("backbone", "width", "crop", *(() if classifier else ("inputs", "mean"))):
+    for field in ("backbone", "width", "crop", "streams", *(() if classifier else ("inputs", "mean"))):
         ours, theirs = getattr(spec, field), getattr(parent, field)
         if ours != theirs:
             raise Refusal(f"the net has {field} {ours} but its init has {theirs}: take {field} from the init")
+    grown = ["*.upscore*"] if spec.upsampling == "learned" else []
     if classifier:
-        if spec.inputs != parent.inputs:
-            first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
-            tensors = {**tensors, first: tensors[first].flip(1)}
-        return transplant(net, tensors, fresh=[f"{head}.score_*" for head in spec.heads], dropped=["score.*"])
-    finer = [stride.bit_length() - 1 for stride in (16, 8) if spec.stride <= stride < parent.stride]
-    return transplant(net, tensors, fresh=[f"{head}.score_pool{n}.*" for head in spec.heads for n in finer])
+        first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
+        tensors = {**tensors, first: shown(tensors[first], spec.inputs)}
+        return transplant(
+            net, tensors, fresh=[*grown, *(f"{head}.score_*" for head in spec.heads)], dropped=["score.*"]
+        )
+    finer = [stride.bit_length() - 1 for stride in FINER if spec.stride <= stride < parent.stride]
+    skips = [f"*{head}.score_pool{n}.*" for head in spec.heads for n in finer]
+    return transplant(net, tensors, fresh=[*grown, *skips])
+
+
+def shown(first: Tensor, inputs: Sequence[str]) -> Tensor:
+    """A first convolution of RGB (O×3×k×k) as one of ``inputs``, channels one behind the other.
+
+    A depth meets the mean of the colour filters (``nyud-fcn32s-color-d/solve.py``). HHA's channels meet them in Caffe's
+    order: the authors fed it as stored to filters of BGR, so disparity meets the blue ones and angle the red ones.
+    """
+    filters = {"color": first, "hha": first.flip(1), "depth": first.mean(1, keepdim=True)}
+    for column in inputs:
+        if column not in filters:
+            raise Refusal(f"no filters for inputs of {column}: a net can see {', '.join(filters)}")
+    return torch.cat([filters[column] for column in inputs], 1)
 
 
 @torch.no_grad()
@@ -73,10 +89,12 @@ def random_start(net: nn.Module, spec: NetSpec, generator: torch.Generator) -> R
     """
     backbone = plugins.load("backbones", spec.backbone)
     gain = math.sqrt(2) * INPUT_STD ** (-1 / backbone.DEPTH)
-    heads = [f"{backbone.LAST}.*", *(f"{head}.score_*" for head in spec.heads)]
+    heads = [f"{backbone.LAST}.*", *(f"*{head}.score_*" for head in spec.heads)]
     report: Report = {}
     for name, parameter in net.named_parameters():
-        if name.endswith(".weight") and not _matches(name, heads):
+        if ".upscore" in name:
+            report[name] = "bilinear"
+        elif name.endswith(".weight") and not _matches(name, heads):
             parameter.normal_(0.0, gain / math.sqrt(parameter[0].numel()), generator=generator)
             report[name] = "random"
         else:
@@ -89,7 +107,7 @@ def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) 
     if donor is None:
         if not _matches(name, fresh):
             raise Refusal(f"nothing to fill {name} with: take an init that has it, or allow it to start fresh")
-        return "random" if place.any() else "zero"
+        return "bilinear" if ".upscore" in name else "random" if place.any() else "zero"
     if donor.shape == place.shape:
         return "copied"
     if donor.shape[0] == place.shape[0] and donor.numel() == place.numel():

@@ -14,13 +14,15 @@ from PIL import Image
 
 from pipeline.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 
+LN = 10_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
     """A sample that decodes.
 
     ``pixels`` holds per head the counts of each class, then of void; ``moments`` per image column the number of pixels,
-    then each channel's sum, then each channel's sum of squares.
+    then each channel's sum, then each channel's sum of squares (of a depth: of ln(mm) in parts of 1/``LN``).
     """
 
     sample: Sample
@@ -68,8 +70,13 @@ def _check_size(sample: Sample, encoded: Encoded, pixels: NDArray[Any]) -> None:
 
 
 def _moments(image: NDArray[Any]) -> tuple[int, ...]:
-    """Whole numbers below 2⁵³, so that float64 sums are exact in any order: 65535² × 2 million pixels still fit."""
+    """Whole numbers whose squares add up to less than 2⁵³, so that float64 sums are exact in any order.
+
+    Millimetres count as nets see them: ln(mm), in ``LN`` parts.
+    """
     values = image.reshape(image.shape[0] * image.shape[1], -1).astype(np.float64)
+    if image.dtype == np.uint16:
+        values = np.rint(LN * np.log(np.maximum(values, 1)))
     sums, squares = values.sum(0), np.einsum("nc,nc->c", values, values)
     return (len(values), *map(int, sums), *map(int, squares))
 

@@ -68,7 +68,7 @@ class Shard:
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Per-channel mean and standard deviation over every pixel of a column, in the units stored."""
+    """Per-channel mean and standard deviation over every pixel of a column, as nets see it: a depth as ln(mm)."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

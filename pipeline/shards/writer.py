@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pipeline import counts, files
 from pipeline.shards import schema
-from pipeline.shards._check import Checked
+from pipeline.shards._check import LN, Checked
 from pipeline.shards._rows import checked_rows, pool_of
 from pipeline.shards.dataset import Source
 from pipeline.types import DatasetSpec, Refusal, Sample
@@ -168,16 +168,20 @@ def _manifest(spec: DatasetSpec, split: str, ids: Sequence[str], written: Sequen
         ids=tuple(ids),
         ids_sha256=hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest(),
         pixels=pixels,
-        moments={column: _moment(_sums(shard.moments[column] for shard in written)) for column in spec.images},
+        moments={
+            column: _moment(spec.mode(column), _sums(shard.moments[column] for shard in written))
+            for column in spec.images
+        },
         shards=tuple(shard.shard for shard in written),
         digest=hashlib.sha256(b"".join(digest for shard in written for digest in shard.digests)).hexdigest(),
     )
 
 
-def _moment(sums: tuple[int, ...]) -> schema.Moments:
+def _moment(mode: str, sums: tuple[int, ...]) -> schema.Moments:
     pixels, channels = sums[0], len(sums) // 2
-    mean = [total / pixels for total in sums[1 : 1 + channels]]
-    square = [total / pixels for total in sums[1 + channels :]]
+    unit = LN if mode == "I;16" else 1
+    mean = [total / (pixels * unit) for total in sums[1 : 1 + channels]]
+    square = [total / (pixels * unit * unit) for total in sums[1 + channels :]]
     std = [math.sqrt(max(0.0, both - one * one)) for one, both in zip(mean, square, strict=True)]
     return schema.Moments(mean=tuple(mean), std=tuple(std))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 
+from pipeline.fcn import inputs
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example, Shards
+from pipeline.training import alter
 from pipeline.training.loss import valid_pixels
 from pipeline.training.order import drawn
 from pipeline.types import Refusal
@@ -24,8 +26,8 @@ U = TypeVar("U")
 class Item:
     """One drawn sample as the net takes it.
 
-    ``image`` is 1×3×H×W float32 with the mean subtracted, ``labels`` are 1×H×W uint8 by head, and ``valid`` counts the
-    pixels of each label map that bear a class.
+    ``image`` is 1×C×H×W float32 with the mean subtracted, ``labels`` are 1×H×W uint8 by head, and ``valid`` counts the
+    pixels of each label map that count.
     """
 
     draw: int
@@ -36,15 +38,30 @@ class Item:
 
 
 class Feed:
-    """A run's items by draw, as ``net`` takes them: which sample a draw takes depends on (seed, draw) alone."""
+    """A run's items by draw, as ``net`` takes them: which sample a draw takes depends on (seed, draw) alone.
 
-    def __init__(self, shards: Shards, *, seed: int, net: NetSpec, device: torch.device) -> None:
+    ``jitter`` mirrors and shifts them, ``sampling`` is the share of cells whose pixels count; pure functions likewise.
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        *,
+        seed: int,
+        net: NetSpec,
+        device: torch.device,
+        jitter: bool = False,
+        sampling: float = 1.0,
+    ) -> None:
         self.shards = shards
         self.seed = seed
         self.labels = {head: shards.manifest.spec.labels[head] for head in net.heads}
-        self.column = net.inputs[0]
+        self.inputs = net.inputs
         self.device = device
         self.mean = torch.tensor(net.mean, dtype=torch.float32, device=device).view(-1, 1, 1)
+        self.jitter = jitter
+        self.sampling = sampling
+        self._beyond = inputs.unstacked(net.mean, net.inputs)
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
         """The items of iterations ``start`` … ``stop`` − 1, ``size`` to each.
@@ -57,16 +74,28 @@ class Feed:
 
     def _decode(self, draw: int) -> tuple[int, Example, dict[str, int]]:
         """Runs in the other thread, so it leaves torch alone: a second thread would start a second set of workers."""
-        example = self.shards[drawn(self.seed, draw, len(self.shards))]
+        example = self._altered(draw, self.shards[drawn(self.seed, draw, len(self.shards))])
         try:
             return draw, example, {head: valid_pixels(example.labels[head], spec) for head, spec in self.labels.items()}
         except Refusal as refusal:
             raise Refusal(f"{example.id} in {self.shards.folder}: {refusal}") from None
 
+    def _altered(self, draw: int, example: Example) -> Example:
+        """The example as the recipe has it altered; beyond a shifted image lies its mean, beyond its label void."""
+        images, labels = example.images, example.labels
+        if self.jitter:
+            move = alter.move(self.seed, draw)
+            images = {column: move.apply(images[column], self._beyond[column]) for column in self.inputs}
+            labels = {head: move.apply(labels[head], spec.ignore_label) for head, spec in self.labels.items()}
+        if self.sampling < 1:
+            labels = {
+                head: alter.sampled(labels[head], self.seed, draw, self.sampling, spec.ignore_label)
+                for head, spec in self.labels.items()
+            }
+        return replace(example, images=images, labels=labels)
+
     def _on_device(self, draw: int, example: Example, valid: dict[str, int]) -> Item:
-        """Pixels travel as bytes and become floats there: a quarter of the traffic."""
-        pixels = torch.from_numpy(example.images[self.column]).to(self.device).permute(2, 0, 1).unsqueeze(0)
-        image = pixels.to(torch.float32, memory_format=torch.contiguous_format).sub_(self.mean)
+        image = inputs.stack(example.images, self.inputs, self.device).sub_(self.mean)
         labels = {head: torch.from_numpy(example.labels[head]).to(self.device).unsqueeze(0) for head in self.labels}
         return Item(draw=draw, id=example.id, image=image, labels=labels, valid=valid)
 

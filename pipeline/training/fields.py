@@ -21,7 +21,7 @@ def bounded(*, least: float | None = None, above: float | None = None, below: fl
 def read(kind: type[T], name: str, row: object) -> T:
     """Build the frozen dataclass ``kind`` from ``row``; ``name`` is the row's dotted name, for refusals.
 
-    Understands int, float, str, Literal, tuple[str, ...] and other dataclasses of these.
+    Understands int, float, str, Literal, tuple[str, ...], tuple[float, ...] and other dataclasses of these.
 
     Raises Refusal for an unknown or missing field, a value of another type, and a number out of bounds.
     """
@@ -52,10 +52,11 @@ def _value(kind: Any, name: str, value: object) -> Any:
         if not isinstance(value, str) or not value:
             raise Refusal(f"{name} is {value!r}: write a text")
         return value
-    if kind == tuple[str, ...]:
-        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-            raise Refusal(f"{name} is {value!r}: write a list of texts, such as [semantic]")
-        return tuple(_value(str, f"{name}[{index}]", item) for index, item in enumerate(value))
+    if kind in (tuple[str, ...], tuple[float, ...]):
+        item_kind, like = (str, "texts, such as [semantic]") if kind == tuple[str, ...] else (float, "numbers, or []")
+        if not isinstance(value, Sequence) or isinstance(value, str) or not (value or item_kind is float):
+            raise Refusal(f"{name} is {value!r}: write a list of {like}")
+        return tuple(_value(item_kind, f"{name}[{index}]", item) for index, item in enumerate(value))
     if choices := get_args(kind):
         if value not in choices:
             raise Refusal(f"{name} is {value!r}: choose {' or '.join(map(str, choices))}")

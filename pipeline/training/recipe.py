@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pipeline.training.fields import bounded, read
 from pipeline.types import Refusal
 
-STRIDES = (8, 16, 32)
+STRIDES = (4, 8, 16, 32)
 # A 375×500 image has 187,500 pixels: the same step on the mean of its losses takes a rate that many times the sum's.
 SLOWEST_FOR_MEAN = 1e-7
 FASTEST_FOR_SUM = 1e-3
@@ -38,10 +38,14 @@ class SolverSpec:
 class Recipe:
     """One published net.
 
-    ``init`` is a weights file; ``start`` takes from it the weights, or only the architecture. ``inputs`` name the image
-    column that the net sees, and ``mean`` what is subtracted from it: the ``init``'s own, the dataset's ``published``
-    one, or the one ``measured`` over ``train``. ``stride`` is 8, 16 or 32; ``heads`` name label columns; ``train`` is
-    a shard folder, dataset/split.
+    ``init`` is a weights file; ``start`` takes from it the weights, or only the architecture; ``tune`` trains all of
+    them or the layers that score. ``inputs`` name the image columns that the net sees (``streams`` as in ``NetSpec``),
+    and ``mean`` what is subtracted: the ``init``'s own, the dataset's ``published`` one, or the one ``measured`` over
+    ``train``. ``stride``, ``skip_scales``, ``fusion`` and ``upsampling`` are the net's; ``heads`` name label columns;
+    ``train`` is a shard folder, dataset/split.
+
+    What the paper tried and did not keep: ``alter`` samples by mirroring and ``jitter``; ``sampling``, the share of
+    final-layer cells that the loss counts; ``balance`` of the classes by their ``median`` frequency.
     The row's ``evaluate`` is not here: what a net is scored on must not retrain it.
     """
 
@@ -49,11 +53,19 @@ class Recipe:
     backbone: str
     init: str
     start: Literal["init", "random"]
+    tune: Literal["all", "scores"]
     inputs: tuple[str, ...]
+    streams: Literal["early", "late"]
     mean: Literal["init", "published", "measured"]
     stride: int
+    skip_scales: tuple[float, ...]
+    fusion: Literal["sum", "max"]
+    upsampling: Literal["fixed", "learned"]
     heads: tuple[str, ...]
     train: str
+    alter: Literal["none", "jitter"]
+    sampling: float = bounded(above=0)
+    balance: Literal["none", "median"]
     solver: SolverSpec
 
 
@@ -66,9 +78,11 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     ours = {"name": name, **{field: value for field, value in row.items() if field != "evaluate"}}
     recipe = read(Recipe, f"recipes.{name}", ours)
     if recipe.stride not in STRIDES:
-        raise Refusal(f"recipes.{name}.stride is {recipe.stride}: choose 8, 16 or 32")
-    if len(recipe.inputs) != 1:
-        raise Refusal(f"recipes.{name}.inputs is {', '.join(recipe.inputs)}: a net sees one column, name one")
+        raise Refusal(f"recipes.{name}.stride is {recipe.stride}: choose 4, 8, 16 or 32")
+    if len(set(recipe.inputs)) < len(recipe.inputs):
+        raise Refusal(f"recipes.{name}.inputs names a column twice: {', '.join(recipe.inputs)}")
+    if recipe.sampling > 1:
+        raise Refusal(f"recipes.{name}.sampling is {recipe.sampling}: it is a share of the cells, at most 1")
     if len(set(recipe.heads)) < len(recipe.heads):
         raise Refusal(f"recipes.{name}.heads names a head twice: {', '.join(recipe.heads)}")
     _check_rate(name, recipe.solver)

@@ -19,11 +19,21 @@ from pipeline.types import LabelSpec, Refusal
 class Solver:
     """Trains ``net`` in place as ``spec`` says; ``heads`` maps each of the net's outputs to its classes.
 
+    ``weights`` are what a pixel of each class counts, for heads whose classes are balanced. Only parameters that take
+    gradients are trained.
+
     What it needs to go on later is ``iteration`` (how many are done), the net's weights and ``velocity``.
     """
 
-    def __init__(self, net: torch.nn.Module, spec: SolverSpec, heads: Mapping[str, LabelSpec]) -> None:
+    def __init__(
+        self,
+        net: torch.nn.Module,
+        spec: SolverSpec,
+        heads: Mapping[str, LabelSpec],
+        weights: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
         self.net = net
+        self.weights = weights or {}
         self.spec = spec
         self.heads = heads
         self.iteration = 0
@@ -42,7 +52,8 @@ class Solver:
             determinism.reseed(self.spec.seed, item.draw)
             scores = self.net(item.image)
             sums = [
-                cross_entropy(scores[head], item.labels[head], spec.ignore_label) for head, spec in self.heads.items()
+                cross_entropy(scores[head], item.labels[head], spec.ignore_label, self.weights.get(head))
+                for head, spec in self.heads.items()
             ]
             for head, value in zip(self.heads, torch.stack(sums).tolist(), strict=True):
                 if not math.isfinite(value):

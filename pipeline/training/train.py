@@ -11,12 +11,13 @@ from tqdm import tqdm
 
 from pipeline import determinism
 from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.net import FCN
+from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
+from pipeline.training.loss import balance
 from pipeline.training.recipe import Recipe
 from pipeline.training.solver import Solver
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
@@ -34,9 +35,19 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
     for line in summary(report):
         say(line)
     net.to(device).train()
-    solver = Solver(net, recipe.solver, net.spec.heads)
+    if recipe.tune == "scores":
+        for name, parameter in net.named_parameters():
+            parameter.requires_grad_(".score_" in name or ".upscore" in name)
+    solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device))
     history = History(recipe.solver.iterations)
-    feed = Feed(samples, seed=recipe.solver.seed, net=net.spec, device=device)
+    feed = Feed(
+        samples,
+        seed=recipe.solver.seed,
+        net=net.spec,
+        device=device,
+        jitter=recipe.alter == "jitter",
+        sampling=recipe.sampling,
+    )
     run(solver, feed, history, name=recipe.name)
     tensors = net.state_dict()
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
@@ -45,17 +56,28 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
     history.write(out / "history.tsv")
 
 
-def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN, surgery.Report]:
+def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, surgery.Report]:
     """The recipe's net with its first weights, on the CPU, and what became of each tensor.
 
-    The net is ``init``'s but for inputs, mean, stride and heads. ``start: init`` inherits its weights too; ``random``
-    draws others.
+    Backbone, width, crop and padding are ``init``'s, the rest is the recipe's. ``start: init`` inherits the weights
+    too; ``random`` draws others.
     """
     parent, tensors = checkpoint.load(init)
     if recipe.backbone != parent.backbone:
         raise Refusal(f"recipes.{recipe.name}.backbone is {recipe.backbone}, {init} is {parent.backbone}: change one")
-    heads, mean = _heads(recipe, manifest.spec), _mean(recipe, parent, manifest)
-    net = FCN(replace(parent, inputs=recipe.inputs, mean=mean, stride=recipe.stride, heads=heads))
+    net = make(
+        replace(
+            parent,
+            inputs=recipe.inputs,
+            streams=recipe.streams,
+            mean=_mean(recipe, parent, manifest),
+            stride=recipe.stride,
+            skip_scales=recipe.skip_scales,
+            fusion=recipe.fusion,
+            upsampling=recipe.upsampling,
+            heads=_heads(recipe, manifest.spec),
+        )
+    )
     if recipe.start == "init":
         return net, surgery.inherit(net, net.spec, parent, tensors)
     generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
@@ -63,22 +85,31 @@ def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN, surgery.
 
 
 def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
-    column, dataset = recipe.inputs[0], manifest.spec
-    if recipe.mean == "measured":
-        return manifest.moments[column].mean
-    if recipe.mean == "published":
-        if column not in dataset.mean:
+    columns, dataset = ", ".join(recipe.inputs), manifest.spec
+    if recipe.mean == "init":
+        if recipe.inputs != parent.inputs:
             raise Refusal(
-                f"recipes.{recipe.name}.mean is published, but nobody published one of {dataset.name}'s {column}: "
-                "write measured"
+                f"recipes.{recipe.name}.mean is init, but {recipe.init} saw {', '.join(parent.inputs)}, not {columns}: "
+                "write published or measured"
             )
-        return dataset.mean[column]
-    if recipe.inputs != parent.inputs:
-        raise Refusal(
-            f"recipes.{recipe.name}.mean is init, but {recipe.init} saw {', '.join(parent.inputs)}, not {column}: "
-            "write published or measured"
-        )
-    return parent.mean
+        return parent.mean
+    known = dataset.mean if recipe.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
+    for column in recipe.inputs:
+        if column not in known:
+            raise Refusal(
+                f"recipes.{recipe.name}.mean is {recipe.mean}, but of {dataset.name}'s {column} there is none: "
+                "write another mean"
+            )
+    return tuple(value for column in recipe.inputs for value in known[column])
+
+
+def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[str, torch.Tensor]:
+    if recipe.balance == "none":
+        return {}
+    return {
+        head: torch.tensor(balance(manifest.pixels[head], manifest.spec.labels[head]), device=device)
+        for head in recipe.heads
+    }
 
 
 def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:

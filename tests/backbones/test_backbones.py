@@ -28,7 +28,7 @@ def plugin(name: str) -> ModuleType:
 def test_pyramid_is_what_channels_and_coordinates_say(name: str) -> None:
     net = plugin(name).Backbone(spec(name)).eval()
     pyramid = net(torch.zeros(2, 3, 160, 224))
-    assert set(pyramid) == set(net.channels) == set(net.coordinates) == {8, 16, 32}
+    assert set(pyramid) == set(net.channels) == set(net.coordinates) >= {8, 16, 32}
     for stride, features in pyramid.items():
         assert features.shape[:2] == (2, net.channels[stride])
         assert net.coordinates[stride].scale == stride

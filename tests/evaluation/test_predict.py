@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.evaluation.predict import predict
+from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example
 from pipeline.types import Refusal
 
@@ -30,6 +31,10 @@ class Brightest(nn.Module):
         return {"semantic": self.dropout(image)}
 
 
+def spec(*mean: float, inputs: tuple[str, ...] = ("color",)) -> NetSpec:
+    return NetSpec(backbone="vgg16", width=1.0, crop=224, padding=100, mean=mean or (0.0, 0.0, 0.0), inputs=inputs)
+
+
 def example(name: str, pixels: list[list[list[int]]]) -> Example:
     return Example(id=name, images={"color": np.array(pixels, np.uint8)}, labels={})
 
@@ -37,7 +42,7 @@ def example(name: str, pixels: list[list[list[int]]]) -> Example:
 def test_the_largest_score_wins_and_the_first_of_equals() -> None:
     image = example("a", [[[9, 1, 1], [1, 9, 1], [1, 1, 9]], [[5, 5, 5], [0, 7, 7], [3, 3, 2]]])
     net = Brightest()
-    ((same, labels),) = predict(net, (0.0, 0.0, 0.0), [image], "color", CPU)
+    ((same, labels),) = predict(net, spec(), [image], CPU)
     assert same is image
     assert labels["semantic"].dtype == np.uint8
     assert labels["semantic"].tolist() == [[0, 1, 2], [0, 1, 0]]
@@ -46,11 +51,24 @@ def test_the_largest_score_wins_and_the_first_of_equals() -> None:
 def test_the_mean_is_subtracted_and_images_keep_their_size() -> None:
     images = [example("a", [[[10, 20, 30]] * 5]), example("b", [[[1, 2, 3]]] * 4)]
     net = Brightest()
-    shapes = [labels["semantic"].shape for _, labels in predict(net, (1.0, 2.0, 3.0), images, "color", CPU)]
+    shapes = [labels["semantic"].shape for _, labels in predict(net, spec(1.0, 2.0, 3.0), images, CPU)]
     assert shapes == [(1, 5), (4, 1)]
     assert net.seen[0].shape == (1, 3, 1, 5)
     assert net.seen[0][0, :, 0, 0].tolist() == [9.0, 18.0, 27.0]
     assert not torch.is_inference_mode_enabled()
+
+
+def test_inputs_stand_one_behind_the_other_and_a_depth_as_its_logarithm() -> None:
+    images = {
+        "color": np.full((2, 3, 3), (10, 20, 30), np.uint8),
+        "depth": np.full((2, 3), 2550, np.uint16),
+        "hha": np.full((2, 3, 3), (1, 2, 3), np.uint8),
+    }
+    net = Brightest()
+    both = spec(0.0, 0.0, 0.0, 7.844, inputs=("color", "depth"))
+    next(predict(net, both, [Example(id="a", images=images, labels={})], CPU))
+    assert net.seen[0].shape == (1, 4, 2, 3)
+    assert net.seen[0][0, :, 1, 2].tolist() == pytest.approx([10, 20, 30, np.log(2550) - 7.844], abs=1e-5)
 
 
 def test_images_are_asked_for_one_at_a_time() -> None:
@@ -61,7 +79,7 @@ def test_images_are_asked_for_one_at_a_time() -> None:
             asked.append(name)
             yield example(name, [[[0, 0, 0]]])
 
-    next(predict(Brightest(), (0.0, 0.0, 0.0), images(), "color", CPU))
+    next(predict(Brightest(), spec(), images(), CPU))
     assert asked == ["a"]
 
 
@@ -71,4 +89,4 @@ def test_a_net_that_has_diverged_is_refused_not_scored_as_background() -> None:
             return {"semantic": image * float("nan")}
 
     with pytest.raises(Refusal, match=r"2007_000033: .*diverged"):
-        list(predict(Diverged(), (0.0, 0.0, 0.0), [example("2007_000033", [[[1, 1, 1]]])], "color", CPU))
+        list(predict(Diverged(), spec(), [example("2007_000033", [[[1, 1, 1]]])], CPU))

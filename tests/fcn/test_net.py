@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.bilinear import upscore
-from pipeline.fcn.net import FCN, build
+from pipeline.fcn.net import FCN, LateFCN, build, make
 from pipeline.fcn.spec import NetSpec
 from pipeline.types import LabelSpec, Refusal
 
@@ -48,6 +49,7 @@ def drawn(net_spec: NetSpec, seed: int = 0) -> FCN:
         ("vgg16", 100, 224, 32, [19]),
         ("vgg16", 100, 224, 16, [5, 27]),
         ("vgg16", 100, 224, 8, [5, 9, 31]),
+        ("vgg16", 100, 224, 4, [5, 9, 17, 33]),
         ("vgg16", 36, 96, 32, [19]),
         ("vgg16", 20, 96, 32, [3]),
         ("googlenet", 3, 224, 32, [1]),
@@ -79,7 +81,7 @@ def vgg16(size: int, padding: int, crop: int) -> dict[int, int]:
     cells = {}
     for stride in (2, 4, 8, 16, 32):
         size = cells[stride] = -(-size // 2)
-    return {8: cells[8], 16: cells[16], 32: cells[32] - crop // 32 + 1}
+    return {4: cells[4], 8: cells[8], 16: cells[16], 32: cells[32] - crop // 32 + 1}
 
 
 def googlenet(size: int, padding: int, crop: int) -> dict[int, int]:
@@ -180,6 +182,70 @@ def test_scores_stand_where_the_image_does(backbone: str, padding: int) -> None:
     assert (there - moved)[inner].abs().max() < 0.02 * (here.max() - here.min())
 
 
+def test_skips_at_once_are_scored_on_features_made_small() -> None:
+    """Scaling the features is scaling the score layer's weights."""
+    plain, scaled = spec(stride=8), spec(stride=8, skip_scales=(0.01, 0.0001))
+    net, same = drawn(plain), FCN(scaled).eval()
+    same.load_state_dict(net.state_dict())
+    for layer, factor in (("score_pool4", 0.01), ("score_pool3", 0.0001)):
+        with torch.no_grad():
+            net.get_submodule(f"semantic.{layer}").weight.mul_(factor)  # type: ignore[union-attr,operator]
+    image = 57 * torch.randn(1, 3, 60, 70, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        assert torch.allclose(net(image)["semantic"], same(image)["semantic"], rtol=1e-5, atol=1e-6)
+
+
+def test_max_fusion_takes_the_larger_score() -> None:
+    nets = {fusion: FCN(spec(stride=16, fusion=fusion)).eval() for fusion in ("sum", "max")}
+    nets["max"].load_state_dict(drawn(spec(stride=16)).state_dict())
+    head = nets["max"].get_submodule("semantic")
+    image = 57 * torch.randn(1, 3, 60, 70, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        pyramid = nets["max"].backbone(image)
+        (step,), skip = head.steps, head.score_pool4(pyramid[16])  # type: ignore[misc,operator]
+        coarse = head.score_fr(pyramid[32])  # type: ignore[operator]
+        h, w = (step.overlap(coarse.shape[axis], skip.shape[axis]) for axis in (2, 3))
+        finer = upscore(coarse, h, w, stride=2, kernel=step.kernel, offset=step.start)
+        larger = torch.maximum(finer, skip[:, :, step.start - step.offset :, step.start - step.offset :][:, :, :h, :w])
+        last = head.final
+        want = upscore(larger, 60, 70, stride=last.stride, kernel=last.kernel, offset=last.offset)  # type: ignore[union-attr,arg-type]
+        assert torch.equal(nets["max"](image)["semantic"], want)
+
+
+@pytest.mark.parametrize("backbone", ["vgg16", "googlenet"])
+def test_learned_upsampling_begins_as_the_fixed_one_and_has_gradients(backbone: str) -> None:
+    fixed, learned = spec(backbone, stride=8, padding=20), spec(backbone, stride=8, padding=20, upsampling="learned")
+    if backbone == "googlenet":
+        fixed, learned = replace(fixed, padding=3), replace(learned, padding=3)
+    parent = drawn(fixed)
+    net = FCN(learned).eval()
+    report = surgery.inherit(net, learned, replace(fixed, stride=8), parent.state_dict())
+    assert {name for name, fate in report.items() if fate == "bilinear"} == {
+        "semantic.upscore16.weight",
+        "semantic.upscore8.weight",
+    }
+    image = 57 * torch.randn(1, 3, 60, 70, generator=torch.Generator().manual_seed(2))
+    want, got = parent(image)["semantic"].detach(), net(image)["semantic"]
+    assert torch.allclose(got, want, rtol=1e-4, atol=1e-4 * float(want.abs().max()))
+    got.sum().backward()
+    gradient = net.get_submodule("semantic.upscore16").weight.grad
+    assert gradient is not None and bool(gradient.any())
+
+
+def test_late_streams_are_averaged_scores() -> None:
+    """Averaging before the upsampling, as the authors do, is averaging after it."""
+    both = spec(inputs=("color", "hha"), streams="late", stride=16, mean=(1.0,) * 6)
+    net = make(both)
+    assert isinstance(net, LateFCN)
+    streams = {column: drawn(spec(stride=16), seed) for seed, column in enumerate(both.inputs)}
+    tensors = {f"{column}.{name}": t for column, one in streams.items() for name, t in one.state_dict().items()}
+    net.eval().load_state_dict(tensors)
+    image = 57 * torch.randn(1, 6, 60, 70, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        apart = [one(part)["semantic"] for one, part in zip(streams.values(), image.split(3, 1), strict=True)]
+        assert torch.allclose(net(image)["semantic"], 0.5 * (apart[0] + apart[1]), rtol=1e-5, atol=1e-5)
+
+
 def test_two_heads_share_one_trunk() -> None:
     heads = {"semantic": labels(33), "geometric": labels(3)}
     net = FCN(spec(stride=16, heads=heads))
@@ -204,8 +270,14 @@ def test_build_returns_the_net_that_was_saved(tmp_path: Path) -> None:
 
 
 def test_refuses_what_it_cannot_be() -> None:
-    with pytest.raises(Refusal, match=r"no features of stride 4: choose one of \[8, 16, 32\]"):
-        on_meta(spec(stride=4))
+    with pytest.raises(Refusal, match=r"no features of stride 2: choose one of \[4, 8, 16, 32\]"):
+        on_meta(spec(stride=2))
+    with pytest.raises(Refusal, match="skip_scales are 1 but stride 8 has 2 skips"):
+        on_meta(spec(stride=8, skip_scales=(0.01,)))
+    with pytest.raises(Refusal, match="inputs color, depth do not have 3 channels, as the mean has"):
+        make(spec(inputs=("color", "depth")))
+    with pytest.raises(Refusal, match="late streams are averaged, which needs upsampling fixed and fusion sum"):
+        make(spec(inputs=("color", "hha"), streams="late", mean=(0.0,) * 6, fusion="max"))
     with pytest.raises(Refusal, match="unknown backbone 'vgg99'"):
         on_meta(spec("vgg99"))
     with pytest.raises(Refusal, match="multiple of 32"):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipeline.shards.reader import Shards
-from pipeline.training.feed import Feed, ahead
+from pipeline.training.feed import Feed, Item, ahead
 from pipeline.training.order import drawn
 from pipeline.types import Refusal
 from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
@@ -51,6 +51,25 @@ def test_an_item_is_the_picture_minus_the_mean_and_its_labels(tmp_path: Path) ->
     for head in ("semantic", "geometric"):
         assert torch.equal(item.labels[head], torch.from_numpy(example.labels[head])[None])
         assert item.valid[head] == int((example.labels[head] != 255).sum())
+
+
+def test_jitter_and_sampling_change_what_counts_and_nothing_else(tmp_path: Path) -> None:
+    folder = shards(tmp_path / "train")
+    net = replace(SPEC, heads={"semantic": SEMANTIC})
+
+    def items(**changes: object) -> list[Item]:
+        feed_ = Feed(Shards(folder), seed=1337, net=net, device=CPU, **changes)  # type: ignore[arg-type]
+        return [item for batch in feed_.batches(0, 12, 1) for item in batch]
+
+    plain, jittered, sampled = items(), items(jitter=True), items(sampling=0.25)
+    assert [item.id for item in plain] == [item.id for item in jittered] == [item.id for item in sampled]
+    assert any(not torch.equal(one.image, other.image) for one, other in zip(plain, jittered, strict=True))
+    for one, other in zip(plain, sampled, strict=True):
+        assert torch.equal(one.image, other.image)
+        assert other.valid["semantic"] == int((other.labels["semantic"] != 255).sum()) <= one.valid["semantic"]
+    for item in jittered:
+        beyond = (item.image.abs() < 0.5).all(1)  # the mean, rounded to a pixel
+        assert bool((item.labels["semantic"][beyond] == 255).float().mean() > 0.9)
 
 
 def test_refuses_a_label_that_is_no_class_by_the_samples_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pipeline.training.loss import cross_entropy, valid_pixels
+from pipeline.training.loss import balance, cross_entropy, valid_pixels
 from pipeline.types import Refusal
 from tests.training.world import SEMANTIC
 
@@ -42,6 +42,23 @@ def test_runs_under_the_deterministic_flag() -> None:
         cross_entropy(scores, label, 255).backward()
     finally:
         torch.set_deterministic_debug_mode(before)
+
+
+def test_weighted_classes_equal_torchs() -> None:
+    scores, label = drawn_scores(3, torch.float32)
+    weight = torch.tensor([0.5, 2.0, 7.0])
+    ours = cross_entropy(scores, label, 255, weight)
+    (gradient,) = torch.autograd.grad(ours, scores)
+    theirs = functional.cross_entropy(scores, label.long(), weight, ignore_index=255, reduction="sum")
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient, torch.autograd.grad(theirs, scores)[0], rtol=1e-6, atol=1e-6)
+
+
+def test_balanced_classes_weigh_alike() -> None:
+    pixels = {"background": 800, "cat": 100, "dog": 50, "void": 3}
+    weights = balance(pixels, SEMANTIC)
+    assert weights == (0.125, 1.0, 2.0)
+    assert balance({"background": 10, "cat": 0, "dog": 30}, SEMANTIC) == (2.0, 1.0, pytest.approx(2 / 3))
 
 
 def test_an_image_without_a_valid_pixel_counts_nothing() -> None:

@@ -47,11 +47,15 @@ SOLVER = [
 ]
 RECIPE = [
     ({"strid": 8}, "recipes.x has no field 'strid': did you mean 'stride'?"),
-    ({"stride": 4}, "recipes.x.stride is 4: choose 8, 16 or 32"),
+    ({"stride": 2}, "recipes.x.stride is 2: choose 4, 8, 16 or 32"),
     ({"heads": "semantic"}, "recipes.x.heads is 'semantic': write a list of texts, such as [semantic]"),
     ({"heads": []}, "recipes.x.heads is []: write a list"),
     ({"heads": ["semantic", "semantic"]}, "recipes.x.heads names a head twice"),
-    ({"inputs": ["color", "hha"]}, "recipes.x.inputs is color, hha: a net sees one column, name one"),
+    ({"inputs": ["color", "color"]}, "recipes.x.inputs names a column twice: color, color"),
+    ({"sampling": 1.5}, "recipes.x.sampling is 1.5: it is a share of the cells, at most 1"),
+    ({"sampling": 0}, "recipes.x.sampling is 0.0: it must be greater than 0"),
+    ({"skip_scales": 0.01}, "recipes.x.skip_scales is 0.01: write a list of numbers, or []"),
+    ({"alter": "mirror"}, "recipes.x.alter is 'mirror': choose none or jitter"),
     ({"mean": "mine"}, "recipes.x.mean is 'mine': choose init or published or measured"),
     ({"start": "scratch"}, "recipes.x.start is 'scratch': choose init or random"),
     ({"init": None}, "recipes.x.init is None: write a text"),

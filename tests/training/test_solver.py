@@ -40,6 +40,17 @@ class World:
             self.solver.step(batch)
 
 
+def test_score_layers_alone_are_tuned_when_the_recipe_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for name, parameter in world.net.named_parameters():
+        parameter.requires_grad_(".score_" in name)
+    world.solver = Solver(world.net, world.recipe.solver, world.net.spec.heads)
+    before = {name: tensor.clone() for name, tensor in world.net.state_dict().items()}
+    world.run(0, 3)
+    moved = {name for name, tensor in world.net.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert moved == {"semantic.score_fr.weight", "semantic.score_fr.bias"}
+
+
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 

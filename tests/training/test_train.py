@@ -98,7 +98,7 @@ def test_the_mean_is_the_one_the_recipe_says(tmp_path: Path) -> None:
     [
         ({"backbone": "googlenet"}, "recipes.noise-fcn.backbone is googlenet, "),
         ({"heads": ["semantics"]}, "recipes.noise-fcn.heads names 'semantics': noise labels geometric, semantic"),
-        ({"mean": "published"}, "recipes.noise-fcn.mean is published, but nobody published one of noise's color"),
+        ({"mean": "published"}, "recipes.noise-fcn.mean is published, but of noise's color there is none"),
         ({"inputs": ["hha"]}, "recipes.noise-fcn.mean is init, but weights/vgg16-fcn.safetensors saw color, not hha"),
     ],
 )

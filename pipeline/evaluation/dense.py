@@ -1,0 +1,79 @@
+"""Score a VGG16 FCN-32s at every eighth pixel without training: à trous, equal to shift-and-stitch (section 3.2)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.backbones._coordinates import Coordinates
+from pipeline.fcn.bilinear import upscore
+from pipeline.fcn.net import COARSEST, FCN
+from pipeline.types import Refusal
+
+STRIDE = 8  # pools beyond it lose their stride, and what follows them is dilated
+
+
+class Dense(nn.Module):
+    """``net`` with its last two pools at stride 1: scores of the same filters, with the same receptive fields, at a
+    stride of 8 pixels instead of 32, upsampled bilinearly.
+
+    The paper describes it, found that it trades the receptive field's reach for nothing that skips do not give better,
+    and did not use it. Raises Refusal for a net that is not an FCN-32s of VGG16.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(net, FCN) or (net.spec.backbone, net.spec.stride) != ("vgg16", COARSEST):
+            raise Refusal("only an FCN-32s of VGG16 can be scored densely: finer nets have skips instead")
+        self.net = net
+        self.spec = net.spec
+        coarse = net.backbone.coordinates[COARSEST]
+        self.final = Coordinates(scale=Fraction(STRIDE), shift=coarse.shift).onto(Coordinates())
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """As ``FCN``'s."""
+        height, width = image.shape[2:]
+        features = self.features(image)
+        scores = {name: self.net.get_submodule(name).score_fr(features) for name in self.spec.heads}  # type: ignore[operator]
+        last = self.final
+        return {
+            name: upscore(score, height, width, stride=last.stride, kernel=last.kernel, offset=last.offset)
+            for name, score in scores.items()
+        }
+
+    def features(self, image: Tensor) -> Tensor:
+        """N×C×h×w: fc7 at every eighth pixel; cell 4i is the net's own cell i."""
+        x, stride, hole = image, 1, 1
+        for name, layer in self.net.backbone.named_children():
+            if name == "fc6" or (name != "conv1_1" and name.endswith("_1")):
+                x, stride, hole = _pooled(x, stride, hole)
+            padding = [side * hole for side in layer.padding]
+            x = functional.relu_(functional.conv2d(x, layer.weight, layer.bias, padding=padding, dilation=hole))
+        return x
+
+
+def _pooled(x: Tensor, stride: int, hole: int) -> tuple[Tensor, int, int]:
+    """A 2×2 pool: with its stride up to ``STRIDE``, afterwards without, so that holes double instead."""
+    if stride < STRIDE:
+        return functional.max_pool2d(x, 2, 2, ceil_mode=True), 2 * stride, hole
+    return functional.max_pool2d(x, 2, 1, dilation=hole), stride, 2 * hole
+
+
+def stitched(net: FCN, image: Tensor) -> Tensor:
+    """fc7 by shift-and-stitch: ``net`` runs on the image shifted by every multiple of 8 px below 32, its cells woven.
+
+    N×C×h×w at every eighth pixel, as ``Dense.features``; 16 passes. Cells whose view reaches the shifted image's edge
+    see other zeros than ``Dense``'s do.
+    """
+    steps = range(0, COARSEST, STRIDE)
+    rows = []
+    for down in steps:
+        row = [net.backbone(image[:, :, down:, right:])[COARSEST] for right in steps]
+        width = min(part.shape[3] for part in row)
+        rows.append(torch.stack([part[..., :width] for part in row], 4).flatten(3))
+    height = min(row.shape[2] for row in rows)
+    woven: Tensor = torch.stack([row[:, :, :height] for row in rows], 3).flatten(2, 3)
+    return woven

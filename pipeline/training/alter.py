@@ -1,0 +1,63 @@
+"""What the paper tried on its samples: mirroring and jitter, and the loss on a share of the cells (section 4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import determinism
+
+JITTER = 32  # pixels: "the coarsest scale of prediction"
+CELL = 32  # pixels: the stride of the final layer
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A sample is ``mirrored`` left to right, then shifted ``down`` and ``right`` by whole pixels."""
+
+    mirrored: bool
+    down: int
+    right: int
+
+    def apply(self, pixels: NDArray[Pixel], fill: Any) -> NDArray[Pixel]:
+        """Move an H×W or H×W×C map; what comes from beyond its edge is ``fill``, one value or one a channel."""
+        moved = np.empty_like(pixels)
+        moved[...] = fill
+        source = pixels[:, ::-1] if self.mirrored else pixels
+        (to_y, from_y), (to_x, from_x) = _overlap(self.down, len(pixels)), _overlap(self.right, pixels.shape[1])
+        moved[to_y, to_x] = source[from_y, from_x]
+        return moved
+
+
+def move(seed: int, draw: int) -> Move:
+    """The move of a draw, a pure function of its arguments: half are mirrored, shifts are uniform to ±32 pixels."""
+    rng = _generator(seed, "move", draw)
+    down, right = rng.integers(-JITTER, JITTER + 1, 2).tolist()
+    return Move(mirrored=bool(rng.random() < 0.5), down=down, right=right)
+
+
+def sampled(label: NDArray[np.uint8], seed: int, draw: int, share: float, ignore_label: int) -> NDArray[np.uint8]:
+    """A copy of an H×W label in which each cell of 32×32 pixels stays with probability ``share`` and else is ignored.
+
+    The cells are the final layer's, so this samples the patches that are its receptive fields; the same for every head
+    of a draw.
+    """
+    rows, columns = (-(-length // CELL) for length in label.shape)
+    kept = _generator(seed, "cells", draw).random((rows, columns)) < share
+    pixels = kept.repeat(CELL, 0).repeat(CELL, 1)[: label.shape[0], : label.shape[1]]
+    return np.where(pixels, label, np.uint8(ignore_label))
+
+
+def _overlap(shift: int, length: int) -> tuple[slice, slice]:
+    """Where ``length`` cells moved by ``shift`` land, and where those come from."""
+    left = max(0, length - abs(shift))
+    to, start = max(0, shift), max(0, -shift)
+    return slice(to, to + left), slice(start, start + left)
+
+
+def _generator(seed: int, purpose: str, draw: int) -> np.random.Generator:
+    return np.random.default_rng(determinism.mix(seed, purpose, draw))

@@ -1,0 +1,33 @@
+"""Score a net of the authors on its validation split; run: python -m stages.evaluate_import voc-fcn8s-released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline import determinism
+from pipeline.evaluation.evaluate import evaluate
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """Write eval/KEY/metrics.json, hist.parquet and panels/."""
+    params = declared("evaluate-import", key)
+    row = params.row(f"imports.{key}")
+    device = determinism.start(params.row("runtime"))
+    evaluate(
+        model=Path("runs", key, "model.safetensors"),
+        shards=Path("data/shards", row["evaluate"]),
+        train=Path("data/shards", row["train"]),
+        out=Path("eval", key),
+        device=device,
+        scale=params["scale"],
+    )
+
+
+if __name__ == "__main__":
+    main()

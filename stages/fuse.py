@@ -1,0 +1,23 @@
+"""Join two trained nets into the start of their late fusion: python -m stages.fuse KEY."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.fcn.fuse import fuse
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """The nets of params.yaml's fusions.KEY → weights/KEY.safetensors."""
+    row = declared("fuse", key).row(f"fusions.{key}")
+    fuse([Path(row["first"]), Path(row["second"])], Path("weights") / f"{key}.safetensors")
+
+
+if __name__ == "__main__":
+    main()

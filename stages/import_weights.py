@@ -1,0 +1,23 @@
+"""Import a net that the authors released, without Caffe: python -m stages.import_weights KEY."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.fcn.released import import_released
+from stages._params import declared
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("key")
+def main(key: str) -> None:
+    """The caffemodel of params.yaml's imports.KEY → runs/KEY/model.safetensors, and import.json: each blob's fate."""
+    row = declared("import-weights", key).row(f"imports.{key}")
+    import_released(key, row, Path("runs", key))
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -13,6 +14,9 @@ from scipy.io import savemat
 
 from pipeline.datasets import nyud
 from pipeline.depth.hha import KINECT, hha
+from pipeline.miniature import nyud as miniature
+from pipeline.shards import writer
+from pipeline.shards.dataset import plugin
 from pipeline.types import Refusal, Sample
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
@@ -160,6 +164,19 @@ def test_other_shapes_and_lists_are_refused(tmp_path: Path) -> None:
     (tmp_path / "splits.mat").write_text("no mat")
     with pytest.raises(Refusal, match=r"splits\.mat has no readable testNdxs"):
         nyud.ids(tmp_path, "test")
+
+
+def test_rooms_convert_to_the_same_bytes_with_any_number_of_processes(tmp_path: Path) -> None:
+    miniature.render(tmp_path / "raw", seed=3, side=64, train=11, val=7, test=5)
+    expect = ["trainval=18", "test=5", "train=11", "val=7"]
+    trees = []
+    for processes in (1, 2, 4):
+        out = tmp_path / f"out{processes}"
+        source = partial(plugin, "nyud")
+        writer.convert("nyud", source, tmp_path / "raw", out, rows_per_shard=6, expect=expect, processes=processes)
+        trees.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
+    assert trees[0] == trees[1] == trees[2]
+    assert len(trees[0]) == 3 + 1 + 2 + 2 + 4
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pipeline.shards.reader import Shards
-from pipeline.shards.schema import Manifest
+from pipeline.shards.schema import Manifest, read_manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ class Survey:
 
 
 def survey(folder: Path) -> Survey:
-    """Walk the split in ``folder``, decoding photographs and labels only; about 300 VOC-sized samples a second."""
-    spec = Shards(folder, columns=()).manifest.spec
+    """Walk the split in ``folder``, decoding photographs and labels only."""
+    spec = read_manifest(folder).spec
     shards = Shards(folder, columns=[spec.images[0], *spec.labels])
     sizes, fingerprints = [], []
     shown = {head: np.zeros(len(label.classes), np.int64) for head, label in spec.labels.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data
+from ops import data, run
 
 
 @click.group()
@@ -13,3 +13,8 @@ def main() -> None:
 
 
 main.add_command(data.main, "data")
+main.add_command(run.main, "run")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""fcn run on real DVC projects: the lock of `dvc repro`, in less time, and no process left when it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.closure import ROOT
+
+DIAMOND = {
+    "data": {"cmd": "echo 1 > data", "deps": ["code"], "outs": ["data"]},
+    "b": {"cmd": "date +%s%N > b.log; sleep 2; cat data > b; date +%s%N >> b.log", "deps": ["data"], "outs": ["b"]},
+    "a": {"cmd": "date +%s%N > a.log; sleep 2; cat data > a; date +%s%N >> a.log", "deps": ["data"], "outs": ["a"]},
+    "both": {"cmd": "cat a b > both", "deps": ["a", "b"], "outs": ["both"]},
+    "publish": {"cmd": "grep -c md5 dvc.lock > published", "deps": ["both"]},
+}
+
+
+def project(root: Path, stages: dict[str, object]) -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    (root / "params.yaml").write_text("runtime: {device: cpu, threads: 1}\n")
+    (root / "code").write_text("1\n")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, env=environment(), check=True)
+    return root
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
+
+
+def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ops.fcn", "run", *arguments],
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(root: Path, *arguments: str) -> tuple[int, str]:
+    process = start(root, *arguments)
+    output = process.communicate(timeout=60)[0]
+    return process.returncode, output
+
+
+def test_the_lock_is_the_serial_one_and_stages_ran_side_by_side(tmp_path: Path) -> None:
+    serial, parallel = project(tmp_path / "serial", DIAMOND), project(tmp_path / "parallel", DIAMOND)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=serial, env=environment(), check=True)
+    code, output = run(parallel, "--jobs", "2")
+    assert code == 0, output
+    assert (parallel / "dvc.lock").read_bytes() == (serial / "dvc.lock").read_bytes()
+    assert (parallel / "published").read_text() == (serial / "published").read_text()
+    spans = [[int(line) for line in (parallel / f"{name}.log").read_text().split()] for name in "ab"]
+    assert max(begin for begin, _ in spans) < min(end for _, end in spans)
+
+    code, output = run(parallel, "--jobs", "2")
+    assert code == 0
+    assert "[" not in output, "nothing changed, so nothing runs"
+
+    (parallel / "code").write_text("2\n")
+    subprocess.run(["git", "-C", parallel, "status"], check=True, capture_output=True)
+    code, output = run(parallel, "--jobs", "2")
+    assert code == 0
+    assert "[data]" in output
+    assert "[both]" not in output, "data came out as before"
+
+    (parallel / "a").unlink()
+    (parallel / "dvc.lock").unlink()
+    code, output = run(parallel, "--jobs", "2", "a")
+    assert code == 0
+    assert "[a] restored from the cache of runs" in output
+    assert (parallel / "a").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("arguments", [("--jobs", "2"), ("--verbose",)], ids=["parallel", "serial"])
+def test_sigterm_leaves_no_process_and_a_lock_of_what_is_done(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    stages = {
+        "data": {"cmd": "echo 1 > data", "outs": ["data"]},
+        "slow": {"cmd": "touch began; sleep 60; touch slow", "deps": ["data"], "outs": ["slow"]},
+        "slower": {"cmd": "sleep 61; touch slower", "deps": ["slow"], "outs": ["slower"]},
+    }
+    root = project(tmp_path / "project", stages)
+    process = start(root, *arguments)
+    await_file(root / "began")
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=20)[0]
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 143, output
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["data"]
+
+
+def test_a_command_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); open('began', 'w'); time.sleep(60)"
+    root = project(tmp_path / "project", {"deaf": {"cmd": f'{sys.executable} -c "{deaf}"', "outs": ["never"]}})
+    process = start(root)
+    await_file(root / "began")
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=12)[0]
+    assert process.returncode == 143
+    assert "killed what was left" in output
+    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_failure_is_named_and_what_ran_beside_it_is_kept(tmp_path: Path) -> None:
+    stages = {
+        "bad": {"cmd": "sleep 1; echo no such thing; exit 3", "outs": ["bad"]},
+        "good": {"cmd": "sleep 2; echo 1 > good", "outs": ["good"]},
+        "after": {"cmd": "touch after", "deps": ["bad"], "outs": ["after"]},
+    }
+    root = project(tmp_path / "project", stages)
+    code, output = run(root, "--jobs", "2")
+    assert code == 1
+    assert "[bad] no such thing" in output
+    assert "Error: failed: bad (exit 3); what needs them did not run" in output
+    assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["good"]
+
+
+def test_each_gpu_has_one_stage_at_a_time(tmp_path: Path) -> None:
+    stages = {
+        name: {"cmd": f"echo $CUDA_VISIBLE_DEVICES > {name}; sleep 1", "outs": [name]} for name in ("a", "b", "c", "d")
+    }
+    root = project(tmp_path / "project", stages)
+    code, output = run(root, "--gpus", "4,7")
+    assert code == 0, output
+    assert sorted((root / name).read_text().strip() for name in stages) == ["4", "4", "7", "7"]
+
+
+def test_wrong_calls_say_what_is_wrong(tmp_path: Path) -> None:
+    root = project(tmp_path / "project", DIAMOND)
+    code, output = run(root, "bothh")
+    assert code == 1
+    assert "'bothh'" in output
+    code, output = run(root, "--jobs", "2", "--pull")
+    assert code == 2
+    assert "--jobs and --gpus go without dvc repro's own options: --pull" in output
+
+
+def await_file(path: Path) -> None:
+    until = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < until, f"no {path.name} in 30 s"
+        time.sleep(0.1)

@@ -95,7 +95,7 @@ def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(tmp_path: Path
     training.wait_for_the_start()
     for each in (number, signal.SIGINT, signal.SIGTERM, number):
         training.process.send_signal(each)
-    code, said = training.end(within=10)
+    code, said = training.end(within=30)
     (state,) = root.glob(".snapshots/train@noise-fcn/*/state.json")
     record = json.loads(state.read_text())
     iteration = record["iteration"]
@@ -115,13 +115,13 @@ def test_where_weights_fit_but_no_snapshot_it_trains_on_and_tells_where_a_rerun_
     training = Training(root)
     training.wait_for(20)
     training.process.terminate()
-    assert training.end(within=10)[0] == 143
+    assert training.end(within=30)[0] == 143
     reached = max(map(snapshot.iteration_of, snapshots(root)))
 
     training = Training(root, seconds=60, limit=room)
     training.wait_for_the_start()
     training.process.terminate()
-    code, said = training.end(within=10)
+    code, said = training.end(within=30)
     assert code == 143
     assert said[0] == f"resuming at iteration {reached} of 200"
     assert "which could not be written down (" in said[1]

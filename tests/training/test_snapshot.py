@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import threading
@@ -129,6 +130,19 @@ def test_equal_states_are_equal_bytes(tmp_path: Path) -> None:
     standing = solver(tmp_path)
     paths = [snapshot.write(snapshot.take(standing, History(20)), tmp_path / name) for name in ("a", "b")]
     assert paths[0].name == paths[1].name == f"iteration-000000000-{files.sha256(paths[0])[:16]}.safetensors"
+
+
+def test_a_disk_that_fills_up_at_the_flush_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = solver(tmp_path)
+    (tmp_path / "folder").mkdir()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        snapshot.write(snapshot.take(standing, History(20)), tmp_path / "folder")
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
 def test_two_are_kept_and_what_was_half_written_goes(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from pipeline import determinism
+from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
+from stages._fingerprint import fingerprint
 from stages._params import declared
 from stages._stage import Stage
 
@@ -16,18 +19,26 @@ from stages._stage import Stage
 @click.command(cls=Stage)
 @click.argument("recipe")
 def main(recipe: str) -> None:
-    """Write runs/RECIPE/model.safetensors and history.tsv."""
+    """Write runs/RECIPE/model.safetensors and history.tsv, from the newest snapshot if one was killed."""
     params = declared("train", recipe)
     device = determinism.start(params.row("runtime"))
     row = parse(recipe, params.row(f"recipes.{recipe}"))
-    train(
-        row,
-        shards=Path("data/shards", row.train),
-        init=Path(row.init),
-        out=Path("runs", recipe),
-        device=device,
-        say=click.echo,
-    )
+    with signals.noticed() as asked:
+        train(
+            row,
+            shards=Path("data/shards", row.train),
+            init=Path(row.init),
+            out=Path("runs", recipe),
+            device=device,
+            say=say,
+            snapshots=resume.opened(fingerprint(params, device), asked=asked, say=say),
+        )
+
+
+def say(line: str) -> None:
+    """Print above the bar."""
+    with tqdm.external_write_mode():
+        click.echo(line)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline import files
 
@@ -49,6 +50,16 @@ class History:
             self.rows.append((done, window.per_pixel()))
             self._loss.clear()
             self._count.clear()
+
+    def state(self) -> dict[str, Any]:
+        """All that was added, as plain values that JSON holds exactly: the rows, and the open window's sums."""
+        return {"rows": list(self.rows), "loss": dict(self._loss), "count": dict(self._count)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Stand where the history stood that gave ``state``; sums keep the order of their heads."""
+        self.rows = [(done, loss) for done, loss in state["rows"]]
+        self._loss = defaultdict(float, state["loss"])
+        self._count = defaultdict(int, state["count"])
 
     def write(self, path: Path) -> None:
         """A header and one ``iteration<TAB>loss`` row per window, losses to six decimals."""

@@ -19,16 +19,29 @@ from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.loss import balance
 from pipeline.training.recipe import Recipe
+from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
 
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.device, say: Say) -> None:
+def train(
+    recipe: Recipe,
+    *,
+    shards: Path,
+    init: Path,
+    out: Path,
+    device: torch.device,
+    say: Say,
+    snapshots: Snapshots | None = None,
+) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
 
-    Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite.
+    With ``snapshots`` it goes on from the newest, and removes them when it is done; the same bytes come out.
+
+    Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite;
+    Stopped when ``snapshots`` are asked to stop.
     """
     samples = Shards(shards, columns=[*recipe.inputs, *recipe.heads])
     net, report = start(recipe, init, samples.manifest)
@@ -48,12 +61,16 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
         jitter=recipe.alter == "jitter",
         sampling=recipe.sampling,
     )
-    run(solver, feed, history, name=recipe.name)
+    if snapshots:
+        snapshots.resume(solver, history)
+    run(solver, feed, history, name=recipe.name, snapshots=snapshots)
     tensors = net.state_dict()
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{lost[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
     checkpoint.save(out / "model.safetensors", tensors, net.spec)
     history.write(out / "history.tsv")
+    if snapshots:
+        snapshots.clear()
 
 
 def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, surgery.Report]:
@@ -121,7 +138,7 @@ def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:
     return {head: dataset.labels[head] for head in recipe.heads}
 
 
-def run(solver: Solver, feed: Feed, history: History, *, name: str) -> None:
+def run(solver: Solver, feed: Feed, history: History, *, name: str, snapshots: Snapshots | None = None) -> None:
     """Take the solver from where it stands to its last iteration, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
@@ -134,6 +151,8 @@ def run(solver: Solver, feed: Feed, history: History, *, name: str) -> None:
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
             bar.update(spec.batch)
+            if snapshots:
+                snapshots.beat(solver, history)
 
 
 def summary(report: surgery.Report) -> list[str]:

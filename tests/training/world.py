@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+import yaml
 from PIL import Image
 
 from pipeline import files
@@ -20,6 +21,7 @@ from pipeline.shards.schema import MANIFEST, Manifest, Moments, Shard, arrow_sch
 from pipeline.training.recipe import Recipe, parse
 from pipeline.types import DatasetSpec, LabelSpec
 
+ROOT = Path(__file__).parents[2]
 IDS = tuple(f"2008_00000{number}" for number in range(6))
 SEMANTIC = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
 GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 0)))
@@ -100,10 +102,33 @@ def row() -> dict[str, object]:
     }
 
 
-def recipe(**changes: object) -> Recipe:
-    """``row`` with some fields of it or of its solver changed, parsed."""
+def changed(**changes: object) -> dict[str, object]:
+    """``row`` with some fields of it or of its solver changed."""
     plain = row()
     solver = dict(plain["solver"])  # type: ignore[call-overload]
     solver.update({key: value for key, value in changes.items() if key in solver})
     plain.update({key: value for key, value in changes.items() if key not in solver})
-    return parse("noise-fcn", {**plain, "solver": solver})
+    return {**plain, "solver": solver}
+
+
+def recipe(**changes: object) -> Recipe:
+    """``changed``, parsed."""
+    return parse("noise-fcn", changed(**changes))
+
+
+def repository(root: Path, **changes: object) -> Path:
+    """A folder in which `python -m stages.train noise-fcn` runs: this code and dvc.yaml, one recipe, its inputs."""
+    for name in ("pipeline", "stages", "dvc.yaml"):
+        (root / name).symlink_to(ROOT / name)
+    shards(root / "data/shards/noise/train")
+    (root / "weights").mkdir()
+    classifier(root / "weights/vgg16-fcn.safetensors")
+    configure(root, **changes)
+    return root
+
+
+def configure(root: Path, **changes: object) -> None:
+    """Write ``root/params.yaml`` with the row of ``recipe``."""
+    runtime = {"device": "cpu", "threads": 1, "torch": torch.__version__.split("+")[0]}
+    params = {"recipes": {"noise-fcn": changed(**changes)}, "runtime": runtime}
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

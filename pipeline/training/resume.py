@@ -1,0 +1,175 @@
+"""Training that survives: snapshots every minute, a last one when asked to stop, and a start from the newest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from pipeline import files
+from pipeline.training import snapshot
+from pipeline.training.fingerprint import Fingerprint
+from pipeline.training.history import History
+from pipeline.training.signals import Stopped
+from pipeline.training.snapshot import Snapshot
+from pipeline.training.solver import Solver
+from pipeline.types import Refusal
+
+KEPT = 2
+SECONDS = 60.0  # of work between two snapshots: what kill -9 may cost
+FINGERPRINT = "fingerprint.json"
+STATE = "state.json"
+
+
+def opened(fingerprint: Fingerprint, *, asked: Callable[[], bool], say: Callable[[str], None]) -> Snapshots:
+    """Snapshots in $FCN_SNAPSHOTS, every $FCN_SNAPSHOT_SECONDS, written by $RANK 0; no params, for no result changes.
+
+    Raises Refusal when the seconds are no number.
+    """
+    text = os.environ.get("FCN_SNAPSHOT_SECONDS", str(SECONDS))
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise Refusal(f"FCN_SNAPSHOT_SECONDS is {text!r}: give a number of seconds") from None
+    root = Path(os.environ.get("FCN_SNAPSHOTS", ".snapshots"))
+    writes = os.environ.get("RANK", "0") == "0"
+    return Snapshots(root, fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
+
+
+class Snapshots:
+    """The snapshots of a stage, in ``root``/stage/fingerprint: the last two, written in a thread every ``seconds``.
+
+    ``asked`` tells whether the training was asked to stop. Without ``writes`` it only reads, and says nothing.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        fingerprint: Fingerprint,
+        *,
+        seconds: float = SECONDS,
+        writes: bool = True,
+        asked: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.folder = root / fingerprint.stage / fingerprint.digest
+        self.fingerprint = fingerprint
+        self.seconds = seconds
+        self.writes = writes
+        self.asked = asked
+        self.say = say if writes else lambda line: None
+        self._whole: list[Path] = []  # read or written by this process, newest first
+        self._due = time.monotonic() + seconds
+        self._failing = False
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
+        self._writing: Future[None] | None = None
+
+    def resume(self, solver: Solver, history: History) -> None:
+        """Set both to the newest readable snapshot of this fingerprint; without one they stay at the start."""
+        paths = snapshot.found(self.folder)
+        for path in paths:
+            try:
+                snapshot.restore(path, solver, history)
+            except OSError as error:
+                self.say(f"{path} is unreadable ({error}): passed over")
+                continue
+            self._whole = [path]
+            self.say(f"resuming at iteration {solver.iteration} of {solver.spec.iterations}")
+            return
+        if changes := self._changes():
+            self.say(f"fingerprint changed ({changes}): starting fresh")
+        elif paths:
+            self.say("no snapshot is readable: starting fresh")
+
+    def beat(self, solver: Solver, history: History) -> None:
+        """Call after each iteration: starts a snapshot when it is time, unless the one before is still being written.
+
+        Raises Stopped when asked to stop, with a last snapshot on the disk. No iteration being left, it lets training
+        end well instead.
+        """
+        if self.asked() and solver.iteration < solver.spec.iterations:
+            if self.writes:
+                self._end(solver, history)
+            raise Stopped
+        if not self.writes or time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + self.seconds
+        if self._writing is None or self._writing.done():
+            self._settle()
+            self._writing = self._pool.submit(self._try, snapshot.take(solver, history))
+
+    def clear(self) -> None:
+        """Remove the stage's snapshots, of every fingerprint; call when its outputs are written."""
+        if not self.writes:
+            return
+        self._settle()
+        try:
+            if self.folder.parent.is_dir():
+                shutil.rmtree(self.folder.parent)
+        except OSError as error:
+            self.say(f"{self.folder.parent} could not be removed ({error}): delete it")
+
+    def _settle(self) -> None:
+        """Wait for the writing thread; an error that ``_try`` does not expect is raised here."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def _try(self, state: Snapshot) -> None:
+        """Write, or say why that does not work: once, until it works again."""
+        try:
+            self._write(state)
+            self._failing = False
+        except (OSError, SafetensorError) as error:
+            if not self._failing:
+                self.say(f"no snapshot at iteration {state.iteration} ({error}): training goes on without")
+            self._failing = True
+
+    def _write(self, state: Snapshot) -> None:
+        """Raises OSError or SafetensorError; the snapshots before then stay."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / STATE).unlink(missing_ok=True)  # tells of an end that this run took up from
+        for left in self.folder.glob(".*"):
+            left.unlink()  # half-written by a process that was killed
+        if not (self.folder / FINGERPRINT).exists():
+            files.write_json(self.folder / FINGERPRINT, self.fingerprint.to_json())
+        self._whole = [snapshot.write(state, self.folder), *self._whole][:KEPT]
+        for other in snapshot.found(self.folder):
+            if other not in self._whole:
+                other.unlink()
+
+    def _end(self, solver: Solver, history: History) -> None:
+        """Write now, leave a record of the end, and say where a rerun goes on."""
+        self._settle()
+        iteration, failure = solver.iteration, ""
+        try:
+            if self._safe < iteration:
+                self._write(snapshot.take(solver, history))
+            files.write_json(self.folder / STATE, {"status": "KILLED", "iteration": iteration})
+        except (OSError, SafetensorError) as error:
+            failure = f", which could not be written down ({error})"
+        rerun = f"goes on from iteration {self._safe}" if self._safe else "starts from the beginning"
+        self.say(f"stopped at iteration {iteration} of {solver.spec.iterations}{failure}: a rerun {rerun}")
+
+    @property
+    def _safe(self) -> int:
+        return snapshot.iteration_of(self._whole[0]) if self._whole else 0
+
+    def _changes(self) -> str:
+        """What differs from the fingerprint whose snapshot was written last; empty where there is none."""
+        others = [path for folder in self.folder.parent.glob("*") for path in snapshot.found(folder)]
+        newest = max((path for path in others if path.parent != self.folder), key=_written, default=None)
+        if newest is None:
+            return ""
+        try:
+            return self.fingerprint.since(Fingerprint.read(newest.parent / FINGERPRINT))
+        except (OSError, ValueError, TypeError) as error:
+            return f"the former is unreadable: {error}"
+
+
+def _written(path: Path) -> float:
+    return path.stat().st_mtime

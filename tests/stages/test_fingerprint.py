@@ -1,0 +1,113 @@
+"""A fingerprint changes with everything that decides a stage's outputs, and with nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from pipeline.training.fingerprint import Fingerprint
+from stages import _fingerprint
+from stages._params import declared
+from tests.closure import ROOT
+from tests.training.world import configure, repository
+
+CPU = torch.device("cpu")
+
+
+def of(root: Path) -> Fingerprint:
+    return _fingerprint.fingerprint(declared("train", "noise-fcn", root), CPU, root)
+
+
+def test_deps_are_dvcs_with_the_row_filled_in() -> None:
+    import dvc.repo
+
+    with dvc.repo.Repo(str(ROOT)) as repo:
+        for address in ("train@voc-fcn16s", "train@siftflow-fcn8s", "publish"):
+            theirs = {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in repo.stage.load_one(name=address).deps}
+            theirs.discard("params.yaml")
+            assert set(_fingerprint.deps(address, ROOT)) == theirs
+
+
+def test_the_document_names_params_deps_and_what_computes(tmp_path: Path) -> None:
+    document = of(repository(tmp_path))
+    assert document.stage == "train@noise-fcn"
+    assert document.params["recipes.noise-fcn.solver.lr"] == 1e-5
+    assert "recipes.noise-fcn.evaluate" not in document.params
+    assert {"weights/vgg16-fcn.safetensors", "data/shards/noise/train", "stages/train.py"} <= set(document.deps)
+    assert None not in document.deps.values()
+    assert document.torch == torch.__version__
+    assert document.device == f"cpu {torch.backends.cpu.get_cpu_capability()}"
+
+
+def test_it_comes_back_from_its_file_the_same(tmp_path: Path) -> None:
+    import json
+
+    document = of(repository(tmp_path, skip_scales=[0.5, 0.2]))
+    (tmp_path / "fingerprint.json").write_text(json.dumps(document.to_json()))
+    again = Fingerprint.read(tmp_path / "fingerprint.json")
+    assert again == document
+    assert again.since(document) == ""
+    assert again.digest == document.digest
+
+
+def test_each_param_dep_and_line_of_code_counts(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    (root / "stages").unlink()
+    shutil.copytree(ROOT / "stages", root / "stages")
+    first = of(root)
+    configure(root, lr=2e-5)
+    second = of(root)
+    assert second.since(first) == "recipes.noise-fcn.solver.lr 1e-05 → 2e-05"
+    with (root / "stages/train.py").open("a") as file:
+        file.write("# a comment\n")
+    third = of(root)
+    assert third.since(second) == "stages/train.py"
+    (root / "data/shards/noise/train/manifest.json").unlink()
+    fourth = of(root)
+    assert fourth.since(third) == "data/shards/noise/train"
+    assert len({each.digest for each in (first, second, third, fourth)}) == 4
+
+
+def test_other_rows_and_other_stages_params_do_not_count(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    before = of(root).digest
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["recipes"]["other"] = {**params["recipes"]["noise-fcn"], "stride": 8}
+    params["recipes"]["noise-fcn"]["evaluate"] = "noise/another"
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    assert of(root).digest == before
+
+
+def test_shards_count_by_their_manifest_alone(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    before = of(root)
+    (part,) = (root / "data/shards/noise/train").glob("*.parquet")
+    part.write_bytes(b"what the manifest says of it is what counts")
+    assert of(root) == before
+
+
+@pytest.mark.parametrize("change", ["bytes", "name", "more"])
+def test_other_folders_count_by_all_their_files(tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "weights"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    (folder / "inner/a.bin").write_bytes(b"a")
+    before = _fingerprint.digest(folder)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__/a.pyc").write_bytes(b"a")
+    assert _fingerprint.digest(folder) == before
+    if change == "bytes":
+        (folder / "inner/a.bin").write_bytes(b"b")
+    elif change == "name":
+        (folder / "inner/a.bin").rename(folder / "inner/b.bin")
+    else:
+        (folder / "b.bin").write_bytes(b"")
+    assert _fingerprint.digest(folder) != before
+
+
+def test_what_is_absent_is_told_as_such(tmp_path: Path) -> None:
+    assert _fingerprint.digest(tmp_path / "nowhere") is None

@@ -1,0 +1,153 @@
+"""A training process that is killed, stopped, starved of disk or restarted leaves what an uninterrupted one leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import files
+from pipeline.training import snapshot
+from tests.training.world import configure, repository
+
+KILLS = int(os.environ.get("FCN_KILLS", "20"))
+WEIGHTS = "runs/noise-fcn/model.safetensors"
+
+
+class Training:
+    """`python -m stages.train noise-fcn` in ``root``; no file may grow beyond ``limit`` bytes."""
+
+    def __init__(self, root: Path, *, seconds: float = 0, limit: int = resource.RLIM_INFINITY) -> None:
+        self.root = root
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
+            cwd=root,
+            env={**os.environ, "FCN_SNAPSHOT_SECONDS": str(seconds)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
+        )
+
+    def wait_for(self, iteration: int) -> None:
+        """Until a snapshot of ``iteration`` or later stands."""
+        while not any(snapshot.iteration_of(path) >= iteration for path in snapshots(self.root)):
+            assert self.process.poll() is None, self.end()
+            time.sleep(0.001)
+
+    def wait_for_the_start(self) -> list[str]:
+        """Until the net has its first weights; the lines that said so."""
+        assert self.process.stdout
+        return [self.process.stdout.readline() for _ in ("copied", "zero")]
+
+    def end(self, *, within: float = 600) -> tuple[int, list[str]]:
+        """The exit code, within so many seconds, and the lines but those about the first weights."""
+        lines = self.process.communicate(timeout=within)[0].splitlines()
+        return self.process.returncode, [line for line in lines if not line.startswith(("copied: ", "zero: "))]
+
+
+def snapshots(root: Path) -> list[Path]:
+    return [path for folder in root.glob(".snapshots/train@noise-fcn/*") for path in snapshot.found(folder)]
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {path.name: files.sha256(path) for path in (root / "runs/noise-fcn").iterdir()}
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(KILLS, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path, kills: int) -> None:
+    rng = random.Random(kills)
+    root = repository(tmp_path, iterations=40 * (kills + 1))
+    assert Training(root, seconds=60).end() == (0, [])
+    whole = digests(root)
+    (root / WEIGHTS).unlink()
+    reached = 0
+    for kill in range(kills):
+        training = Training(root)
+        training.wait_for(max(reached, 40 * kill) + rng.randint(1, 20))
+        time.sleep(rng.uniform(0, 0.03))  # an iteration with its snapshot takes about 0.01 s
+        training.process.kill()
+        code, said = training.end()
+        assert (code, bool(said)) == (-signal.SIGKILL, kill > 0)
+        assert all(line.startswith("resuming at iteration ") for line in said)
+        reached = max(map(snapshot.iteration_of, snapshots(root)))
+        assert not (root / WEIGHTS).exists()
+    code, said = Training(root).end()
+    assert (code, said) == (0, [f"resuming at iteration {reached} of {40 * (kills + 1)}"])
+    assert digests(root) == whole
+    assert list((root / ".snapshots").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
+    root = repository(tmp_path, iterations=200)
+    assert Training(root, seconds=60).end() == (0, [])
+    whole = digests(root)
+    training = Training(root, seconds=60)
+    training.wait_for_the_start()
+    for each in (number, signal.SIGINT, signal.SIGTERM, number):
+        training.process.send_signal(each)
+    code, said = training.end(within=30)
+    (state,) = root.glob(".snapshots/train@noise-fcn/*/state.json")
+    record = json.loads(state.read_text())
+    iteration = record["iteration"]
+    assert record == {"status": "KILLED", "iteration": iteration}
+    assert code == 143
+    assert said == [f"stopped at iteration {iteration} of 200: a rerun goes on from iteration {iteration}"]
+    assert 0 < iteration < 200
+    assert Training(root, seconds=60).end() == (0, [f"resuming at iteration {iteration} of 200"])
+    assert digests(root) == whole
+
+
+def test_where_weights_fit_but_no_snapshot_it_trains_on_and_tells_where_a_rerun_goes_on(tmp_path: Path) -> None:
+    root = repository(tmp_path, iterations=200)
+    assert Training(root, seconds=60).end() == (0, [])
+    whole = digests(root)
+    room = (root / WEIGHTS).stat().st_size * 3 // 2  # a snapshot holds the momentum too
+    training = Training(root)
+    training.wait_for(20)
+    training.process.terminate()
+    assert training.end(within=30)[0] == 143
+    reached = max(map(snapshot.iteration_of, snapshots(root)))
+
+    training = Training(root, seconds=60, limit=room)
+    training.wait_for_the_start()
+    training.process.terminate()
+    code, said = training.end(within=30)
+    assert code == 143
+    assert said[0] == f"resuming at iteration {reached} of 200"
+    assert "which could not be written down (" in said[1]
+    assert "File too large" in said[1]
+    assert said[1].endswith(f": a rerun goes on from iteration {reached}")
+    assert len(said) == 2
+
+    code, said = Training(root, limit=room).end()
+    assert code == 0
+    assert said[0] == f"resuming at iteration {reached} of 200"
+    assert said[1].startswith(f"no snapshot at iteration {reached + 1} (")
+    assert said[1].endswith("): training goes on without")
+    assert len(said) == 2
+    assert digests(root) == whole
+
+
+def test_a_changed_rate_starts_fresh_and_is_named(tmp_path: Path) -> None:
+    root = repository(tmp_path, iterations=60, lr=2e-8)
+    assert Training(root, seconds=60).end() == (0, [])
+    whole = digests(root)
+    configure(root, iterations=60, lr=1e-8)
+    training = Training(root)
+    training.wait_for(10)
+    training.process.kill()
+    training.end()
+    configure(root, iterations=60, lr=2e-8)
+    told = "fingerprint changed (recipes.noise-fcn.solver.lr 1e-08 → 2e-08): starting fresh"
+    assert Training(root, seconds=60).end() == (0, [told])
+    assert digests(root) == whole

@@ -26,6 +26,7 @@ def main(recipe: str) -> None:
         init=Path(row.init),
         out=Path("runs", recipe),
         device=device,
+        precision=params["runtime.precision"],
         say=click.echo,
     )
 

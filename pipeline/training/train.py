@@ -15,6 +15,7 @@ from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
+from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.loss import balance
@@ -25,8 +26,12 @@ from pipeline.types import DatasetSpec, LabelSpec, Refusal
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.device, say: Say) -> None:
+def train(
+    recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.device, say: Say, precision: str = "fp32"
+) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
+
+    The net computes in ``precision`` (``autocast``).
 
     Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite.
     """
@@ -34,7 +39,7 @@ def train(recipe: Recipe, *, shards: Path, init: Path, out: Path, device: torch.
     net, report = start(recipe, init, samples.manifest)
     for line in summary(report):
         say(line)
-    net.to(device).train()
+    autocast(net.to(device).train(), precision, device)
     if recipe.tune == "scores":
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(".score_" in name or ".upscore" in name)

@@ -21,6 +21,7 @@ def leaves(**solver: object) -> dict[str, object]:
     return {
         "runtime.torch": "2.15.0",
         "runtime.threads": 1,
+        "runtime.precision": "fp32",
         **{f"recipes.noise-fcn.{name}": value for name, value in fields.items()},
         **{f"recipes.noise-fcn.solver.{name}": value for name, value in numbers.items()},
     }

@@ -1,47 +1,93 @@
-"""The one place that makes torch repeat itself: flags, threads, versions, and a seed for every iteration."""
+"""The one place that makes torch repeat itself: kernels, flags, threads, and a seed for every iteration."""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import platform
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-# cuBLAS reads this once, when its first handle is made: it must stand before torch is imported.
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+from pipeline import versions
+from pipeline.types import Refusal
+
+
+def pins(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+    """What torch and its libraries read from the environment, once, when they load or first compute.
+
+    CPU sums depend on the vector unit, so all are held to AVX2, which Intel has built since 2013 and AMD since 2015:
+    600 iterations took 11.7 s on a machine with AVX-512, which unpinned took 12.9. Without AVX2 the pin would stop a
+    process at an illegal instruction.
+    """
+    cublas = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    if "avx2" in cpuinfo.read_text().split() if cpuinfo.exists() else x86:  # only Linux has the file
+        return {**cublas, "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+    return cublas
+
+
+PINS = pins()
+if "torch" not in sys.modules:
+    os.environ.update(PINS)  # over what a shell may have left there: results come from params.yaml alone
+UNPINNED = {name: os.environ.get(name) for name in PINS if os.environ.get(name) != PINS[name]}
 
 import torch
 
-from pipeline.types import Refusal
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 
 def start(runtime: Mapping[str, Any]) -> torch.device:
     """Fix what torch lets vary and check what it does not; call first, before any tensor exists.
 
-    ``runtime`` is params.yaml's: ``torch`` (version), ``threads`` and ``device`` (cpu where absent).
+    ``runtime`` is params.yaml's, as far as dvc.yaml declares it for the stage: ``threads``; versions, as
+    ``versions.check`` reads them; ``device`` (cpu where absent, or cuda) and ``precision`` (fp32 where absent, tf32 or
+    bf16), of which tf32 is a flag set here and bf16 the net's business (``training/autocast.py``).
     CPU results differ between thread counts, so ``threads`` belongs to the recipe. Denormals are flushed to zero:
     vanishing activations otherwise make a step up to 14 times slower.
 
-    Raises Refusal when the running torch is another version or the device is absent.
+    Raises Refusal when a version is another, the device is absent or cannot compute in that precision, or torch was
+    imported before its kernels were pinned.
     """
-    wanted, device = runtime["torch"], runtime.get("device", "cpu")
-    running = torch.__version__.split("+")[0]
-    if running != wanted:
-        raise Refusal(
-            f"torch {running} runs here but params.yaml says runtime.torch: {wanted}; "
-            "install that version or set runtime.torch (every result that depends on torch then reruns)"
+    device, precision = runtime.get("device", "cpu"), runtime.get("precision", "fp32")
+    _refuse_unpinned()
+    versions.check(runtime)
+    _refuse_device(device, precision)
+    if torch.backends.cpu.get_cpu_capability() != "AVX2":
+        logging.getLogger(__name__).warning(
+            "This processor has no AVX2: results repeat here but differ from dvc.lock's in their last bits."
         )
-    if device == "cuda" and not torch.cuda.is_available():
-        raise Refusal("runtime.device is cuda but torch sees no GPU: set runtime.device to cpu")
     torch.set_flush_denormal(True)  # before the first parallel region: worker threads inherit the mode
     torch.set_num_threads(runtime["threads"])
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True), which imports torch.compile: 5 s
     # Filling fresh memory costs a tenth of a step, and no op here reads what it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # partial sums stay float32
     return torch.device(device)
+
+
+def _refuse_unpinned() -> None:
+    for name, value in UNPINNED.items():
+        raise Refusal(
+            f"torch was imported with {name} {'unset' if value is None else f'at {value}'}, and results depend on it: "
+            f"import pipeline.determinism before torch, or set {name}={PINS[name]}"
+        )
+
+
+def _refuse_device(device: str, precision: str) -> None:
+    if device not in ("cpu", "cuda"):
+        raise Refusal(f"runtime.device is {device}: choose cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Refusal("runtime.device is cuda but torch sees no GPU: set runtime.device to cpu")
+    if precision not in PRECISIONS:
+        raise Refusal(f"runtime.precision is {precision}: choose {', '.join(PRECISIONS)}")
+    if precision == "tf32" and device == "cpu":
+        raise Refusal("runtime.precision is tf32 but runtime.device is cpu: tf32 needs a GPU, so set fp32 or bf16")
 
 
 def mix(seed: int, *key: int | str) -> int:

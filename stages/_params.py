@@ -43,6 +43,7 @@ class Params:
 def declared(stage: str, key: str | None = None, root: Path = Path()) -> Params:
     """Read ``root/params.yaml`` as dvc.yaml's ``stage`` (``stage@key`` where it is a foreach) declares it.
 
+    Where it is a foreach, no key asks for what all its rows share.
     DVC itself is not imported: it costs a second, and the GPU machine has none.
 
     Raises Refusal for a key that params.yaml lacks, a missing leaf, or a leaf of the row that no stage declares, which
@@ -51,7 +52,9 @@ def declared(stage: str, key: str | None = None, root: Path = Path()) -> Params:
     stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
     tree = yaml.safe_load((root / "params.yaml").read_text())
     body = stages[stage]
-    if "foreach" in body:
+    if "foreach" in body and key is None:
+        body = body["do"]
+    elif "foreach" in body:
         group = body["foreach"].strip("${}")
         if key not in (tree.get(group) or {}):
             raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(tree.get(group) or {})}")

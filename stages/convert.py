@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import versions
 from pipeline.shards import writer
 from pipeline.shards.dataset import plugin
 from stages._params import declared
@@ -18,7 +19,9 @@ from stages._stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """data/raw/KEY → data/shards/KEY/<split>."""
-    row = declared("convert", key).row(f"datasets.{key}")
+    params = declared("convert", key)
+    versions.check(params.row("runtime"))
+    row = params.row(f"datasets.{key}")
     writer.convert(
         key,
         partial(plugin, key),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import versions
 from pipeline.datasets import folder
 from pipeline.shards import writer
 from stages._params import declared
@@ -18,7 +19,9 @@ from stages._stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """The folder of params.yaml's folders.KEY → data/shards/KEY/<split>."""
-    row = declared("convert-folder", key).row(f"folders.{key}")
+    params = declared("convert-folder", key)
+    versions.check(params.row("runtime"))
+    row = params.row(f"folders.{key}")
     rows_per_shard = row.pop("rows_per_shard")
     writer.convert(
         key,

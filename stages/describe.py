@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from pipeline import versions
 from pipeline.describe.describe import describe
+from stages._params import declared
 from stages._stage import Stage
 
 
@@ -14,6 +16,7 @@ from stages._stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """data/shards/KEY → data/reports/KEY."""
+    versions.check(declared("describe").row("runtime"))
     describe(Path("data/shards") / key, Path("data/reports") / key)
 
 

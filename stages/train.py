@@ -30,6 +30,7 @@ def main(recipe: str) -> None:
             init=Path(row.init),
             out=Path("runs", recipe),
             device=device,
+            precision=params["runtime.precision"],
             say=say,
             snapshots=resume.opened(fingerprint(params, device), asked=asked, say=say),
         )

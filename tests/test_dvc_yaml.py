@@ -112,6 +112,32 @@ def _text(node: ast.expr) -> str:
     return str(node.value)
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_checks_the_runtime_its_bytes_depend_on(stage: str) -> None:
+    code = closure(script(stage))
+    runtime = {name.removeprefix("runtime.") for name in body(stage).get("params", []) if name.startswith("runtime.")}
+    if "pipeline/determinism.py" in code:
+        assert {"python", "torch", "threads"} <= runtime
+    if any("pq.write_table" in text or "pq.ParquetWriter" in text for text in map(_source, code)):
+        assert {"python", "pyarrow"} <= runtime
+    assert ("precision" in runtime) == ("pipeline/training/autocast.py" in code)
+    assert not runtime or "pipeline/versions.py" in code
+
+
+def _source(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def test_a_stage_that_reads_nothing_of_its_row_needs_no_key() -> None:
+    assert declared("describe", root=ROOT).leaves.keys() == {"runtime.pyarrow", "runtime.python"}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_scale_has_the_runtime_it_says(scale: str) -> None:
+    said = yaml.safe_load((ROOT / f"conf/scale/{scale}.yaml").read_text()).get("runtime", {})
+    assert said.items() <= yaml.safe_load(composed(ROOT, (f"scale={scale}",)))["runtime"].items()
+
+
 def test_params_are_the_composed_default() -> None:
     assert (ROOT / "params.yaml").read_text() == composed(ROOT), "run `make params`"
 

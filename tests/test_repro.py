@@ -39,7 +39,6 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
     params["recipes"] = {key: params["recipes"][key] for key in ("voc-fcn32s", "voc-fcn16s")}
     for recipe in params["recipes"].values():
         recipe["solver"] |= {"iterations": 8, "lr": 1.0e-10}  # hardly pretrained nets overflow at higher rates
-    params["runtime"]["threads"] = 1  # two clones share two cores
     return params
 
 

@@ -15,6 +15,7 @@ from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
+from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.loss import balance
@@ -34,11 +35,13 @@ def train(
     out: Path,
     device: torch.device,
     say: Say,
+    precision: str = "fp32",
     snapshots: Snapshots | None = None,
 ) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
 
-    With ``snapshots`` it goes on from the newest, and removes them when it is done; the same bytes come out.
+    The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
+    when it is done; the same bytes come out.
 
     Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite;
     Stopped when ``snapshots`` are asked to stop.
@@ -47,7 +50,7 @@ def train(
     net, report = start(recipe, init, samples.manifest)
     for line in summary(report):
         say(line)
-    net.to(device).train()
+    autocast(net.to(device).train(), precision, device)
     if recipe.tune == "scores":
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(".score_" in name or ".upscore" in name)

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline import determinism
 from pipeline.evaluation.predict import predict
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example
 from pipeline.types import Refusal
+from tests.fcn.test_net import drawn
+from tests.fcn.test_net import spec as net_spec
 
 CPU = torch.device("cpu")
 
@@ -90,3 +93,32 @@ def test_a_net_that_has_diverged_is_refused_not_scored_as_background() -> None:
 
     with pytest.raises(Refusal, match=r"2007_000033: .*diverged"):
         list(predict(Diverged(), spec(), [example("2007_000033", [[[1, 1, 1]]])], CPU))
+
+
+def undecided() -> tuple[nn.Module, Example]:
+    """An FCN-8s that gives no class an advantage, and noise: nearly equal scores, which a rounding may turn."""
+    net = drawn(net_spec(stride=8))
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
+    with torch.no_grad():
+        scores = net(torch.from_numpy(pixels).permute(2, 0, 1)[None] - torch.tensor(net.spec.mean).view(1, 3, 1, 1))
+        net.semantic.score_fr.bias -= scores["semantic"].mean((0, 2, 3))
+    return net, Example(id="noise", images={"color": pixels}, labels={})
+
+
+def test_the_undecided_net_says_most_classes() -> None:
+    net, image = undecided()
+    ((_, labels),) = predict(net, net.spec, [image], CPU)
+    assert len(np.unique(labels["semantic"])) > 10
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.usefixtures("flags")
+def test_a_gpu_sees_in_at_least_999_of_1000_pixels_what_a_cpu_sees() -> None:
+    net, image = undecided()
+    maps = []
+    for device in ("cpu", "cuda"):
+        where = determinism.start({"threads": 1, "device": device})
+        ((_, labels),) = predict(net, net.spec, [image], where)
+        maps.append(labels["semantic"])
+    assert (maps[0] == maps[1]).mean() >= 0.999

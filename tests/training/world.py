@@ -129,6 +129,7 @@ def repository(root: Path, **changes: object) -> Path:
 
 def configure(root: Path, **changes: object) -> None:
     """Write ``root/params.yaml`` with the row of ``recipe``."""
-    runtime = {"device": "cpu", "threads": 1, "torch": torch.__version__.split("+")[0]}
+    release = torch.__version__.split("+")[0]
+    runtime = {"python": ">=3.11", "torch": release, "device": "cpu", "threads": 1, "precision": "fp32"}
     params = {"recipes": {"noise-fcn": changed(**changes)}, "runtime": runtime}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -1,0 +1,137 @@
+"""What a machine or a shell may vary is pinned, checked or told: results come from params.yaml alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import determinism, files
+from pipeline.types import Refusal
+from tests.training.world import classifier, shards
+
+ROOT = Path(__file__).parents[1]
+ASKED = {
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+    "MKL_CBWR": "COMPATIBLE",
+    "CUBLAS_WORKSPACE_CONFIG": ":16:8",
+}
+START = "determinism.start({'threads': 1})"
+TRAIN = f"""
+import sys
+from pathlib import Path
+from pipeline import determinism
+from pipeline.training.train import train
+from tests.training.world import recipe
+world, out = map(Path, sys.argv[1:])
+device = {START}
+train(recipe(stride=8), shards=world / "train", init=world / "init.safetensors", out=out, device=device, say=len)
+"""
+
+
+def python(code: str, *arguments: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A fresh process whose environment has of the pinned variables only those given."""
+    rest = {name: value for name, value in os.environ.items() if name not in determinism.PINS}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env=rest | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_shell_that_asks_for_other_kernels_does_not_change_a_training(tmp_path: Path) -> None:
+    shards(tmp_path / "train")
+    classifier(tmp_path / "init.safetensors")
+    for out, asked in (("plain", {}), ("asked", ASKED)):
+        ran = python(TRAIN, tmp_path, tmp_path / out, **asked)
+        assert ran.returncode == 0, ran.stderr
+    assert digests(tmp_path / "plain") == digests(tmp_path / "asked")
+    assert sorted(digests(tmp_path / "plain")) == ["history.tsv", "model.safetensors"]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: files.sha256(path) for path in folder.iterdir()}
+
+
+def test_torch_imported_before_its_kernels_are_pinned_is_refused() -> None:
+    code = f"import torch\nfrom pipeline import determinism\n{START}"
+    name, value = "CUBLAS_WORKSPACE_CONFIG", determinism.PINS["CUBLAS_WORKSPACE_CONFIG"]
+    message = f"import pipeline.determinism before torch, or set {name}={value}"
+    assert f"torch was imported with {name} unset, and results depend on it: {message}" in python(code).stderr
+    pinned = determinism.PINS | {name: ":16:8"}
+    assert f"torch was imported with {name} at :16:8, and" in python(code, **pinned).stderr
+    ran = python(code, **determinism.PINS)  # as a child of a pinned process has them
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_kernels_are_pinned_only_where_the_processor_has_them(tmp_path: Path) -> None:
+    for text, pinned in (("flags\t: sse4_2 avx\n", False), ("flags\t: avx avx2\nflags\t: avx avx2\n", True)):
+        (tmp_path / "cpuinfo").write_text(text)
+        assert ("ATEN_CPU_CAPABILITY" in determinism.pins(tmp_path / "cpuinfo")) == pinned
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    assert ("ATEN_CPU_CAPABILITY" in determinism.pins(tmp_path / "absent")) == x86
+
+
+@pytest.mark.usefixtures("flags")
+def test_a_processor_without_avx2_trains_and_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    with caplog.at_level(logging.WARNING):
+        assert determinism.start({"threads": 1}) == torch.device("cpu")
+    assert [record.getMessage() for record in caplog.records] == [
+        "This processor has no AVX2: results repeat here but differ from dvc.lock's in their last bits."
+    ]
+
+
+@pytest.mark.usefixtures("flags")
+def test_start_leaves_nothing_to_chance() -> None:
+    determinism.start({"threads": 1, "precision": "bf16"})
+    assert torch.get_num_threads() == 1
+    assert torch.get_deterministic_debug_mode() == 2
+    assert not torch.backends.cudnn.benchmark
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    if "ATEN_CPU_CAPABILITY" in determinism.PINS:
+        assert torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.usefixtures("flags")
+def test_tf32_is_on_only_where_it_is_asked_for() -> None:
+    for precision in ("tf32", "fp32"):
+        determinism.start({"threads": 1, "device": "cuda", "precision": precision})
+        assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == (precision == "tf32")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "message"),
+    [
+        ({"precision": "tf32"}, r"runtime\.precision is tf32 but runtime\.device is cpu: tf32 needs a GPU"),
+        ({"precision": "fp16"}, r"runtime\.precision is fp16: choose fp32, tf32, bf16"),
+        ({"device": "gpu"}, r"runtime\.device is gpu: choose cpu or cuda"),
+        ({"torch": "0.4.1"}, r"torch \S+ runs here but params\.yaml says runtime\.torch: 0\.4\.1"),
+    ],
+)
+def test_start_refuses_before_it_sets_anything(runtime: dict[str, str], message: str) -> None:
+    mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    with pytest.raises(Refusal, match=message):
+        determinism.start({"threads": threads + 1, **runtime})
+    assert (torch.get_deterministic_debug_mode(), torch.get_num_threads()) == (mode, threads)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_a_machine_without_a_gpu_refuses_cuda() -> None:
+    with pytest.raises(Refusal, match=r"runtime\.device is cuda but torch sees no GPU: set runtime\.device to cpu"):
+        determinism.start({"threads": 1, "device": "cuda"})

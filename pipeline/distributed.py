@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist  # `import torch` has imported it already: it costs nothing more
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from pipeline.types import Refusal
 
 T = TypeVar("T")
 LIMIT = timedelta(minutes=10)  # how long one waits for the others; an evaluation's shares end minutes apart
+LINGER = 5.0  # seconds: torchrun ends all processes when one does, so the one that refuses must get to say so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +96,14 @@ def joined(device: torch.device) -> Iterator[Group]:
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"
     store, rank, size = next(rendezvous("env://", timeout=LIMIT))
+    # torchrun's store outlives its restarts: a new attempt would call the dead of the last one at their addresses
+    store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LIMIT)
     try:
         yield Group(rank=rank, size=size)
     except Refusal:
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun's store outlives its restarts
-        if int(store.compare_set(f"refused/{attempt}", "", str(rank))) != rank:  # another was first
+        if int(store.compare_set("refused", "", str(rank))) != rank:  # another was first
+            time.sleep(LINGER)
             raise SystemExit(1) from None
         raise
     finally:

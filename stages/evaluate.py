@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism
+from pipeline import determinism, distributed
 from pipeline.evaluation.evaluate import evaluate
 from stages._params import declared
 from stages._stage import Stage
@@ -19,16 +19,18 @@ def main(recipe: str, dense: bool) -> None:
     """Write eval/RECIPE/metrics.json, hist.parquet and panels/."""
     params = declared("evaluate", recipe)
     row = params.row(f"recipes.{recipe}")
-    device = determinism.start(params.row("runtime"))
-    evaluate(
-        model=Path("runs", recipe, "model.safetensors"),
-        shards=Path("data/shards", row["evaluate"]),
-        train=Path("data/shards", row["train"]),
-        out=Path("eval", f"{recipe}-dense" if dense else recipe),
-        device=device,
-        scale=params["scale"],
-        dense=dense,
-    )
+    device = distributed.local(determinism.start(params.row("runtime")))
+    with distributed.joined(device) as group:
+        evaluate(
+            model=Path("runs", recipe, "model.safetensors"),
+            shards=Path("data/shards", row["evaluate"]),
+            train=Path("data/shards", row["train"]),
+            out=Path("eval", f"{recipe}-dense" if dense else recipe),
+            device=device,
+            scale=params["scale"],
+            dense=dense,
+            group=group,
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism
+from pipeline import determinism, distributed
 from pipeline.evaluation.evaluate import evaluate
 from stages._params import declared
 from stages._stage import Stage
@@ -18,15 +18,17 @@ def main(key: str) -> None:
     """Write eval/KEY/metrics.json, hist.parquet and panels/."""
     params = declared("evaluate-import", key)
     row = params.row(f"imports.{key}")
-    device = determinism.start(params.row("runtime"))
-    evaluate(
-        model=Path("runs", key, "model.safetensors"),
-        shards=Path("data/shards", row["evaluate"]),
-        train=Path("data/shards", row["train"]),
-        out=Path("eval", key),
-        device=device,
-        scale=params["scale"],
-    )
+    device = distributed.local(determinism.start(params.row("runtime")))
+    with distributed.joined(device) as group:
+        evaluate(
+            model=Path("runs", key, "model.safetensors"),
+            shards=Path("data/shards", row["evaluate"]),
+            train=Path("data/shards", row["train"]),
+            out=Path("eval", key),
+            device=device,
+            scale=params["scale"],
+            group=group,
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train a recipe's net; run: python -m stages.train voc-fcn32s."""
+"""Train a recipe's net, alone or as one of torchrun's processes; run: python -m stages.train voc-fcn32s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline import determinism
+from pipeline import determinism, distributed
 from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
@@ -21,18 +21,22 @@ from stages._stage import Stage
 def main(recipe: str) -> None:
     """Write runs/RECIPE/model.safetensors and history.tsv, from the newest snapshot if one was killed."""
     params = declared("train", recipe)
-    device = determinism.start(params.row("runtime"))
-    row = parse(recipe, params.row(f"recipes.{recipe}"))
-    with signals.noticed() as asked:
+    device = distributed.local(determinism.start(params.row("runtime")))
+    with distributed.joined(device) as group, signals.noticed() as asked:
+        row = parse(recipe, params.row(f"recipes.{recipe}"))
+        snapshots = resume.opened(
+            fingerprint(params, device), asked=lambda: any(group.gather(asked())), say=say, writes=group.leads
+        )
         train(
             row,
             shards=Path("data/shards", row.train),
             init=Path(row.init),
             out=Path("runs", recipe),
             device=device,
-            precision=params["runtime.precision"],
             say=say,
-            snapshots=resume.opened(fingerprint(params, device), asked=asked, say=say),
+            precision=params["runtime.precision"],
+            snapshots=snapshots,
+            group=group,
         )
 
 

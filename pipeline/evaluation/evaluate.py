@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from tqdm import tqdm
 
 from pipeline import files
+from pipeline.distributed import ALONE, Group
 from pipeline.evaluation import panels
 from pipeline.evaluation.dense import Dense
-from pipeline.evaluation.predict import predict
+from pipeline.evaluation.predict import Pixels, predict
 from pipeline.evaluation.scores import Histogram, histogram, scores
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.shards.reader import Shards
@@ -30,43 +33,71 @@ COLUMNS: dict[str, pa.DataType] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What one process found in its images: their ids and pictures by index, and a histogram per head."""
+
+    ids: dict[int, str]
+    hists: dict[str, Histogram]
+    pictures: dict[int, Pixels]
+
+
 def evaluate(
-    *, model: Path, shards: Path, train: Path, out: Path, device: torch.device, scale: str, dense: bool = False
+    *,
+    model: Path,
+    shards: Path,
+    train: Path,
+    out: Path,
+    device: torch.device,
+    scale: str,
+    dense: bool = False,
+    group: Group = ALONE,
 ) -> None:
     """Write ``out``/metrics.json, hist.parquet and panels/ for the net in ``model`` on the split in ``shards``.
 
     ``train`` is the folder of the split the net learned from; only its manifest is read. One histogram per head over
-    the whole split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel.
+    the whole split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every
+    process of ``group`` calls this alike and scores its images; the first writes.
 
     Raises Refusal when the two splits share an image, or the net's classes are not the split's.
     """
     net: FCN | LateFCN | Dense = Dense(build(model)) if dense else build(model)
     heads = net.spec.heads
-    shown = read_manifest(shards).spec.images[0]
-    split = Shards(shards, columns={shown, *net.spec.inputs, *heads})
+    split = Shards(shards, columns={read_manifest(shards).spec.images[0], *net.spec.inputs, *heads})
     _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
-
-    hists: dict[str, Histogram] = {}
-    ids = hashlib.sha256()
-    drawn = panels.chosen(len(split))
+    parts = group.gather(_part(net, split, device, group, f"evaluate {out.name}"))
+    if not group.leads:
+        return
+    ids = {index: name for part in parts for index, name in part.ids.items()}
     with files.replacing(out / "panels") as folder:
         folder.mkdir()
-        examples = (split[i] for i in range(len(split)))
-        bar = tqdm(examples, desc=f"evaluate {out.name}", total=len(split), unit="image", disable=None)
-        for index, (example, labels) in enumerate(predict(net, net.spec, bar, device)):
-            ids.update(f"{example.id}\n".encode())
-            for head, predicted in labels.items():
-                counts = histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")
-                hists[head] = hists[head] + counts if head in hists else counts
-            if index in drawn:
-                picture = panels.panel(example.images[shown], example.labels, labels, heads)
-                panels.write(folder / panels.file_name(drawn.index(index), example.id), picture)
+        pictures = {index: picture for part in parts for index, picture in part.pictures.items()}
+        for position, index in enumerate(sorted(pictures)):
+            panels.write(folder / panels.file_name(position, ids[index]), pictures[index])
+    hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
     write_hist(out / "hist.parquet", hists, heads)
     metrics: dict[str, Any] = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
-    files.write_json(
-        out / "metrics.json", {**metrics, "images": len(split), "ids_sha256": ids.hexdigest(), "scale": scale}
-    )
+    digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
+    files.write_json(out / "metrics.json", {**metrics, "images": len(ids), "ids_sha256": digest, "scale": scale})
+
+
+def _part(net: FCN | LateFCN | Dense, split: Shards, device: torch.device, group: Group, title: str) -> _Part:
+    """Score every ``group.size``-th image, for neighbours take about as long, and draw those that are to be shown."""
+    heads, shown = net.spec.heads, split.manifest.spec.images[0]
+    drawn = panels.chosen(len(split))
+    hists = {head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()}
+    part = _Part(ids={}, hists=hists, pictures={})
+    own = range(group.rank, len(split), group.size)
+    hidden = None if group.leads else True  # None: shown where somebody looks
+    bar = tqdm((split[index] for index in own), desc=title, total=len(own), unit="image", disable=hidden)
+    for index, (example, labels) in zip(own, predict(net, net.spec, bar, device), strict=True):
+        part.ids[index] = example.id
+        for head, predicted in labels.items():
+            hists[head] += histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")
+        if index in drawn:
+            part.pictures[index] = panels.panel(example.images[shown], example.labels, labels, heads)
+    return part
 
 
 def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, LabelSpec]) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from pipeline.distributed import ALONE, Group
 from pipeline.fcn import inputs
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example, Shards
@@ -41,6 +42,7 @@ class Feed:
     """A run's items by draw, as ``net`` takes them: which sample a draw takes depends on (seed, draw) alone.
 
     ``jitter`` mirrors and shifts them, ``sampling`` is the share of cells whose pixels count; pure functions likewise.
+    Of each batch a process of ``group`` is fed, and decodes, its own share alone.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Feed:
         device: torch.device,
         jitter: bool = False,
         sampling: float = 1.0,
+        group: Group = ALONE,
     ) -> None:
         self.shards = shards
         self.seed = seed
@@ -61,16 +64,18 @@ class Feed:
         self.mean = torch.tensor(net.mean, dtype=torch.float32, device=device).view(-1, 1, 1)
         self.jitter = jitter
         self.sampling = sampling
+        self.group = group
         self._beyond = inputs.unstacked(net.mean, net.inputs)
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
-        """The items of iterations ``start`` … ``stop`` − 1, ``size`` to each.
+        """This process's items of iterations ``start`` … ``stop`` − 1, each of which draws ``size``.
 
         Raises Refusal naming the sample when a label is no class.
         """
-        decoded = ahead(self._decode, range(start * size, stop * size))
+        own = self.group.share(range(size))
+        decoded = ahead(self._decode, (iteration * size + place for iteration in range(start, stop) for place in own))
         for _ in range(start, stop):
-            yield [self._on_device(*next(decoded)) for _ in range(size)]
+            yield [self._on_device(*next(decoded)) for _ in own]
 
     def _decode(self, draw: int) -> tuple[int, Example, dict[str, int]]:
         """Runs in the other thread, so it leaves torch alone: a second thread would start a second set of workers."""

@@ -23,6 +23,10 @@ class SolverSpec:
     what an image's loss is: the ``sum`` over its valid pixels (the authors' "heavy" nets: batch 1, momentum 0.99,
     lr 1e-10) or their ``mean`` (the CVPR paper's: batch 20, momentum 0.9, lr 1e-4). ``lr`` and ``weight_decay`` are the
     weights'; biases learn at twice the rate and do not decay.
+
+    ``virtual_ranks`` cuts a batch into as many equal parts; each sums its own images' gradients, and the sums are added
+    in order. So as many processes, or any number that divides it, give the same bytes as one: floats add up by these
+    parts, whoever computed them. Another number of parts rounds otherwise, so it belongs to the recipe.
     """
 
     seed: int = bounded(least=0)
@@ -32,6 +36,7 @@ class SolverSpec:
     momentum: float = bounded(least=0, below=1)
     weight_decay: float = bounded(least=0)
     reduction: Literal["sum", "mean"]
+    virtual_ranks: int = bounded(least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +77,8 @@ class Recipe:
 def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     """Read the row ``recipes.<name>`` of params.yaml; its ``evaluate``, if there, is the evaluate stage's.
 
-    Raises Refusal for an unknown, missing or ill-typed field, a stride that no net has, and a rate that belongs to the
-    other reduction.
+    Raises Refusal for an unknown, missing or ill-typed field, a stride that no net has, virtual ranks that do not
+    divide the batch, and a rate that belongs to the other reduction.
     """
     ours = {"name": name, **{field: value for field, value in row.items() if field != "evaluate"}}
     recipe = read(Recipe, f"recipes.{name}", ours)
@@ -85,6 +90,11 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
         raise Refusal(f"recipes.{name}.sampling is {recipe.sampling}: it is a share of the cells, at most 1")
     if len(set(recipe.heads)) < len(recipe.heads):
         raise Refusal(f"recipes.{name}.heads names a head twice: {', '.join(recipe.heads)}")
+    if recipe.solver.batch % recipe.solver.virtual_ranks:
+        raise Refusal(
+            f"recipes.{name}.solver.virtual_ranks is {recipe.solver.virtual_ranks}: "
+            f"it must divide solver.batch, {recipe.solver.batch}"
+        )
     _check_rate(name, recipe.solver)
     return recipe
 

@@ -26,8 +26,10 @@ FINGERPRINT = "fingerprint.json"
 STATE = "state.json"
 
 
-def opened(fingerprint: Fingerprint, *, asked: Callable[[], bool], say: Callable[[str], None]) -> Snapshots:
-    """Snapshots in $FCN_SNAPSHOTS, every $FCN_SNAPSHOT_SECONDS, written by $RANK 0; no params, for no result changes.
+def opened(
+    fingerprint: Fingerprint, *, asked: Callable[[], bool], say: Callable[[str], None], writes: bool = True
+) -> Snapshots:
+    """Snapshots in $FCN_SNAPSHOTS, every $FCN_SNAPSHOT_SECONDS; no params, for no result depends on them.
 
     Raises Refusal when the seconds are no number.
     """
@@ -37,14 +39,14 @@ def opened(fingerprint: Fingerprint, *, asked: Callable[[], bool], say: Callable
     except ValueError:
         raise Refusal(f"FCN_SNAPSHOT_SECONDS is {text!r}: give a number of seconds") from None
     root = Path(os.environ.get("FCN_SNAPSHOTS", ".snapshots"))
-    writes = os.environ.get("RANK", "0") == "0"
     return Snapshots(root, fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
 
 
 class Snapshots:
     """The snapshots of a stage, in ``root``/stage/fingerprint: the last two, written in a thread every ``seconds``.
 
-    ``asked`` tells whether the training was asked to stop. Without ``writes`` it only reads, and says nothing.
+    ``asked`` tells whether the training was asked to stop, the same to all processes that share it. Without ``writes``
+    it only reads, and says nothing.
     """
 
     def __init__(
@@ -70,7 +72,15 @@ class Snapshots:
         self._writing: Future[None] | None = None
 
     def resume(self, solver: Solver, history: History) -> None:
-        """Set both to the newest readable snapshot of this fingerprint; without one they stay at the start."""
+        """Set both to the newest readable snapshot of this fingerprint; without one they stay at the start.
+
+        Raises Refusal when the processes that share the training would not go on from the same iteration.
+        """
+        self._restore(solver, history)
+        if len(set(solver.group.gather(solver.iteration))) > 1:
+            raise Refusal(f"not every process can read the same snapshot in {self.folder}: delete it")
+
+    def _restore(self, solver: Solver, history: History) -> None:
         paths = snapshot.found(self.folder)
         for path in paths:
             try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from pipeline import determinism
+from pipeline.distributed import ALONE, Group
 from pipeline.training.feed import Item
 from pipeline.training.history import Tally
 from pipeline.training.loss import cross_entropy
@@ -16,11 +18,21 @@ from pipeline.training.recipe import SolverSpec
 from pipeline.types import LabelSpec, Refusal
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """An image's losses, summed over its valid pixels, by head."""
+
+    id: str
+    loss: dict[str, float]
+    valid: dict[str, int]
+
+
 class Solver:
     """Trains ``net`` in place as ``spec`` says; ``heads`` maps each of the net's outputs to its classes.
 
     ``weights`` are what a pixel of each class counts, for heads whose classes are balanced. Only parameters that take
-    gradients are trained.
+    gradients are trained. Each process of ``group`` has a Solver of its own and steps with its share of every batch;
+    all follow the same gradient and stay equal to the bit.
 
     What it needs to go on later is ``iteration`` (how many are done), the net's weights and ``velocity``.
     """
@@ -31,38 +43,60 @@ class Solver:
         spec: SolverSpec,
         heads: Mapping[str, LabelSpec],
         weights: Mapping[str, torch.Tensor] | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.net = net
         self.weights = weights or {}
         self.spec = spec
         self.heads = heads
+        self.group = group
         self.iteration = 0
+        self._trained = [param for param in net.parameters() if param.requires_grad]
         self._momentum = Momentum(net, momentum=spec.momentum, weight_decay=spec.weight_decay)
 
-    def step(self, batch: Sequence[Item]) -> Tally:
-        """Follow the average of the images' gradients; returns the images' losses, summed over pixels, by head.
+    def step(self, share: Sequence[Item]) -> Tally:
+        """Follow the average of the batch's gradients; returns its images' losses, summed over pixels, by head.
 
-        Images go through the net one by one, for they differ in size. Dropout is a pure function of (seed, draw).
+        ``share`` are this process's items of the batch. Images go through the net one by one, for they differ in size.
+        Dropout is a pure function of (seed, draw).
 
-        Raises Refusal before touching the weights when a loss is not finite, naming iteration and image.
+        Raises Refusal before touching the weights when a loss is not finite, naming iteration and image: in every
+        process, whichever saw it.
         """
-        loss = dict.fromkeys(self.heads, 0.0)
-        count = dict.fromkeys(self.heads, 0)
-        for item in batch:
-            determinism.reseed(self.spec.seed, item.draw)
-            scores = self.net(item.image)
-            sums = [
-                cross_entropy(scores[head], item.labels[head], spec.ignore_label, self.weights.get(head))
-                for head, spec in self.heads.items()
-            ]
-            for head, value in zip(self.heads, torch.stack(sums).tolist(), strict=True):
-                if not math.isfinite(value):
-                    raise Refusal(f"loss is {value} at iteration {self.iteration} on {item.id}: lower solver.lr")
-                loss[head] += value
-                count[head] += item.valid[head]
-            self._reduced(sums, item).div(len(batch)).backward()  # type: ignore[no-untyped-call]
+        size = self.spec.batch // self.spec.virtual_ranks
+        seen: list[_Seen] = []
+        gradients = []
+        for first in range(0, len(share), size):
+            seen += [self._descend(item) for item in share[first : first + size]]
+            gradients.append([_taken(param) for param in self._trained])
+        tally = self._tally(image for part in self.group.gather(seen) for image in part)
+        for param, *parts in zip(self._trained, *gradients, strict=True):
+            param.grad = _added(self.group.stack(parts))
         self._momentum.update(self.spec.lr)
         self.iteration += 1
+        return tally
+
+    def _descend(self, item: Item) -> _Seen:
+        """Add the image's share of the step to the parameters' gradients."""
+        determinism.reseed(self.spec.seed, item.draw)
+        scores = self.net(item.image)
+        sums = [
+            cross_entropy(scores[head], item.labels[head], spec.ignore_label, self.weights.get(head))
+            for head, spec in self.heads.items()
+        ]
+        loss = dict(zip(self.heads, torch.stack(sums).tolist(), strict=True))
+        self._reduced(sums, item).div(self.spec.batch).backward()  # type: ignore[no-untyped-call]
+        return _Seen(id=item.id, loss=loss, valid=item.valid)
+
+    def _tally(self, seen: Iterable[_Seen]) -> Tally:
+        loss = dict.fromkeys(self.heads, 0.0)
+        count = dict.fromkeys(self.heads, 0)
+        for image in seen:
+            for head, value in image.loss.items():
+                if not math.isfinite(value):
+                    raise Refusal(f"loss is {value} at iteration {self.iteration} on {image.id}: lower solver.lr")
+                loss[head] += value
+                count[head] += image.valid[head]
         return Tally(loss=loss, count=count)
 
     def _reduced(self, sums: Sequence[torch.Tensor], item: Item) -> torch.Tensor:
@@ -76,3 +110,17 @@ class Solver:
     def velocity(self) -> dict[str, torch.Tensor]:
         """The momentum by parameter name, as it stands: read it to save, ``copy_`` into it to resume."""
         return self._momentum.velocity()
+
+
+def _taken(param: torch.Tensor) -> torch.Tensor:
+    """The gradient that backward left, zero where it left none; the next one starts from zero."""
+    gradient, param.grad = param.grad, None
+    return torch.zeros_like(param) if gradient is None else gradient
+
+
+def _added(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """((p0 + p1) + p2) + …, into p0: floats add up differently in any other order."""
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total

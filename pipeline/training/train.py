@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from pipeline import determinism
+from pipeline.distributed import ALONE, Group
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.fcn.spec import NetSpec
@@ -37,24 +38,27 @@ def train(
     say: Say,
     precision: str = "fp32",
     snapshots: Snapshots | None = None,
+    group: Group = ALONE,
 ) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
-    when it is done; the same bytes come out.
+    when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
+    ranks; the first writes and speaks.
 
-    Raises Refusal when recipe, shards and init do not fit together, a label is no class, or the loss is not finite;
-    Stopped when ``snapshots`` are asked to stop.
+    Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
+    evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
     """
+    _check_share(recipe, group)
     samples = Shards(shards, columns=[*recipe.inputs, *recipe.heads])
     net, report = start(recipe, init, samples.manifest)
-    for line in summary(report):
+    for line in summary(report) if group.leads else ():
         say(line)
     autocast(net.to(device).train(), precision, device)
     if recipe.tune == "scores":
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(".score_" in name or ".upscore" in name)
-    solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device))
+    solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device), group)
     history = History(recipe.solver.iterations)
     feed = Feed(
         samples,
@@ -63,6 +67,7 @@ def train(
         device=device,
         jitter=recipe.alter == "jitter",
         sampling=recipe.sampling,
+        group=group,
     )
     if snapshots:
         snapshots.resume(solver, history)
@@ -70,10 +75,20 @@ def train(
     tensors = net.state_dict()
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{lost[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
-    checkpoint.save(out / "model.safetensors", tensors, net.spec)
-    history.write(out / "history.tsv")
+    if group.leads:
+        checkpoint.save(out / "model.safetensors", tensors, net.spec)
+        history.write(out / "history.tsv")
     if snapshots:
         snapshots.clear()
+
+
+def _check_share(recipe: Recipe, group: Group) -> None:
+    ranks = recipe.solver.virtual_ranks
+    if ranks % group.size:
+        raise Refusal(
+            f"{group.size} processes cannot share recipes.{recipe.name}.solver.virtual_ranks, {ranks}, evenly: "
+            f"start {' or '.join(str(count) for count in range(1, ranks + 1) if ranks % count == 0)}, or change it"
+        )
 
 
 def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, surgery.Report]:
@@ -146,7 +161,8 @@ def run(solver: Solver, feed: Feed, history: History, *, name: str, snapshots: S
     spec = solver.spec
     smooth: float | None = None
     done = solver.iteration * spec.batch
-    with tqdm(total=spec.iterations * spec.batch, initial=done, desc=name, unit="image", disable=None) as bar:
+    hidden = None if solver.group.leads else True  # None: shown where somebody looks
+    with tqdm(total=spec.iterations * spec.batch, initial=done, desc=name, unit="image", disable=hidden) as bar:
         for batch in feed.batches(solver.iteration, spec.iterations, spec.batch):
             tally = solver.step(batch)
             history.add(solver.iteration - 1, tally)

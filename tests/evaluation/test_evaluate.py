@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from pipeline import determinism, files
@@ -25,6 +27,7 @@ from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
 from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from tests.launch import finish, launch
 
 ROOT = Path(__file__).parents[2]
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
@@ -134,6 +137,24 @@ run(Path({str(tmp_path)!r}), Path({str(tmp_path / "there")!r}))
     here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
     assert len(here) == 2 + 3
     assert here == there
+
+
+def test_two_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) -> None:
+    split(tmp_path / "data/shards/noise/train", ["2007_000001"])
+    split(tmp_path / "data/shards/noise/val", [f"2008_{i:06d}" for i in range(11)])
+    model(tmp_path / "runs/noise-fcn8s/model.safetensors")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    recipe = {"train": "noise/train", "evaluate": "noise/val"}
+    runtime = {"torch": torch.__version__.split("+")[0], "threads": 1, "device": "cpu"}
+    params = {"runtime": runtime, "scale": "miniature", "recipes": {"noise-fcn8s": recipe}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    wrote = []
+    for processes in (1, 2):
+        assert finish(launch(tmp_path, "stages.evaluate", "noise-fcn8s", processes=processes)) == ("", "")
+        wrote.append(contents(tmp_path / "eval"))
+        shutil.rmtree(tmp_path / "eval")
+    assert len(wrote[0]) == 2 + 8
+    assert wrote[0] == wrote[1]
 
 
 def test_an_image_the_net_trained_on_is_refused(tmp_path: Path) -> None:

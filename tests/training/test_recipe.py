@@ -17,7 +17,14 @@ def test_a_row_becomes_a_recipe() -> None:
     heavy = recipe(lr=1e-10, momentum=0.99)
     assert (heavy.name, heavy.stride, heavy.heads) == ("noise-fcn", 32, ("semantic",))
     assert heavy.solver == SolverSpec(
-        seed=1337, iterations=20, batch=1, lr=1e-10, momentum=0.99, weight_decay=5e-4, reduction="sum"
+        seed=1337,
+        iterations=20,
+        batch=1,
+        lr=1e-10,
+        momentum=0.99,
+        weight_decay=5e-4,
+        reduction="sum",
+        virtual_ranks=1,
     )
 
 
@@ -42,6 +49,8 @@ SOLVER = [
     ({"momentum": 1}, "recipes.x.solver.momentum is 1.0: it must be less than 1"),
     ({"weight_decay": -1}, "recipes.x.solver.weight_decay is -1.0: it must be at least 0"),
     ({"reduction": "none"}, "recipes.x.solver.reduction is 'none': choose sum or mean"),
+    ({"virtual_ranks": 2}, "recipes.x.solver.virtual_ranks is 2: it must divide solver.batch, 1"),
+    ({"virtual_ranks": 0}, "recipes.x.solver.virtual_ranks is 0: it must be at least 1"),
     ({"lr": 1e-2}, "lr is 0.01 with reduction sum: that is a rate for mean losses"),
     ({"lr": 1e-10, "reduction": "mean"}, "lr is 1e-10 with reduction mean: that is a rate for summed losses"),
 ]

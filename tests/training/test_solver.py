@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline import determinism
 from pipeline.fcn.net import FCN
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, Item
+from pipeline.training.loss import cross_entropy
 from pipeline.training.solver import Solver
 from pipeline.training.train import start
 from pipeline.types import Refusal
@@ -74,6 +76,32 @@ def test_a_batch_of_four_is_the_mean_of_its_parts(tmp_path: Path, reduction: str
             total[name] += value
     for name, value in whole.items():
         torch.testing.assert_close(value, total[name] / 4, rtol=1e-5, atol=1e-5 * float(value.abs().max()))
+
+
+def summed(world: World, items: list[Item], batch: int) -> dict[str, torch.Tensor]:
+    """The sum of the images' gradients over ``batch``, as backward adds them up from nothing."""
+    for item in items:
+        determinism.reseed(world.recipe.solver.seed, item.draw)
+        scores = world.net(item.image)["semantic"]
+        cross_entropy(scores, item.labels["semantic"], 255).div(batch).backward()
+    gradients = {name: param.grad for name, param in world.net.named_parameters() if param.grad is not None}
+    world.net.zero_grad()
+    return gradients
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_virtual_ranks_add_up_in_order_whatever_one_of_them_holds(tmp_path: Path, ranks: int) -> None:
+    """To the bit: with one virtual rank the sum is backward's own, as it always was."""
+    world = World(tmp_path, batch=8, virtual_ranks=ranks, weight_decay=0.0)
+    torch.nn.init.normal_(world.net.semantic.score_fr.weight, generator=torch.Generator().manual_seed(0))
+    (batch,) = world.batches(0, 1)
+    each = 8 // ranks
+    total, *others = (summed(world, batch[first : first + each], 8) for first in range(0, 8, each))
+    for other in others:
+        total = {name: value + other[name] for name, value in total.items()}
+    whole = summed(world, batch, 8)
+    assert equal(gradient(world.net, world.solver, batch), total)
+    assert equal(total, whole) == (ranks == 1)
 
 
 def test_reductions_differ_by_the_number_of_valid_pixels(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def row() -> dict[str, object]:
         "alter": "none",
         "sampling": 1.0,
         "balance": "none",
-        "solver": {**solver, "reduction": "sum"},
+        "solver": {**solver, "reduction": "sum", "virtual_ranks": 1},
     }
 
 

@@ -1,0 +1,30 @@
+"""Start a stage as DVC does: one process, or several under torchrun, in a folder with dvc.yaml and params.yaml."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.closure import ROOT
+
+
+def launch(folder: Path, *command: str, processes: int = 1, restarts: int = 0) -> subprocess.Popen[str]:
+    """``python -m COMMAND`` or ``torchrun … -m COMMAND``; a warning in any process is an error."""
+    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", f"--max-restarts={restarts}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", *([*torchrun, "-m"] if processes > 1 else ()), *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a successful process printed, to stdout and to stderr."""
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out, err

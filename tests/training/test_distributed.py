@@ -1,0 +1,153 @@
+"""Any number of processes that divides the virtual ranks gives the bytes of one, also when one is killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from pipeline import distributed, files
+from pipeline.distributed import Group
+from pipeline.shards.reader import Shards
+from pipeline.training.feed import Feed
+from pipeline.training.train import train
+from pipeline.types import Refusal
+from tests.closure import ROOT
+from tests.launch import finish, launch
+from tests.training.world import SPEC, classifier, recipe, row, shards
+
+CPU = torch.device("cpu")
+TRAIN = ("stages.train", "noise-fcn")
+
+
+def project(folder: Path, *, labels: tuple[int, ...] = (0, 1, 2, 255), **solver: object) -> Path:
+    """A folder in which ``python -m stages.train noise-fcn`` runs: four virtual ranks of two images."""
+    shards(folder / "data/shards/noise/train", labels)
+    (folder / "weights").mkdir()
+    classifier(folder / "weights/vgg16-fcn.safetensors")
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    fields: dict[str, Any] = row()
+    fields["solver"] = {**fields["solver"], "batch": 8, "virtual_ranks": 4, "lr": 1e-6, **solver}
+    runtime = {"torch": torch.__version__.split("+")[0], "threads": 1, "device": "cpu"}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"runtime": runtime, "recipes": {"noise-fcn": fields}}))
+    return folder
+
+
+def trained(folder: Path) -> dict[str, str]:
+    """The digests of what a training wrote, which is taken away for the next."""
+    digests = {path.name: files.sha256(path) for path in (folder / "runs/noise-fcn").iterdir()}
+    shutil.rmtree(folder / "runs")
+    assert sorted(digests) == ["history.tsv", "model.safetensors"]
+    return digests
+
+
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path, processes: int) -> None:
+    folder = project(tmp_path / "project")
+    finish(launch(folder, *TRAIN))
+    alone = trained(folder)
+    out, err = finish(launch(folder, *TRAIN, processes=processes))
+    assert trained(folder) == alone
+    assert out.count("copied: 30 tensors") == 1  # one process speaks
+    assert err == ""
+
+
+def test_a_process_killed_at_any_moment_costs_a_restart_and_not_a_byte(tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", iterations=150)
+    finish(launch(folder, *TRAIN))
+    alone = trained(folder)
+    agent = launch(folder, *TRAIN, processes=2, restarts=1)
+    assert agent.stdout
+    while not agent.stdout.readline().startswith("zero:"):  # the last line before the first iteration
+        assert agent.poll() is None
+    time.sleep(random.uniform(0, 0.5))  # of the two seconds and more that its iterations take
+    os.kill(random.choice(list(workers(agent.pid))), signal.SIGKILL)
+    _, err = finish(agent)
+    assert "exitcode: -9" in err, "the kill came too late: nothing had to start again"
+    assert trained(folder) == alone
+
+
+def workers(agent: int) -> Iterator[int]:
+    for child in Path(f"/proc/{agent}/task/{agent}/children").read_text().split():
+        if "stages.train" in Path(f"/proc/{child}/cmdline").read_text().split("\0"):
+            yield int(child)
+
+
+@pytest.mark.parametrize(
+    ("world", "message"),
+    [
+        # every process learns it
+        ({"lr": 9e-4}, r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver.lr"),
+        # one process sees it
+        ({"labels": (0, 9, 1, 2, 0, 1)}, r"2008_000001 in .*train: label 9 is no class"),
+    ],
+)
+def test_a_refusal_ends_all_processes_and_is_told_once(tmp_path: Path, world: Any, message: str) -> None:
+    folder = project(tmp_path / "project", **world)
+    started = launch(folder, *TRAIN, processes=2)
+    _, err = started.communicate(timeout=120)
+    assert started.returncode != 0
+    assert len(re.findall(r"^Error: ", err, re.MULTILINE)) == 1, err
+    assert re.search(f"^Error: {message}", err, re.MULTILINE)
+    assert "Warning" not in err
+    assert not (folder / "runs").exists()
+
+
+def test_processes_that_cannot_share_the_virtual_ranks_are_refused(tmp_path: Path) -> None:
+    init, folder = classifier(tmp_path / "init.safetensors"), shards(tmp_path / "train")
+    message = r"3 processes cannot share recipes\.noise-fcn\.solver\.virtual_ranks, 4, evenly: start 1 or 2 or 4,"
+    with pytest.raises(Refusal, match=message):
+        train(
+            recipe(batch=4, virtual_ranks=4),
+            shards=folder,
+            init=init,
+            out=tmp_path / "run",
+            device=CPU,
+            say=len,
+            group=Group(rank=0, size=3),
+        )
+
+
+def test_each_process_decodes_its_own_draws_alone(tmp_path: Path) -> None:
+    folder = shards(tmp_path / "train")
+
+    def draws(group: Group) -> list[list[int]]:
+        feed = Feed(Shards(folder), seed=1337, net=SPEC, device=CPU, group=group)
+        decoded: list[int] = []
+        feed._decode = lambda draw, decode=feed._decode: decoded.append(draw) or decode(draw)  # type: ignore[assignment, misc]
+        batches = [[item.draw for item in batch] for batch in feed.batches(3, 6, 4)]
+        assert decoded == [draw for batch in batches for draw in batch]
+        return batches
+
+    assert draws(Group(rank=0, size=2)) == [[12, 13], [16, 17], [20, 21]]
+    assert draws(Group(rank=1, size=2)) == [[14, 15], [18, 19], [22, 23]]
+
+
+def test_a_process_alone_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with distributed.joined(CPU) as group:
+        assert (group.rank, group.size, group.leads) == (0, 1, True)
+        assert not torch.distributed.is_initialized()
+        assert group.gather("x") == ["x"]
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = torch.device("cuda")
+    assert distributed.local(cuda) == cuda
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert distributed.local(CPU) == CPU
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert distributed.local(cuda) == torch.device("cuda:1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(Refusal, match="process 2 of this machine finds 1 GPUs: start one process a GPU"):
+        distributed.local(cuda)

@@ -18,7 +18,8 @@ from stages._stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """data/raw/KEY → data/shards/KEY/<split>."""
-    row = declared("convert", key).row(f"datasets.{key}")
+    params = declared("convert", key)
+    row = params.row(f"datasets.{key}")
     writer.convert(
         key,
         partial(plugin, key),
@@ -27,6 +28,7 @@ def main(key: str) -> None:
         rows_per_shard=row["rows_per_shard"],
         expect=row["expect"],
         processes=os.cpu_count() or 1,
+        engine=params["convert.engine"],
     )
 
 

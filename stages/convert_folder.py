@@ -18,7 +18,8 @@ from stages._stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """The folder of params.yaml's folders.KEY → data/shards/KEY/<split>."""
-    row = declared("convert-folder", key).row(f"folders.{key}")
+    params = declared("convert-folder", key)
+    row = params.row(f"folders.{key}")
     rows_per_shard = row.pop("rows_per_shard")
     writer.convert(
         key,
@@ -28,6 +29,7 @@ def main(key: str) -> None:
         rows_per_shard=rows_per_shard,
         expect=None,
         processes=os.cpu_count() or 1,
+        engine=params["convert.engine"],
     )
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipeline import files
 from pipeline.datasets import voc
-from pipeline.shards import writer
+from pipeline.shards import _shard, writer
 from pipeline.shards.dataset import plugin
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
@@ -146,7 +146,7 @@ def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
 def test_a_stream_is_read_in_waves_when_memory_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(9)])
     for held, out in ((6144, "one"), (4, "many")):
-        monkeypatch.setattr(writer, "HELD", held)
+        monkeypatch.setattr(_shard, "HELD", held)
         writer.convert(
             "voc",
             VOC,

@@ -1,0 +1,63 @@
+"""Convert on a Ray cluster: every task reads the archive itself and writes whole shards.
+
+Its machines need one file system. A task costs one pass over an archive that is a stream, as SBD's is, and there are
+never more tasks than shards.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.shards._shard import Conversion, Planned, Written, waves, write_shards
+from pipeline.types import Refusal
+
+
+def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Written, None, None]:
+    """Write all of ``plan`` on the cluster of ``RAY_ADDRESS``, the one running on this machine, or one started for it.
+
+    Raises Refusal where Ray is not installed, and what a task refuses.
+    """
+    ray = _imported()
+    ray.init(configure_logging=False, log_to_driver=False)
+    tasks = []
+    try:
+        cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        task = ray.remote(_write)
+        for share in _shares(plan, cpus):
+            tasks.append(task.remote(Path.cwd(), conversion, share))
+        for done in tasks:
+            yield from ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        raise (error.cause if isinstance(error.cause, Refusal) else error) from None
+    finally:
+        for running in tasks:
+            ray.cancel(running, force=True)
+        ray.wait(tasks, num_returns=len(tasks))
+        ray.shutdown()
+
+
+def _shares(plan: Sequence[Planned], cpus: int) -> Iterator[list[Planned]]:
+    """As few passes over the archive as keep all ``cpus`` busy and memory small."""
+    size = -(-len(plan) // cpus)
+    for start in range(0, len(plan), size):
+        yield from waves(plan[start : start + size])
+
+
+def _write(root: Path, conversion: Conversion, plan: Sequence[Planned]) -> list[Written]:
+    """The task; ``root`` is the folder that the conversion's paths are relative to, for rows and refusals name them."""
+    os.chdir(root)
+    return list(write_shards(conversion, plan))
+
+
+def _imported() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers otherwise
+    try:
+        import ray
+    except ImportError:
+        raise Refusal(
+            "convert.engine is ray, which is not installed: pip install 'fcn-pipeline[ray]', or set it to pool"
+        ) from None
+    return ray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data
+from ops import data, verify
 
 
 @click.group()
@@ -13,3 +13,4 @@ def main() -> None:
 
 
 main.add_command(data.main, "data")
+main.add_command(verify.main, "verify")

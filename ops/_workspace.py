@@ -54,8 +54,8 @@ def _inputs(root: Path, folder: Path, chosen: Collection[Entry]) -> dict[str, st
     for dep, md5 in ((dep, md5) for entry in chosen for dep, md5 in entry.deps.items()):
         if any(overlap(dep, out) for out in made):  # all of it is written again, or a part of the folder
             found |= {out: written for out, written in others.items() if PurePosixPath(out).is_relative_to(dep)}
-        elif any(overlap(dep, out) for out in others) or not (folder / dep).exists():
-            found[dep] = md5
+        elif any(overlap(dep, out) for out in others) or ((root / dep).exists() and not (folder / dep).exists()):
+            found[dep] = md5  # code that git no longer has is not missed here: what it meant, the rerun tells
     return found
 
 

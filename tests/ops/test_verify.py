@@ -127,9 +127,7 @@ def test_code_that_writes_other_bytes_is_told_with_the_first_file(world: Path, h
 
 
 def test_a_hash_that_dvc_never_wrote_is_told_and_nothing_is_blamed(world: Path) -> None:
-    lock = yaml.safe_load((world / "dvc.lock").read_text())
-    lock["stages"]["count"]["outs"][0]["md5"] = "0" * 32
-    (world / "dvc.lock").write_text(yaml.safe_dump(lock))
+    relock(world, outs=[{"path": "n.txt", "hash": "md5", "md5": "0" * 32}])
     done = verify("count")
     assert done.exit_code == 1
     here = hashlib.md5(b"3").hexdigest()[:8]
@@ -139,8 +137,7 @@ def test_a_hash_that_dvc_never_wrote_is_told_and_nothing_is_blamed(world: Path) 
 
 
 def test_a_committed_output_does_not_stand_in_for_one_that_is_no_longer_written(world: Path) -> None:
-    lock = (world / "dvc.lock").read_text()
-    (world / "dvc.lock").write_text(lock.replace("cmd: python -c", "cmd: 'true' ||"))
+    relock(world, cmd="true")
     before = hashlib.md5(b"3").hexdigest()[:8]
     assert f"count  DIFFERS  n.txt: {before}… in dvc.lock, none here" in verify("count").stdout
 
@@ -163,6 +160,12 @@ def test_an_input_that_is_not_the_locked_one_is_refused(world: Path) -> None:
     assert verify("count").stderr == "Error: data/a is missing: run dvc repro or dvc checkout\n"
 
 
+def test_code_that_is_gone_is_no_input(world: Path) -> None:
+    entries = yaml.safe_load((world / "dvc.lock").read_text())["stages"]
+    relock(world, deps=[{"path": "old.py", "hash": "md5", "md5": "0" * 32}, *entries["count"]["deps"]])
+    assert outcomes(verify("count")) == {"count": "same"}
+
+
 def test_a_command_that_fails_is_told_with_its_last_words(world: Path) -> None:
     append(world / "make.py", 'sys.exit("no more")\n')
     done = verify("count", "make@a")
@@ -177,3 +180,10 @@ def test_a_wrong_name_is_refused_with_a_near_one(world: Path) -> None:
 
 def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
+
+
+def relock(root: Path, **fields: object) -> None:
+    """Write ``fields`` over count's entry in dvc.lock."""
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    lock["stages"]["count"] |= fields
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))

@@ -22,20 +22,17 @@ def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Writte
     """
     ray = _imported()
     ray.init(configure_logging=False, log_to_driver=False)
-    tasks = []
+    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    tasks = [ray.remote(_write).remote(Path.cwd(), conversion, share) for share in _shares(plan, cpus)]
     try:
-        cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        task = ray.remote(_write)
-        for share in _shares(plan, cpus):
-            tasks.append(task.remote(Path.cwd(), conversion, share))
         for done in tasks:
             yield from ray.get(done)
     except ray.exceptions.RayTaskError as error:
         raise (error.cause if isinstance(error.cause, Refusal) else error) from None
     finally:
-        for running in tasks:
-            ray.cancel(running, force=True)
-        ray.wait(tasks, num_returns=len(tasks))
+        for task in tasks:
+            ray.cancel(task, force=True)
+        ray.wait(tasks, num_returns=len(tasks))  # none may write into a folder that the caller then removes
         ray.shutdown()
 
 

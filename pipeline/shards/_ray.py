@@ -1,7 +1,7 @@
 """Convert on a Ray cluster: every task reads the archive itself and writes whole shards.
 
-Its machines need one file system. A task costs one pass over an archive that is a stream, as SBD's is, and there are
-never more tasks than shards.
+Its machines need one file system, and find this code in the working directory, as stages do. A task costs one pass
+over an archive that is a stream, as SBD's is, and there are never more tasks than shards.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Writte
     Raises Refusal where Ray is not installed, and what a task refuses.
     """
     ray = _imported()
-    ray.init(configure_logging=False, log_to_driver=False)
+    try:
+        ray.init(configure_logging=False, log_to_driver=False)
+    except ConnectionError as error:
+        told = "see that it runs, and RAY_ADDRESS and RAY_AUTH_MODE, or set convert.engine to pool"
+        raise Refusal(f"{error}: {told}") from None
     cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
     tasks = [ray.remote(_write).remote(Path.cwd(), conversion, share) for share in _shares(plan, cpus)]
     try:
@@ -30,8 +34,9 @@ def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Writte
     except ray.exceptions.RayTaskError as error:
         raise (error.cause if isinstance(error.cause, Refusal) else error) from None
     finally:
-        for task in tasks:
-            ray.cancel(task, force=True)
+        _, unfinished = ray.wait(tasks, num_returns=len(tasks), timeout=0)
+        for task in unfinished:  # not by force: Ray 2.60's driver aborted where a task ended meanwhile
+            ray.cancel(task)
         ray.wait(tasks, num_returns=len(tasks))  # none may write into a folder that the caller then removes
         ray.shutdown()
 

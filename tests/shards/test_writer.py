@@ -105,6 +105,7 @@ for raw in ("raw", "bad"):
         print(raw, refusal)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "HOME": str(tmp_path / "home")}
+    environment["RAY_ADDRESS"] = "local"  # whatever cluster runs here
     (tmp_path / "home").mkdir()
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, stdout=subprocess.PIPE, text=True

@@ -130,12 +130,13 @@ def _upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
     before: list[Entry] = []
     for other in found.values():
         related = entry.key and other.key == entry.key
-        if related and any(_within(dep, out) for dep in entry.deps for out in other.outs):
+        if related and any(overlap(dep, out) for dep in entry.deps for out in other.outs):
             before += [*_upstream(other, found), other]
     return before
 
 
-def _within(dep: str, out: str) -> bool:
+def overlap(dep: str, out: str) -> bool:
+    """Whether one path is the other or lies in it."""
     return PurePosixPath(dep).is_relative_to(out) or PurePosixPath(out).is_relative_to(dep)
 
 

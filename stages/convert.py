@@ -30,6 +30,7 @@ def main(key: str) -> None:
         rows_per_shard=row["rows_per_shard"],
         expect=row["expect"],
         processes=os.cpu_count() or 1,
+        engine=params["convert.engine"],
     )
 
 

@@ -31,6 +31,7 @@ def main(key: str) -> None:
         rows_per_shard=rows_per_shard,
         expect=None,
         processes=os.cpu_count() or 1,
+        engine=params["convert.engine"],
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -19,7 +21,7 @@ from PIL import Image
 
 from pipeline import files
 from pipeline.datasets import voc
-from pipeline.shards import writer
+from pipeline.shards import _shard, writer
 from pipeline.shards.dataset import plugin
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
@@ -81,6 +83,58 @@ def test_bytes_do_not_depend_on_processes_or_run(tmp_path: Path) -> None:
         "train/part-00000-of-00002.parquet",
         "train/part-00001-of-00002.parquet",
     ]
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra [ray] is not installed")
+def test_ray_writes_the_bytes_that_processes_write_and_refuses_alike(tmp_path: Path) -> None:
+    """In a process of its own, for Ray keeps threads and a key in HOME."""
+    names = [f"{place * 13 % 37:02d}" for place in range(37)]
+    counts = pack(tmp_path / "raw", names)
+    pack(tmp_path / "bad", names, **{"05_png": encoded(np.full((6, 9), 21, np.uint8), "PNG")})
+    for processes in (1, 2):
+        out = tmp_path / f"out{processes}"
+        writer.convert("voc", VOC, tmp_path / "raw", out, rows_per_shard=10, expect=counts, processes=processes)
+    code = f"""
+from functools import partial; from pathlib import Path
+from pipeline.shards import dataset, writer; from pipeline.types import Refusal
+for raw in ("raw", "bad"):
+    try:
+        writer.convert("voc", partial(dataset.plugin, "voc"), Path(raw), Path(raw + "-ray"), rows_per_shard=10,
+                       expect={counts}, processes=1, engine="ray")
+    except Refusal as refusal:
+        print(raw, refusal)
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "HOME": str(tmp_path / "home")}
+    environment["RAY_ADDRESS"] = "local"  # whatever cluster runs here
+    (tmp_path / "home").mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert tree(tmp_path / "raw-ray") == tree(tmp_path / "out2") == tree(tmp_path / "out1")
+    assert "bad voc: 05.png has label 21 at row 0, column 0: " in ran.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"bad", "home", "out1", "out2", "raw", "raw-ray"}
+
+
+def test_an_engine_that_is_unknown_or_absent_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is not installed
+    pack(tmp_path / "raw", ["a", "b"])
+    refusals = {
+        "ray": r"convert\.engine is ray, which is not installed: pip install 'fcn-pipeline\[ray\]'",
+        "spark": r"convert\.engine is 'spark': it is pool or ray",
+    }
+    for engine, message in refusals.items():
+        with pytest.raises(Refusal, match=message):
+            writer.convert(
+                "voc",
+                VOC,
+                tmp_path / "raw",
+                tmp_path / "out",
+                rows_per_shard=9,
+                expect=None,
+                processes=1,
+                engine=engine,
+            )
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
 def test_rows_hold_the_original_bytes_in_list_order(tmp_path: Path) -> None:
@@ -146,7 +200,7 @@ def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
 def test_a_stream_is_read_in_waves_when_memory_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(9)])
     for held, out in ((6144, "one"), (4, "many")):
-        monkeypatch.setattr(writer, "HELD", held)
+        monkeypatch.setattr(_shard, "HELD", held)
         writer.convert(
             "voc",
             VOC,

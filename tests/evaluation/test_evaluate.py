@@ -28,6 +28,7 @@ from pipeline.fcn.spec import NetSpec
 from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
 from tests.launch import finish, launch
+from tests.training.world import runtime
 
 ROOT = Path(__file__).parents[2]
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
@@ -145,8 +146,7 @@ def test_two_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Pa
     model(tmp_path / "runs/noise-fcn8s/model.safetensors")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     recipe = {"train": "noise/train", "evaluate": "noise/val"}
-    runtime = {"torch": torch.__version__.split("+")[0], "threads": 1, "device": "cpu"}
-    params = {"runtime": runtime, "scale": "miniature", "recipes": {"noise-fcn8s": recipe}}
+    params = {"runtime": runtime(), "scale": "miniature", "recipes": {"noise-fcn8s": recipe}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     wrote = []
     for processes in (1, 2):

@@ -129,7 +129,11 @@ def repository(root: Path, **changes: object) -> Path:
 
 def configure(root: Path, **changes: object) -> None:
     """Write ``root/params.yaml`` with the row of ``recipe``."""
-    release = torch.__version__.split("+")[0]
-    runtime = {"python": ">=3.11", "torch": release, "device": "cpu", "threads": 1, "precision": "fp32"}
-    params = {"recipes": {"noise-fcn": changed(**changes)}, "runtime": runtime}
+    params = {"recipes": {"noise-fcn": changed(**changes)}, "runtime": runtime()}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def runtime() -> dict[str, object]:
+    """params.yaml's ``runtime``, true of the machine that tests run on."""
+    versions = {"python": ">=3.11", "torch": torch.__version__.split("+")[0], "pyarrow": pa.__version__}
+    return {**versions, "device": "cpu", "threads": 1, "precision": "fp32"}

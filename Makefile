@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 
 .PHONY: repro test lint ui params lock
 repro: $(READY)
-	$(BIN)/dvc repro
+	$(BIN)/fcn run
 
 test: $(READY)
 	$(BIN)/python -m pytest

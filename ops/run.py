@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -51,7 +52,8 @@ def supervise(command: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, listen)
-    child = subprocess.Popen(command, process_group=0)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # stages say `python`
+    child = subprocess.Popen(command, process_group=0, env={**os.environ, "PATH": path})
     while not heard:
         try:
             return child.wait(timeout=0.1)

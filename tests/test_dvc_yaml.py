@@ -160,7 +160,7 @@ def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
         keys = params[entry["foreach"].strip("${}")] if "foreach" in entry else [None]
         for key in keys:
             assert declared(stage, key, tmp_path).leaves is not None
-    assert params["scale"] == ("miniature" if scale == "complete" else scale)  # the same world, more nets
+    assert params["scale"] == scale
 
 
 def test_our_reading_of_params_is_dvcs() -> None:

@@ -18,7 +18,15 @@ from stages._stage import Stage
 
 @click.command(cls=Stage)
 @click.argument("recipe")
-def main(recipe: str) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    envvar="FCN_WORKERS",
+    help="Threads that decode samples; the bytes are the same. Also $FCN_WORKERS.",
+)
+def main(recipe: str, workers: int) -> None:
     """Write runs/RECIPE/model.safetensors and history.tsv, from the newest snapshot if one was killed."""
     params = declared("train", recipe)
     device = distributed.local(determinism.start(params.row("runtime")))
@@ -37,6 +45,7 @@ def main(recipe: str) -> None:
             precision=params["runtime.precision"],
             snapshots=snapshots,
             group=group,
+            workers=workers,
         )
 
 

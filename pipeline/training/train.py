@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,12 +40,13 @@ def train(
     precision: str = "fp32",
     snapshots: Snapshots | None = None,
     group: Group = ALONE,
+    workers: int = 1,
 ) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
-    ranks; the first writes and speaks.
+    ranks; the first writes and speaks. ``workers`` as in ``Feed``.
 
     Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
     evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
@@ -68,10 +70,15 @@ def train(
         jitter=recipe.alter == "jitter",
         sampling=recipe.sampling,
         group=group,
+        workers=workers,
     )
     if snapshots:
         snapshots.resume(solver, history)
+    began = time.perf_counter()
     run(solver, feed, history, name=recipe.name, snapshots=snapshots)
+    if group.leads:
+        seconds = time.perf_counter() - began
+        say(f"trained for {seconds:.0f} s, {feed.waited / seconds:.1%} of them waiting for samples")
     tensors = net.state_dict()
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{lost[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")

@@ -91,6 +91,15 @@ def test_ahead_prepares_at_most_depth_more_than_are_taken() -> None:
     assert list(results) == [n * n for n in range(3, 100)]
 
 
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_results_come_in_the_order_of_their_items_whoever_is_quicker(workers: int) -> None:
+    def prepare(item: int) -> int:
+        time.sleep(0.01 * (item % 3 == 0))
+        return item
+
+    assert list(ahead(prepare, range(30), workers)) == list(range(30))
+
+
 def test_ahead_raises_an_error_in_its_turn_and_leaves_no_thread() -> None:
     def prepare(item: int) -> int:
         if item == 2:

@@ -60,18 +60,23 @@ def clone(to: Path) -> Path:
 
 
 def dvc(root: Path, *arguments: str) -> str:
+    return module(root, "dvc", *arguments)
+
+
+def module(root: Path, *arguments: str) -> str:
+    """What ``python -m arguments`` prints in ``root``, where it must succeed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     environment["DVC_NO_ANALYTICS"] = "1"
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-m", *arguments],
         cwd=root,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"dvc {' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"{' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 
 
@@ -82,11 +87,13 @@ def ran(output: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two fresh clones, each run from nothing, side by side."""
+    """Two fresh clones, each run from nothing: stage after stage, and two at a time."""
     roots = [clone(tmp_path_factory.mktemp(name)) for name in ("first", "second")]
     with ThreadPoolExecutor() as pool:
-        outputs = list(pool.map(lambda root: dvc(root, "repro"), roots))
-    assert all("publish" in ran(output) for output in outputs)
+        serial = pool.submit(dvc, roots[0], "repro")
+        parallel = pool.submit(module, roots[1], "ops.fcn", "run", "--jobs", "2")
+    assert "publish" in ran(serial.result())
+    assert "[publish] done" in parallel.result()
     return roots[0], roots[1]
 
 
@@ -97,6 +104,12 @@ def test_two_fresh_clones_give_the_same_lock(clones: tuple[Path, Path]) -> None:
 
 def test_running_again_runs_nothing(clones: tuple[Path, Path]) -> None:
     assert ran(dvc(clones[0], "repro")) == set()
+
+
+def test_verify_gets_the_lock_again_without_a_cache(clones: tuple[Path, Path]) -> None:
+    stages = ["convert@voc", "train@voc-fcn16s", "evaluate@voc-fcn16s"]
+    lines = module(clones[0], "ops.fcn", "verify", *stages).splitlines()
+    assert [line.split()[:2] for line in lines] == [[stage, "same"] for stage in stages]
 
 
 def append(path: Path, text: str) -> None:

@@ -102,6 +102,7 @@ def made(work: Work, precision: str, device: torch.device) -> tuple[Solver, Item
         momentum=0.99,
         weight_decay=0.0005,
         reduction="sum",
+        virtual_ranks=1,
     )
     labels, valid = {"semantic": label.to(device)}, {"semantic": label.numel()}
     return Solver(net, solver, spec.heads), Item(draw=0, id="noise", image=image.to(device), labels=labels, valid=valid)

@@ -49,9 +49,11 @@ class Training:
         return [self.process.stdout.readline() for _ in ("copied", "zero")]
 
     def end(self, *, within: float = 600) -> tuple[int, list[str]]:
-        """The exit code, within so many seconds, and the lines but those about the first weights."""
+        """The exit code, within so many seconds, and the lines but those that every training says."""
         lines = self.process.communicate(timeout=within)[0].splitlines()
-        return self.process.returncode, [line for line in lines if not line.startswith(("copied: ", "zero: "))]
+        return self.process.returncode, [
+            line for line in lines if not line.startswith(("copied: ", "zero: ", "trained for "))
+        ]
 
 
 def snapshots(root: Path) -> list[Path]:

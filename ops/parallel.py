@@ -69,7 +69,7 @@ class Run:
         Raises Refusal naming the stages that failed.
         """
         signal.signal(signal.SIGTERM, self._stop)
-        with tqdm(total=len(self.plan.stages), unit="stage", disable=None) as bar, self.repo.scm_context():
+        with tqdm(total=len(self.plan.stages), unit="stage", disable=None) as bar, self.repo.scm_context(quiet=True):
             try:
                 self._start_ready(bar)
                 while self.running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -222,11 +223,13 @@ def _slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
 @click.argument("targets", nargs=-1)
 def main(jobs: int | None, gpus: str | None, force: bool, targets: tuple[str, ...]) -> None:
     """What `fcn run` starts in a process group of its own."""
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:
         with Repo() as repo:
             Run(repo, targets, _slots(jobs, gpus), force)()
             repo._reset()
-            repo.reproduce(list(targets) or None)
+            left = repo.reproduce(list(targets) or None)
+        click.echo(f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do")
     except (DvcException, Refusal) as error:
         raise click.ClickException(str(error)) from None
 

@@ -169,6 +169,7 @@ def main(width: float, size: str, iterations: int, device: str, precisions: tupl
     click.echo(f"{card}, torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}\n")
     click.echo("| precision | same bytes twice | images/s | TFLOP/s of matmul's | images/s, any order | GB at most |")
     click.echo("|---|---|---|---|---|---|")
+    per_image = flops(work)
     # A worker lives for one task: each run is a fresh process.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for precision in precisions:
@@ -176,7 +177,7 @@ def main(width: float, size: str, iterations: int, device: str, precisions: tupl
                 runs = [pool.submit(run, work, precision, repeatable).result() for repeatable in (True, True, False)]
             except Refusal as refusal:
                 raise click.ClickException(str(refusal)) from None
-            click.echo(row(precision, runs, flops(work)))
+            click.echo(row(precision, runs, per_image))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from ops import _python
 from ops._digest import difference, digest, locked
 from pipeline.tracking import record
 from pipeline.types import Refusal
@@ -87,8 +87,7 @@ def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
 def _environment(folder: Path, entry: Entry) -> dict[str, str]:
     """DVC's for a stage; no tracking server or experiment of the caller's hears of it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return kept | {"PATH": path, "DVC_ROOT": str(folder), "DVC_STAGE": entry.stage}
+    return _python.first(kept) | {"DVC_ROOT": str(folder), "DVC_STAGE": entry.stage}
 
 
 def _changed(folder: Path, entry: Entry) -> Iterator[str]:

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 
 import click
+
+from ops import _python
 
 GRACE = 8.0  # seconds that stages have to snapshot in; CI kills what is left ten seconds after it asks
 AGAIN = 1.0  # seconds between signals: what starts while another stops must hear of it too
@@ -52,8 +53,7 @@ def supervise(command: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, listen)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"  # stages say `python`
-    child = subprocess.Popen(command, process_group=0, env={**os.environ, "PATH": path})
+    child = subprocess.Popen(command, process_group=0, env=_python.first(os.environ))
     while not heard:
         try:
             return child.wait(timeout=0.1)

@@ -9,18 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from scipy import ndimage
 
-from pipeline import files
 from pipeline.datasets import voc
 from pipeline.evaluation.bounds import FACTORS, bound, resampled, write
 from pipeline.evaluation.scores import Map
-from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from tests.split import encoded, written
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 PAPER = {128: 50.9, 64: 73.3, 32: 86.1, 16: 92.8, 8: 96.4, 4: 98.5}  # arXiv:1411.4038v2, appendix A
@@ -33,28 +30,10 @@ def split(folder: Path, labels: Mapping[str, LabelSpec], maps: Sequence[Mapping[
     spec = DatasetSpec(name="maps", images=("color",), labels=labels)
     rows = []
     for index, heads in enumerate(maps):
-        encoded = {"color": {"bytes": b"", "path": "x"}}
-        for head, pixels in heads.items():
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, format="PNG")
-            encoded[head] = {"bytes": file.getvalue(), "path": "x"}
+        columns = {"color": {"bytes": b"", "path": "x"}, **{head: encoded(pixels) for head, pixels in heads.items()}}
         height, width = next(iter(heads.values())).shape
-        rows.append({"id": f"{index:03d}", **encoded, "height": height, "width": width})
-    folder.mkdir(parents=True)
-    path = folder / shard_name(0, 1)
-    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
-    manifest = Manifest(
-        spec=spec,
-        split="val",
-        ids=tuple(row["id"] for row in rows),
-        ids_sha256="of the ids",
-        pixels={},
-        moments={},
-        shards=(Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path)),),
-        digest="",
-    )
-    files.write_json(folder / MANIFEST, manifest.to_json())
-    return folder
+        rows.append({"id": f"{index:03d}", **columns, "height": height, "width": width})
+    return written(folder, spec, rows, ids_sha256="of the ids")
 
 
 def blobs(seed: int, side: int = 150, void: bool = True) -> Map:

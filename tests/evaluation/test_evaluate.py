@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 import subprocess
@@ -12,32 +11,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from PIL import Image
 
-from pipeline import determinism, files
+from pipeline import determinism
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.scores import scores
 from pipeline.fcn import checkpoint
 from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
-from pipeline.shards.schema import MANIFEST, Manifest, Shard, arrow_schema, shard_name
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
 from tests.launch import finish, launch
+from tests.split import encoded, written
 from tests.training.world import runtime
 
 ROOT = Path(__file__).parents[2]
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG")
-    return file.getvalue()
 
 
 def split(folder: Path, ids: Sequence[str], label: LabelSpec = LABEL) -> Path:
@@ -49,23 +40,10 @@ def split(folder: Path, ids: Sequence[str], label: LabelSpec = LABEL) -> Path:
         height, width = 20 + index, 33
         semantic = rng.choice(np.array([0, 0, 1, 255], np.uint8), (height, width))
         color = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        encoded = {"color": {"bytes": png(color), "path": "x"}, "semantic": {"bytes": png(semantic), "path": "x"}}
-        rows.append({"id": name, **encoded, "height": height, "width": width})
-    folder.mkdir(parents=True)
-    path = folder / shard_name(0, 1)
-    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
-    manifest = Manifest(
-        spec=spec,
-        split="val",
-        ids=tuple(ids),
-        ids_sha256="",
-        pixels={},
-        moments={},
-        shards=(Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path)),),
-        digest="",
-    )
-    files.write_json(folder / MANIFEST, manifest.to_json())
-    return folder
+        rows.append(
+            {"id": name, "color": encoded(color), "semantic": encoded(semantic), "height": height, "width": width}
+        )
+    return written(folder, spec, rows)
 
 
 def model(path: Path) -> Path:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import yaml
-from PIL import Image
 
-from pipeline import files
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
-from pipeline.shards.schema import MANIFEST, Manifest, Moments, Shard, arrow_schema, shard_name
+from pipeline.shards.schema import Moments
 from pipeline.training.recipe import Recipe, parse
 from pipeline.types import DatasetSpec, LabelSpec
+from tests.split import encoded, written
 
 ROOT = Path(__file__).parents[2]
 IDS = tuple(f"2008_00000{number}" for number in range(6))
@@ -27,12 +24,6 @@ SEMANTIC = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (
 GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 0)))
 MOMENTS = Moments(mean=(61.5, 60.0, 59.25), std=(30.0, 30.0, 30.0))
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
-
-
-def encoded(pixels: np.ndarray) -> dict[str, object]:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG")
-    return {"bytes": file.getvalue(), "path": "x.png"}
 
 
 def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
@@ -47,22 +38,7 @@ def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
         color = (rng.integers(0, 60, (height, width, 3)) + 60 * (semantic[..., None] % 4)).astype(np.uint8)
         columns = {"color": encoded(color), "semantic": encoded(semantic), "geometric": encoded(semantic // 2 % 2)}
         rows.append({"id": name, **columns, "height": height, "width": width})
-    folder.mkdir(parents=True)
-    path = folder / shard_name(0, 1)
-    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(spec)), path, row_group_size=16)
-    shard = Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path))
-    manifest = Manifest(
-        spec=spec,
-        split="train",
-        ids=IDS,
-        ids_sha256="",
-        pixels={},
-        moments={"color": MOMENTS},
-        shards=[shard],
-        digest="",
-    )
-    files.write_json(folder / MANIFEST, manifest.to_json())
-    return folder
+    return written(folder, spec, rows, split="train", moments={"color": MOMENTS})
 
 
 def classifier(path: Path) -> Path:

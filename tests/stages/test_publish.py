@@ -18,6 +18,7 @@ from mlflow.entities import Run
 from PIL import Image
 
 from pipeline.tracking import store
+from pipeline.tracking.connect import connect
 from stages import _lock
 from stages.publish import main
 
@@ -125,7 +126,7 @@ def invoke() -> Result:
 
 
 def runs(root: Path, **tags: str) -> list[Run]:
-    client, experiment = store.connect(root)
+    client, experiment = connect(root)
     wanted = " and ".join(f"tags.`{name.replace('_', '.')}` = '{value}'" for name, value in tags.items())
     return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time"]))
 
@@ -158,7 +159,7 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
     assert train.data.tags["dvc.key"] == "voc-fcn8s"
     assert train.data.tags["dvc.dep.data/shards/sbd/train"] == "c3.dir"
     assert train.data.tags["dvc.out.runs/voc-fcn8s/model.safetensors"] == "b2"
-    client, _ = store.connect(world)
+    client, _ = connect(world)
     loss = client.get_metric_history(train.info.run_id, "loss")
     assert [(point.step, point.value) for point in loss] == [(5, 2.5), (10, 1.25)]
     assert evaluate.data.metrics == {
@@ -176,7 +177,7 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
 
 def test_panels_hang_on_the_evaluation_and_tables_on_the_parent(world: Path) -> None:
     publish()
-    client, _ = store.connect(world)
+    client, _ = connect(world)
     images = [file.path for file in client.list_artifacts(run(world, "evaluate@voc-fcn8s").info.run_id, "images")]
     assert {Path(path).suffix for path in images if "panels" in path and "2007_000033" in path} == {".png", ".webp"}
     (parent,) = [each for each in runs(world) if "dvc.lock" in each.data.tags]
@@ -276,7 +277,7 @@ def test_commit_dirt_and_experiment_are_told(world: Path, monkeypatch: pytest.Mo
     clean, dirty = (each for each in runs(world) if "dvc.lock" in each.data.tags)
     assert (clean.data.tags["git.commit"], clean.data.tags["git.dirty"]) == (sha, "false")
     assert (dirty.data.tags["git.dirty"], dirty.data.tags["dvc.exp"]) == ("true", "brave-fox")
-    client, _ = store.connect(world)
+    client, _ = connect(world)
     patch = Path(client.download_artifacts(dirty.info.run_id, "changes.patch", str(world))).read_text()
     assert "+# tried" in patch
     assert "dvc.lock" not in patch

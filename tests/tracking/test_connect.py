@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CONTACT = "import sys; from pathlib import Path; from pipeline.tracking import store; store.connect(Path(sys.argv[1]))"
+CONTACT = (
+    "import sys; from pathlib import Path; from pipeline.tracking.connect import connect; connect(Path(sys.argv[1]))"
+)
 
 
 @pytest.mark.slow

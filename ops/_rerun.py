@@ -87,7 +87,7 @@ def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
 def _environment(folder: Path, entry: Entry) -> dict[str, str]:
     """DVC's for a stage; no tracking server or experiment of the caller's hears of it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    return _python.first(kept) | {"DVC_ROOT": str(folder), "DVC_STAGE": entry.stage}
+    return _python.first(kept) | {"DVC_ROOT": str(folder), "DVC_STAGE": entry.stage, "FCN_TRACKING": "off"}
 
 
 def _changed(folder: Path, entry: Entry) -> Iterator[str]:

@@ -10,8 +10,8 @@ import torch
 import yaml
 
 from pipeline import files
+from pipeline.fingerprint import Fingerprint
 from pipeline.shards.schema import MANIFEST
-from pipeline.training.fingerprint import Fingerprint
 from stages._params import Params
 
 

@@ -118,7 +118,7 @@ def _record(root: Path, entry: Entry, found: Mapping[str, Entry]) -> RunRecord:
     return RunRecord(
         stage=entry.stage,
         tags=tags,
-        params={_keyless(name, entry.key): record.shortened(value) for name, value in params.items()},
+        params={record.keyless(name, entry.key): record.shortened(value) for name, value in params.items()},
         metrics=written.metrics,
         curves=written.curves,
         artifacts=written.artifacts,
@@ -138,11 +138,6 @@ def _upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
 def overlap(dep: str, out: str) -> bool:
     """Whether one path is the other or lies in it."""
     return PurePosixPath(dep).is_relative_to(out) or PurePosixPath(out).is_relative_to(dep)
-
-
-def _keyless(name: str, key: str) -> str:
-    """``recipes.voc-fcn8s.solver.lr`` as ``recipes.solver.lr``: a column of its own for all recipes."""
-    return name.replace(f".{key}.", ".", 1) if key else name
 
 
 def _entry(stage: str, row: Mapping[str, Any]) -> Entry:

@@ -8,6 +8,8 @@ import click
 
 from pipeline import determinism, distributed
 from pipeline.evaluation.evaluate import evaluate
+from stages._fingerprint import fingerprint
+from stages._live import watched
 from stages._params import declared
 from stages._stage import Stage
 
@@ -20,16 +22,22 @@ def main(recipe: str, dense: bool) -> None:
     params = declared("evaluate", recipe)
     row = params.row(f"recipes.{recipe}")
     device = distributed.local(determinism.start(params.row("runtime")))
-    with distributed.joined(device) as group:
+    out = Path("eval", f"{recipe}-dense" if dense else recipe)
+    outs = [out / "metrics.json", out / "hist.parquet"]
+    with (
+        distributed.joined(device) as group,
+        watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads and not dense) as observer,
+    ):
         evaluate(
             model=Path("runs", recipe, "model.safetensors"),
             shards=Path("data/shards", row["evaluate"]),
             train=Path("data/shards", row["train"]),
-            out=Path("eval", f"{recipe}-dense" if dense else recipe),
+            out=out,
             device=device,
             scale=params["scale"],
             dense=dense,
             group=group,
+            observer=observer,
         )
 
 

@@ -8,6 +8,8 @@ import click
 
 from pipeline import determinism, distributed
 from pipeline.evaluation.evaluate import evaluate
+from stages._fingerprint import fingerprint
+from stages._live import watched
 from stages._params import declared
 from stages._stage import Stage
 
@@ -19,15 +21,21 @@ def main(key: str) -> None:
     params = declared("evaluate-import", key)
     row = params.row(f"imports.{key}")
     device = distributed.local(determinism.start(params.row("runtime")))
-    with distributed.joined(device) as group:
+    out = Path("eval", key)
+    outs = [out / "metrics.json", out / "hist.parquet"]
+    with (
+        distributed.joined(device) as group,
+        watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads) as observer,
+    ):
         evaluate(
             model=Path("runs", key, "model.safetensors"),
             shards=Path("data/shards", row["evaluate"]),
             train=Path("data/shards", row["train"]),
-            out=Path("eval", key),
+            out=out,
             device=device,
             scale=params["scale"],
             group=group,
+            observer=observer,
         )
 
 

@@ -12,6 +12,7 @@ from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
 from stages._fingerprint import fingerprint
+from stages._live import watched
 from stages._params import declared
 from stages._stage import Stage
 
@@ -32,21 +33,23 @@ def main(recipe: str, workers: int) -> None:
     device = distributed.local(determinism.start(params.row("runtime")))
     with distributed.joined(device) as group, signals.noticed() as asked:
         row = parse(recipe, params.row(f"recipes.{recipe}"))
-        snapshots = resume.opened(
-            fingerprint(params, device), asked=lambda: any(group.gather(asked())), say=say, writes=group.leads
-        )
-        train(
-            row,
-            shards=Path("data/shards", row.train),
-            init=Path(row.init),
-            out=Path("runs", recipe),
-            device=device,
-            say=say,
-            precision=params["runtime.precision"],
-            snapshots=snapshots,
-            group=group,
-            workers=workers,
-        )
+        mark, out = fingerprint(params, device), Path("runs", recipe)
+        snapshots = resume.opened(mark, asked=lambda: any(group.gather(asked())), say=say, writes=group.leads)
+        outs = [out / "model.safetensors", out / "history.tsv"]
+        with watched(mark, outs, say=say, leads=group.leads) as observer:
+            train(
+                row,
+                shards=Path("data/shards", row.train),
+                init=Path(row.init),
+                out=out,
+                device=device,
+                say=say,
+                precision=params["runtime.precision"],
+                snapshots=snapshots,
+                group=group,
+                workers=workers,
+                observer=observer,
+            )
 
 
 def say(line: str) -> None:

@@ -8,18 +8,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FIRST_PARTY = ("pipeline", "stages", "ops")
+LIVE = "stages/_live.py"  # is told what a stage does and returns nothing, so no output depends on its code
 
 
 def closure(start: str) -> set[str]:
-    """``start`` and every first-party file it imports, directly or not, as paths from the repository's root."""
-    seen: set[str] = set()
+    """``start`` and every first-party file it imports, directly or not, as paths from the repository's root.
+
+    Whoever looks on through ``LIVE`` is left out: `test_layering` holds it to saying nothing.
+    """
+    seen: set[str] = set() if start == LIVE else {LIVE}
     queue = [start]
     while queue:
         path = queue.pop()
         if path not in seen:
             seen.add(path)
             queue += imports(path)
-    return seen
+    return seen if start == LIVE else seen - {LIVE}
 
 
 def imports(path: str) -> list[str]:

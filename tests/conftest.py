@@ -1,7 +1,8 @@
-"""Tests compute as stages do: torch's kernels are pinned before any test imports it."""
+"""Tests compute as stages do: torch's kernels are pinned before any test imports it; nobody looks on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from pipeline import determinism
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
 import torch
+
+os.environ.setdefault("FCN_TRACKING", "off")  # tests of tracking turn it on; the others would start MLflow beside them
 
 
 @pytest.fixture

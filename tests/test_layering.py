@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import plugins
-from tests.closure import FIRST_PARTY, ROOT, closure, imported_names, imports
+from tests.closure import FIRST_PARTY, LIVE, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
 PLUGIN_KINDS = ("backbones", "datasets", "miniature")
@@ -68,3 +68,14 @@ def test_plugins_never_import_siblings(kind: str) -> None:
 def test_stages_hold_no_logic(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 70
     assert imports(path.relative_to(ROOT).as_posix()), "a stage calls the library"
+
+
+def test_whoever_looks_on_can_neither_compute_nor_answer() -> None:
+    """``stages/_live.py`` is no stage's dependency, so nothing it or its imports do may reach an output."""
+    watching = closure(LIVE)
+    assert not [path for path in watching if "torch" in third_party(path)]
+    assert not [path for path in watching if path.startswith(("pipeline/training", "pipeline/fcn", "pipeline/shards"))]
+    told = ast.parse((ROOT / "pipeline/observer.py").read_text())
+    methods = [node for node in ast.walk(told) if isinstance(node, ast.FunctionDef)]
+    assert methods
+    assert all(isinstance(method.returns, ast.Constant) and method.returns.value is None for method in methods)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +23,12 @@ from pipeline.evaluation.dense import Dense
 from pipeline.evaluation.predict import Pixels, predict
 from pipeline.evaluation.scores import Histogram, histogram, scores
 from pipeline.fcn.net import FCN, LateFCN, build
+from pipeline.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 from pipeline.types import LabelSpec, Refusal
 
+POINTS = 300  # per curve
 COLUMNS: dict[str, pa.DataType] = {
     "head": pa.string(),
     "truth": pa.string(),
@@ -52,12 +56,14 @@ def evaluate(
     scale: str,
     dense: bool = False,
     group: Group = ALONE,
+    observer: Observer | None = None,
 ) -> None:
     """Write ``out``/metrics.json, hist.parquet and panels/ for the net in ``model`` on the split in ``shards``.
 
     ``train`` is the folder of the split the net learned from; only its manifest is read. One histogram per head over
     the whole split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every
-    process of ``group`` calls this alike and scores its images; the first writes.
+    process of ``group`` calls this alike and scores its images; the first writes. ``observer`` is told how the scores
+    run, ``POINTS`` times at most; those of the first process's images alone.
 
     Raises Refusal when the two splits share an image, or the net's classes are not the split's.
     """
@@ -66,7 +72,7 @@ def evaluate(
     split = Shards(shards, columns={read_manifest(shards).spec.images[0], *net.spec.inputs, *heads})
     _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
-    parts = group.gather(_part(net, split, device, group, f"evaluate {out.name}"))
+    parts = group.gather(_part(net, split, device, group, f"evaluate {out.name}", observer))
     if not group.leads:
         return
     ids = {index: name for part in parts for index, name in part.ids.items()}
@@ -82,13 +88,21 @@ def evaluate(
     files.write_json(out / "metrics.json", {**metrics, "images": len(ids), "ids_sha256": digest, "scale": scale})
 
 
-def _part(net: FCN | LateFCN | Dense, split: Shards, device: torch.device, group: Group, title: str) -> _Part:
+def _part(
+    net: FCN | LateFCN | Dense,
+    split: Shards,
+    device: torch.device,
+    group: Group,
+    title: str,
+    observer: Observer | None,
+) -> _Part:
     """Score every ``group.size``-th image, for neighbours take about as long, and draw those that are to be shown."""
     heads, shown = net.spec.heads, split.manifest.spec.images[0]
     drawn = panels.chosen(len(split))
     hists = {head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()}
     part = _Part(ids={}, hists=hists, pictures={})
     own = range(group.rank, len(split), group.size)
+    every, began = math.ceil(len(own) / POINTS), time.perf_counter()
     hidden = None if group.leads else True  # None: shown where somebody looks
     bar = tqdm((split[index] for index in own), desc=title, total=len(own), unit="image", disable=hidden)
     for index, (example, labels) in zip(own, predict(net, net.spec, bar, device), strict=True):
@@ -97,7 +111,16 @@ def _part(net: FCN | LateFCN | Dense, split: Shards, device: torch.device, group
             hists[head] += histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")
         if index in drawn:
             part.pictures[index] = panels.panel(example.images[shown], example.labels, labels, heads)
+        if observer and (len(part.ids) % every == 0 or len(part.ids) == len(own)):
+            observer.point(len(part.ids), _running(hists, heads, len(part.ids) / (time.perf_counter() - began)))
     return part
+
+
+def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec], speed: float) -> dict[str, float]:
+    """The scores so far by head, of those that have seen a pixel."""
+    seen = {head: scores(hist, heads[head].classes) for head, hist in hists.items() if hist.any()}
+    found = {f"running/{head}/mean_iu": score["mean_iu"] for head, score in seen.items()}
+    return {**found, "images_per_second": speed}
 
 
 def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, LabelSpec]) -> None:

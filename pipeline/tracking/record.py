@@ -112,6 +112,11 @@ def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return leaves
 
 
+def keyless(name: str, key: str) -> str:
+    """``recipes.voc-fcn8s.solver.lr`` as ``recipes.solver.lr``: a column of its own for all recipes."""
+    return name.replace(f".{key}.", ".", 1) if key else name
+
+
 def key(name: str) -> str:
     """``name`` with every character that MLflow refuses in a key made an underscore, and no empty or dotted folder."""
     steps = re.sub(r"[^\w/.\- :]", "_", name).split("/")

@@ -12,8 +12,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from pipeline import files
+from pipeline.fingerprint import Fingerprint
 from pipeline.training import snapshot
-from pipeline.training.fingerprint import Fingerprint
 from pipeline.training.history import History
 from pipeline.training.signals import Stopped
 from pipeline.training.snapshot import Snapshot

@@ -15,15 +15,18 @@ from pipeline.distributed import ALONE, Group
 from pipeline.fcn import checkpoint, surgery
 from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.fcn.spec import NetSpec
+from pipeline.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.loss import balance
+from pipeline.training.preview import Preview
 from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
+from pipeline.training.watch import Watch
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
 
 Say = Callable[[str], None]
@@ -41,12 +44,13 @@ def train(
     snapshots: Snapshots | None = None,
     group: Group = ALONE,
     workers: int = 1,
+    observer: Observer | None = None,
 ) -> None:
     """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
-    ranks; the first writes and speaks. ``workers`` as in ``Feed``.
+    ranks; the first writes and speaks. ``workers`` as in ``Feed``. ``observer`` is shown the curves and ``Preview``.
 
     Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
     evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
@@ -75,7 +79,9 @@ def train(
     if snapshots:
         snapshots.resume(solver, history)
     began = time.perf_counter()
-    run(solver, feed, history, name=recipe.name, snapshots=snapshots)
+    preview = Preview(net, shards, recipe.solver.iterations) if observer and group.leads else None
+    watch = Watch(observer, solver, feed, history, preview) if observer and preview else None
+    run(solver, feed, history, name=recipe.name, snapshots=snapshots, watch=watch)
     if group.leads:
         seconds = time.perf_counter() - began
         say(f"trained for {seconds:.0f} s, {feed.waited / seconds:.1%} of them waiting for samples")
@@ -163,7 +169,15 @@ def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:
     return {head: dataset.labels[head] for head in recipe.heads}
 
 
-def run(solver: Solver, feed: Feed, history: History, *, name: str, snapshots: Snapshots | None = None) -> None:
+def run(
+    solver: Solver,
+    feed: Feed,
+    history: History,
+    *,
+    name: str,
+    snapshots: Snapshots | None = None,
+    watch: Watch | None = None,
+) -> None:
     """Take the solver from where it stands to its last iteration, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
@@ -177,6 +191,8 @@ def run(solver: Solver, feed: Feed, history: History, *, name: str, snapshots: S
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
             bar.update(spec.batch)
+            if watch:
+                watch.beat()
             if snapshots:
                 snapshots.beat(solver, history)
 

@@ -123,7 +123,7 @@ def test_two_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Pa
     split(tmp_path / "data/shards/noise/val", [f"2008_{i:06d}" for i in range(11)])
     model(tmp_path / "runs/noise-fcn8s/model.safetensors")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    recipe = {"train": "noise/train", "evaluate": "noise/val"}
+    recipe = {"backbone": "vgg16", "train": "noise/train", "evaluate": "noise/val"}
     params = {"runtime": runtime(), "scale": "miniature", "recipes": {"noise-fcn8s": recipe}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     wrote = []

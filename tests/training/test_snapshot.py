@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from pipeline import files
+from pipeline.fingerprint import Fingerprint
 from pipeline.shards.schema import read_manifest
 from pipeline.training import snapshot
-from pipeline.training.fingerprint import Fingerprint
 from pipeline.training.history import History, Tally
 from pipeline.training.resume import Snapshots, opened
 from pipeline.training.signals import Stopped

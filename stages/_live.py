@@ -1,0 +1,106 @@
+"""A stage as MLflow sees it while it runs: its events go to a spool, which a process beside it brings to the server."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from pipeline.fingerprint import Fingerprint
+from pipeline.observer import Observer
+from pipeline.tracking import spool
+from pipeline.tracking.commit import checked_out
+from pipeline.tracking.live import Live
+from pipeline.tracking.record import dotted, key, keyless, shortened
+from pipeline.types import Refusal
+
+SPOOL = Path(".spool")
+MODES = ("live", "spool", "off")
+
+
+@contextmanager
+def watched(
+    fingerprint: Fingerprint, outs: Sequence[Path], *, say: Callable[[str], None], leads: bool = True
+) -> Iterator[Observer | None]:
+    """Yield the Observer of the stage with ``fingerprint``; when the block ends well, tell the md5 of ``outs``.
+
+    $FCN_TRACKING is ``live`` (the default), ``spool``, where no process sends the events before ``fcn sync``, as where
+    MLflow is not installed, or ``off``: None. $FCN_SPOOL names the folder. Processes that do not lead have None too.
+
+    Raises Refusal for another $FCN_TRACKING, and nothing else of its own: tracking never decides.
+    """
+    mode = os.environ.get("FCN_TRACKING", "live")
+    if mode not in MODES:
+        raise Refusal(f"FCN_TRACKING is {mode!r}: set it to {', '.join(MODES)}")
+    if mode == "off" or not leads:
+        yield None
+        return
+    spools = Path(os.environ.get("FCN_SPOOL", SPOOL)).resolve()
+    written = spool.Spool(spools / fingerprint.stage / fingerprint.digest, say)
+    written.begin(**_begin(fingerprint))
+    if mode == "live":
+        _accompany(spools)
+    try:
+        yield Live(written)
+    except Exception as error:
+        written.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
+        raise
+    except BaseException:
+        written.end(spool.KILLED, {})
+        raise
+    written.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): _md5(path) for path in outs})
+
+
+def _accompany(spools: Path) -> None:
+    """Have a process follow the spools; if there is one already, the new one ends at once.
+
+    It has a session of its own: it outlives the stage by the seconds it takes to send the end, also after Ctrl-C.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        return
+    command = [sys.executable, "-m", "pipeline.tracking.follow", str(Path.cwd()), str(spools)]
+    with (spools / "follower.log").open("ab") as log:
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
+    """What is known of the run when it begins, with keys and params as ``publish`` will have them."""
+    name, commit = fingerprint.stage.partition("@")[2], checked_out(Path.cwd(), _written())
+    github, run = os.environ.get("GITHUB_REPOSITORY"), os.environ.get("GITHUB_RUN_ID")
+    actions = f"{os.environ.get('GITHUB_SERVER_URL')}/{github}/actions/runs/{run}" if github and run else ""
+    tags = {
+        "dvc.key": name,
+        "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
+        "git.commit": commit.sha,
+        "git.dirty": commit.dirty,
+        "ci.url": os.environ.get("CI_JOB_URL", actions),
+        "live.torch": fingerprint.torch,
+        "live.device": fingerprint.device,
+    }
+    params = {keyless(param, name): shortened(value) for param, value in dotted(fingerprint.params).items()}
+    tags = {tag: value for tag, value in tags.items() if value}
+    return {"tags": tags, "params": params, "texts": {"changes.patch": commit.changes} if commit.changes else {}}
+
+
+def _written() -> set[str]:
+    """What stages write, so that it makes no work tree dirty: every output's path up to its first ``${…}``."""
+    written = {"dvc.lock"}
+    if Path("dvc.yaml").is_file():
+        for body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
+            kinds = (body.get("do", body).get(kind, []) for kind in ("outs", "metrics", "plots"))
+            paths = (out if isinstance(out, str) else next(iter(out)) for outs in kinds for out in outs)
+            written |= {path.partition("${")[0].rstrip("/") for path in paths}
+    return written
+
+
+def _md5(path: Path) -> str:
+    """As dvc.lock will have it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

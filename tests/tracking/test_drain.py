@@ -1,0 +1,294 @@
+"""What stages tell reaches MLflow once: after kill -9, without a server for a while, and on another server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from pipeline.tracking import drain, spool
+from pipeline.tracking.connect import connect
+from pipeline.tracking.drain import Sent
+from pipeline.tracking.spool import Spool
+from tests.training.world import repository, shards
+
+ITERATIONS = 600  # a point every second iteration
+CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return repository(tmp_path, iterations=ITERATIONS)
+
+
+def start(root: Path, mode: str = "spool", **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
+        cwd=root,
+        env={**os.environ, "FCN_TRACKING": mode, "FCN_SNAPSHOT_SECONDS": "0.2", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def stop_at(root: Path, step: int, process: subprocess.Popen[str]) -> None:
+    """Let the training go on until it has told ``step``, and halt it there."""
+    process.send_signal(signal.SIGCONT)
+    path = root / ".spool/train@noise-fcn"
+    while not any(
+        event.get("step", 0) >= step
+        for file in path.glob(f"*/{spool.EVENTS}")
+        for event in spool.read(file, 0)[0]
+        if event["event"] == "point"
+    ):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGSTOP)
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Its exit code, when it has gone on to its end."""
+    process.send_signal(signal.SIGCONT)
+    process.communicate()
+    return process.returncode
+
+
+def wait_for_run(root: Path) -> None:
+    """Until the follower has sent something."""
+    deadline = time.monotonic() + 60
+    while not list(root.glob(f".spool/*/*/{drain.SENT}")):
+        assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
+        time.sleep(0.2)
+
+
+def send(root: Path) -> list[Sent]:
+    return drain.drain(root, root / ".spool")
+
+
+def runs(root: Path) -> tuple[MlflowClient, list[Run]]:
+    client, experiment = connect(root)
+    return client, list(client.search_runs([experiment]))
+
+
+def steps(client: MlflowClient, run: Run, curve: str) -> list[int]:
+    return [metric.step for metric in client.get_metric_history(run.info.run_id, curve)]
+
+
+def assert_whole(root: Path) -> Run:
+    """One run with every step of every curve once, the pictures of nine moments, and the digests that adopt it."""
+    client, (run,) = runs(root)
+    assert run.info.status == "FINISHED"
+    every = list(range(2, ITERATIONS + 1, 2))
+    assert steps(client, run, "loss") == every
+    assert steps(client, run, "learning_rate") == every
+    for curve in CURVES[2:]:  # told by the clock of one process: the row in which it was killed has none
+        found = steps(client, run, curve)
+        assert sorted(set(found)) == found
+    pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([path for path in pictures if path.endswith(".png")]) == 9 * 6
+    assert "dvc.out.runs/noise-fcn/model.safetensors" in run.data.tags
+    return run
+
+
+def test_killed_with_sigkill_and_run_again_it_is_one_run_with_every_step_once(world: Path) -> None:
+    process = start(world)
+    stop_at(world, 200, process)
+    send(world)
+    _, (run,) = runs(world)
+    assert run.info.status == "RUNNING"
+    process.kill()
+    assert ended(process) == -signal.SIGKILL
+    (sent,) = send(world)
+    assert sent.status == "KILLED"
+    _, (run,) = runs(world)
+    assert (run.info.status, run.data.tags["live.lost"]) == ("KILLED", "true")
+    process = start(world)
+    stop_at(world, 300, process)
+    send(world)
+    _, (run,) = runs(world)
+    assert run.info.status == "RUNNING"
+    process.send_signal(signal.SIGCONT)
+    said = process.communicate()[0]
+    assert (process.returncode, "resuming at iteration" in said) == (0, True), said
+    send(world)
+    assert_whole(world)
+    assert not list(spool.spools(world / ".spool"))
+    assert send(world) == []
+
+
+def test_asked_to_stop_its_run_is_killed_and_a_rerun_is_the_same_run(world: Path) -> None:
+    process = start(world)
+    stop_at(world, 100, process)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == 143
+    (sent,) = send(world)
+    assert sent.status == "KILLED"
+    assert ended(start(world)) == 0
+    send(world)
+    assert_whole(world)
+
+
+def test_a_training_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    root = repository(tmp_path)
+    shutil.rmtree(root / "data/shards/noise/train")
+    shards(root / "data/shards/noise/train", labels=(0, 1, 9, 255))
+    assert ended(start(root)) == 1
+    send(root)
+    _, (run,) = runs(root)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
+
+
+class Unplugged:
+    """Breaks the connection at the client's call ``at``, before it or after it has done its work."""
+
+    CALLS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
+
+    def __init__(self, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> None:
+        self.at, self.after, self.calls = at, after, 0
+        for name in self.CALLS:
+            patch.setattr(MlflowClient, name, self._counted(getattr(MlflowClient, name)))
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            if self.calls == self.at and not self.after:
+                raise MlflowException("unplugged")
+            done = call(*args, **kwargs)
+            if self.calls == self.at:
+                raise MlflowException("unplugged")
+            return done
+
+        return counted
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(drain, "METRICS", 7)
+    monkeypatch.setattr(drain, "PARAMS", 2)
+    written = Spool(tmp_path / ".spool/train@x/f")
+    written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
+    for step in range(1, 11):
+        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+    for step in (0, 5, 10):
+        written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
+    written.end("FINISHED", {"dvc.out.a": "m"})
+    broken = 0
+    while True:
+        with monkeypatch.context() as patch:
+            Unplugged(broken + 1, after=after, patch=patch)
+            try:
+                send(tmp_path)
+                break
+            except MlflowException:
+                broken += 1
+    assert broken > 5
+    client, (run,) = runs(tmp_path)
+    assert run.info.status == "FINISHED"
+    assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)
+    for curve in ("loss", "learning_rate"):
+        assert steps(client, run, curve) == list(range(1, 11))
+    names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([name for name in names if name.endswith(".png")]) == 3
+
+
+def test_another_server_is_told_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Spool(tmp_path / ".spool/train@x/f")
+    written.begin(tags={}, params={}, texts={})
+    for step, server in enumerate(("one", "other"), 1):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{server}.db")
+        written.point(step, {"loss": 1.0})
+        send(tmp_path)
+        client, (run,) = runs(tmp_path)
+        assert steps(client, run, "loss") == list(range(1, step + 1))
+
+
+def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for _ in range(2):
+        written = Spool(tmp_path / ".spool/train@x/f")
+        written.begin(tags={}, params={}, texts={})
+        for step in (1, 2, 3):
+            written.point(step, {"loss": 1.0})
+        written.end("FINISHED", {})
+        send(tmp_path)
+    client, (run,) = runs(tmp_path)
+    assert (run.info.status, steps(client, run, "loss")) == ("FINISHED", [1, 2, 3])
+
+
+class Server:
+    """A real MLflow server on a port of its own, over a database in ``folder``."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.uri = f"http://127.0.0.1:{port}"
+        store = f"sqlite:///{folder / 'server.db'}"
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)),
+                *("--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root := tmp_path / "work").mkdir()
+    repository(root, iterations=ITERATIONS)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Server(tmp_path, port)
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+        process = start(root, "live")
+        stop_at(root, ITERATIONS // 3, process)
+        wait_for_run(root)
+        server.kill()
+        stop_at(root, 2 * ITERATIONS // 3, process)
+        time.sleep(3)  # a pass of the follower that finds nobody
+        server = Server(tmp_path, port)
+        assert ended(process) == 0
+        send(root)
+        assert_whole(root)
+    finally:
+        server.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def watched(
     except BaseException:
         written.end(spool.KILLED, {})
         raise
-    written.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): _md5(path) for path in outs})
+    written.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): md5(path) for path in outs})
 
 
 def _accompany(spools: Path) -> None:
@@ -100,7 +101,11 @@ def _written() -> set[str]:
     return written
 
 
-def _md5(path: Path) -> str:
-    """As dvc.lock will have it."""
+def md5(path: Path) -> str:
+    """Of a file or folder as dvc.lock will have it; DVC itself is not asked, for the GPU machine has none."""
+    if path.is_dir():
+        inside = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+        rows = [{"md5": md5(inside[name]), "relpath": name} for name in sorted(inside)]
+        return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

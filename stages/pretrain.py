@@ -8,6 +8,8 @@ import click
 
 from pipeline import determinism
 from pipeline.training.pretrain import parse, pretrain
+from stages._fingerprint import fingerprint
+from stages._live import watched
 from stages._params import declared
 from stages._stage import Stage
 
@@ -19,7 +21,9 @@ def main(key: str) -> None:
     params = declared("pretrain", key)
     device = determinism.start(params.row("runtime"))
     spec = parse(key, params.row(f"pretrain.{key}"))
-    top1 = pretrain(key, spec, Path("data/raw/imagenet"), Path("data/weights") / key, device)
+    out = Path("data/weights", key)
+    with watched(fingerprint(params, device), [out], say=click.echo) as observer:
+        top1 = pretrain(key, spec, Path("data/raw/imagenet"), out, device, observer)
     click.echo(f"{key}: top-1 {top1:.3f} on val")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,14 @@ from tqdm import tqdm
 from pipeline import determinism, files, plugins
 from pipeline.fcn import surgery
 from pipeline.fcn.spec import NetSpec
+from pipeline.observer import Observer
 from pipeline.training import imagenet
 from pipeline.training.fields import bounded, read
 from pipeline.training.imagenet import Pictures
 from pipeline.training.normalise import normalise, unnormalise
 from pipeline.types import Refusal
 
+POINTS = 300  # per curve
 WARM_UP = 0.1  # of the iterations
 LAST_STD = 0.01  # of the last layer's first weights
 
@@ -51,10 +54,13 @@ def parse(key: str, row: Mapping[str, Any]) -> PretrainSpec:
     return spec
 
 
-def pretrain(key: str, spec: PretrainSpec, raw: Path, out: Path, device: torch.device) -> float:
+def pretrain(
+    key: str, spec: PretrainSpec, raw: Path, out: Path, device: torch.device, observer: Observer | None = None
+) -> float:
     """Train backbone ``key`` on ``raw``'s archives into ``out/classifier.safetensors`` and ``out/manifest.json``.
 
-    Pixels are RGB in 0–255 minus ``imagenet.MEAN``. Returns the top-1 accuracy (0–1) on val's centre crops.
+    Pixels are RGB in 0–255 minus ``imagenet.MEAN``. ``observer`` is shown the curves. Returns the top-1 accuracy (0–1)
+    on val's centre crops.
 
     Raises Refusal when an archive is missing and when the loss stops being finite.
     """
@@ -68,13 +74,20 @@ def pretrain(key: str, spec: PretrainSpec, raw: Path, out: Path, device: torch.d
     generator = torch.Generator().manual_seed(determinism.mix(spec.seed, "start"))
     surgery.random_start(net, plain, generator)
     nn.init.normal_(net.get_parameter(f"{backbone.LAST}.weight"), std=LAST_STD, generator=generator)
-    fit(net.to(device), backbone.LAST, train, spec, device)
+    fit(net.to(device), backbone.LAST, train, spec, device, observer)
     top1 = accuracy(net, val, spec.crop, device)
     save(out, net, _manifest(spec, list(names.values()), top1))
     return top1
 
 
-def fit(net: nn.Module, last: str, pictures: Pictures, spec: PretrainSpec, device: torch.device) -> None:
+def fit(
+    net: nn.Module,
+    last: str,
+    pictures: Pictures,
+    spec: PretrainSpec,
+    device: torch.device,
+    observer: Observer | None = None,
+) -> None:
     """Train in place on random crops, mirrored or not; crops and dropout are pure functions of (seed, iteration).
 
     Nobody published a recipe for this, so it takes what is fastest: Adam, and batch normalisation while it lasts.
@@ -83,6 +96,7 @@ def fit(net: nn.Module, last: str, pictures: Pictures, spec: PretrainSpec, devic
     scales = {id(parameter): scale for parameter, scale in scaled}
     groups = [{"params": [param], "scale": scales.get(id(param), 1.0)} for param in net.parameters()]
     solver = torch.optim.Adam(groups)
+    curve = Curve(observer, spec)
     with tqdm(total=spec.iterations * spec.batch, desc="pretrain", unit="image", disable=None) as bar:
         for iteration in range(spec.iterations):
             pixels, classes = imagenet.random_crops(
@@ -94,12 +108,36 @@ def fit(net: nn.Module, last: str, pictures: Pictures, spec: PretrainSpec, devic
                 raise Refusal(f"loss is {value} at iteration {iteration}: lower pretrain's lr ({spec.lr})")
             solver.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            lr = rate(spec.lr, iteration, spec.iterations)
             for group in solver.param_groups:
-                group["lr"] = group["scale"] * rate(spec.lr, iteration, spec.iterations)
+                group["lr"] = group["scale"] * lr
             solver.step()
+            curve.add(value, lr)
             bar.set_postfix(loss=f"{value:.3f}", refresh=False)
             bar.update(spec.batch)
     unnormalise(net.eval())
+
+
+class Curve:
+    """Tells ``observer`` the mean loss of every window of iterations, ``POINTS`` windows at most."""
+
+    def __init__(self, observer: Observer | None, spec: PretrainSpec) -> None:
+        self.observer = observer
+        self.spec = spec
+        self.every = math.ceil(spec.iterations / POINTS)
+        self.done = 0
+        self._losses: list[float] = []
+        self._since = time.perf_counter()
+
+    def add(self, loss: float, lr: float) -> None:
+        self.done += 1
+        self._losses.append(loss)
+        if self.observer and (self.done % self.every == 0 or self.done == self.spec.iterations):
+            now, count = time.perf_counter(), len(self._losses)
+            speed = count * self.spec.batch / (now - self._since)
+            mean = math.fsum(self._losses) / count
+            self.observer.point(self.done, {"loss": mean, "learning_rate": lr, "images_per_second": speed})
+            self._losses, self._since = [], now
 
 
 def rate(peak: float, iteration: int, iterations: int) -> float:

@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def model(path: Path) -> Path:
     return path
 
 
-def run(world: Path, out: Path) -> None:
+def run(world: Path, out: Path, observer: Observer | None = None) -> None:
     device = determinism.start({"torch": torch.__version__.split("+")[0], "threads": 1})
     evaluate(
         model=world / "model.safetensors",
@@ -67,7 +67,34 @@ def run(world: Path, out: Path) -> None:
         out=out,
         device=device,
         scale="miniature",
+        observer=observer,
     )
+
+
+class Told:
+    """Keeps an evaluation's points."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, Mapping[str, float]]] = []
+
+    def point(self, step: int, values: Mapping[str, float]) -> None:
+        self.points.append((step, values))
+
+    def labels(self, *_: object) -> None:
+        raise AssertionError("an evaluation's pictures are its panels")
+
+
+def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> None:
+    split(tmp_path / "train", ["2007_000001"])
+    split(tmp_path / "val", [f"2008_{i:06d}" for i in range(7)])
+    model(tmp_path / "model.safetensors")
+    run(tmp_path, tmp_path / "watched", told := Told())
+    run(tmp_path, tmp_path / "alone")
+    assert contents(tmp_path / "watched") == contents(tmp_path / "alone")
+    metrics = json.loads((tmp_path / "alone/metrics.json").read_text())
+    assert [step for step, _ in told.points] == list(range(1, 8))
+    assert told.points[-1][1]["running/semantic/mean_iu"] == metrics["semantic"]["mean_iu"]
+    assert told.points[-1][1]["images_per_second"] > 0
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,67 @@
+"""A stage is watched without being told so, and its outputs bear the hashes that dvc.lock will have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops._digest import digest
+from pipeline.fingerprint import Fingerprint
+from pipeline.tracking import spool
+from pipeline.types import Refusal
+from stages._live import md5, watched
+
+FINGERPRINT = Fingerprint(stage="train@x", params={"recipes.x.solver.lr": 1e-10}, deps={}, torch="2", device="cpu")
+
+
+def test_hashes_are_dvcs_own(tmp_path: Path) -> None:
+    for name in ("a b.txt", "a.txt", "a/z.bin", "a/b/c.txt", "é.txt"):
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_text(name)
+    for path in ("out", "out/a.txt"):
+        found = digest(tmp_path, path)
+        assert found
+        assert md5(tmp_path / path) == found.md5
+
+
+def test_what_tracking_it_knows_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FCN_TRACKING", "on")
+    with pytest.raises(Refusal, match="'on': set it to live, spool, off"):
+        watched(FINGERPRINT, [], say=print).__enter__()
+
+
+def test_off_and_in_processes_that_do_not_lead_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for mode, leads in (("off", True), ("spool", False)):
+        monkeypatch.setenv("FCN_TRACKING", mode)
+        with watched(FINGERPRINT, [], say=print, leads=leads) as observer:
+            assert observer is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "status"),
+    [(None, "FINISHED"), (ValueError, "FAILED"), (SystemExit, "KILLED"), (KeyboardInterrupt, "KILLED")],
+)
+def test_every_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException] | None, status: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FCN_TRACKING", "spool")
+    monkeypatch.setenv("DVC_EXP_NAME", "hot-lava")
+    Path("out.txt").write_text("out")
+    try:
+        with watched(FINGERPRINT, [Path("out.txt")], say=print):
+            if ends:
+                raise ends("why")
+    except BaseException as error:
+        assert type(error) is ends
+    begin, end = spool.read(tmp_path / ".spool/train@x" / FINGERPRINT.digest / spool.EVENTS, 0)[0]
+    assert begin["params"] == {"recipes.solver.lr": "1e-10"}
+    assert (begin["tags"]["dvc.key"], begin["tags"]["dvc.exp"]) == ("x", "hot-lava")
+    assert end["status"] == status
+    assert end["tags"].get("dvc.out.out.txt") == (md5(Path("out.txt")) if status == "FINISHED" else None)
+    assert end["tags"].get("live.error") == ("ValueError: why" if status == "FAILED" else None)

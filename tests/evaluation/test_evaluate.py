@@ -22,6 +22,7 @@ from pipeline.evaluation.scores import scores
 from pipeline.fcn import checkpoint
 from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
+from pipeline.observer import Observer
 from pipeline.types import DatasetSpec, LabelSpec, Refusal
 from tests.launch import finish, launch
 from tests.split import encoded, written

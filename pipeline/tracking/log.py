@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from pipeline.tracking import confusion, connect  # noqa: F401  connect sets what MLflow reads when it is imported
 
 # isort: split
+import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from PIL import Image
@@ -44,12 +45,15 @@ def fill(client: MlflowClient, run: Run, record: RunRecord) -> None:
 
 def _metrics(run: Run, record: RunRecord) -> Iterator[Metric]:
     time = run.info.end_time or run.info.start_time
-    steps = {metric.key: metric.step for metric in run.data.to_proto().metrics}  # the data's own maps lack the steps
+    last = {metric.key: metric for metric in run.data.to_proto().metrics}  # the data's own maps lack steps and times
     for name, curve in record.curves.items():
-        yield from (Metric(name, value, time, step) for step, value in curve if step > steps.get(name, -1))
+        begun = last[name].step if name in last else -1
+        yield from (Metric(name, value, time, step) for step, value in curve if step > begun)
     for name, value in record.metrics.items():
-        if run.data.metrics.get(name) != value:
-            yield Metric(name, value, time, steps.get(name, 0))
+        if name not in last:
+            yield Metric(name, value, time, 0)
+        elif last[name].value != value:
+            yield Metric(name, value, max(time, last[name].timestamp + 1), last[name].step)
 
 
 def _input(split: Split) -> DatasetInput:
@@ -94,7 +98,8 @@ def _confusion(
 ) -> None:
     """The table of classes, which MLflow shows beside other runs', and the matrix to look at and to compute with."""
     if (table := f"iu/{head}.json") not in there:
-        client.log_table(run_id, counts.table(), table)
+        rows = pd.DataFrame(counts.table()).astype({"class": object})  # MLflow asks for texts in a way pandas warns of
+        client.log_table(run_id, rows, table)
     if (whole := f"confusion/{head}.json") not in there:
         client.log_dict(run_id, {"classes": list(counts.classes), "counts": counts.counts.tolist()}, whole)
     if (picture := f"confusion/{head}.png") not in there:

@@ -63,6 +63,7 @@ def _pipeline(
 def _record(
     root: Path, entry: Entry, found: Mapping[str, Entry], commit: Commit, sources: Mapping[str, str]
 ) -> RunRecord:
+    """One entry's run: ``dvc.inputs`` is the stage's fingerprint, ``upstream.<stage>`` that of one it builds on."""
     told, stage = written.read(root, entry.outs), entry.stage.partition("@")[0]
     before = upstream(entry, found)
     read, absent = splits.read(root, entry.deps, sources, CONTEXTS.get(stage, stage))
@@ -104,7 +105,10 @@ def _changes(commit: Commit) -> dict[str, str]:
 
 
 def _same_key(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
-    """The entries of the same key that ``entry`` builds on, farthest first: a score then stands beside its lr."""
+    """The entries of the same key that ``entry`` builds on, farthest first: a score then stands beside its lr.
+
+    Not the other way round: a net may be scored again, by other code, and its training would keep the old score.
+    """
     before: list[Entry] = []
     for other in upstream(entry, found):
         if entry.key and other.key == entry.key:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from pipeline.tracking.record import Confusion
+
 CELL = 0.34  # inches
 COLORS = "Blues"  # one hue from light to dark, the same to the colour-blind
 TOLD = 0.5  # percent: a share that rounds to none is left out
@@ -21,28 +22,22 @@ ABSENT = "#e4e4e4"
 RIGHT = "#e08214"  # an orange around the diagonal, which no blue can be taken for
 
 
-@dataclass(frozen=True, eq=False)
-class Confusion:
-    """``counts`` are n×n int64 pixels of the n ``classes``, rows = ground truth."""
+def table(confusion: Confusion) -> dict[str, list[str] | list[int] | list[float | None]]:
+    """Columns ``class``, ``iu`` (a fraction; None without a true pixel), ``true pixels``, ``predicted pixels``."""
+    counts = confusion.counts
+    true, predicted, right = counts.sum(1).tolist(), counts.sum(0).tolist(), counts.diagonal().tolist()
+    return {
+        "class": list(confusion.classes),
+        "iu": [r / (t + p - r) if t else None for t, p, r in zip(true, predicted, right, strict=True)],
+        "true pixels": true,
+        "predicted pixels": predicted,
+    }
 
-    classes: tuple[str, ...]
-    counts: NDArray[np.int64]
 
-    def table(self) -> dict[str, list[str] | list[int] | list[float | None]]:
-        """Columns ``class``, ``iu`` (a fraction; None without a true pixel), ``true pixels``, ``predicted pixels``."""
-        true, predicted = self.counts.sum(1).tolist(), self.counts.sum(0).tolist()
-        right = self.counts.diagonal().tolist()
-        return {
-            "class": list(self.classes),
-            "iu": [r / (t + p - r) if t else None for t, p, r in zip(true, predicted, right, strict=True)],
-            "true pixels": true,
-            "predicted pixels": predicted,
-        }
-
-    def shares(self) -> NDArray[np.float64]:
-        """Each row's counts in percent of the class's true pixels; NaN in the row of a class without any."""
-        true = self.counts.sum(1, keepdims=True)
-        return np.where(true, 100 * self.counts / np.maximum(true, 1), np.nan)
+def shares(confusion: Confusion) -> NDArray[np.float64]:
+    """Each row's counts in percent of the class's true pixels; NaN in the row of a class without any."""
+    true = confusion.counts.sum(1, keepdims=True)
+    return np.where(true, 100 * confusion.counts / np.maximum(true, 1), np.nan)
 
 
 def read(path: Path) -> dict[str, Confusion]:
@@ -69,9 +64,9 @@ def draw(title: str, confusion: Confusion) -> Figure:
     longest = max(map(len, confusion.classes)) * 0.085  # inches of its name
     figure = Figure(figsize=(n * CELL + longest + 2.2, n * CELL + longest + 1.5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axes, shares = figure.subplots(), confusion.shares()
+    axes, percent = figure.subplots(), shares(confusion)
     axes.set_facecolor(ABSENT)
-    image = axes.imshow(shares, cmap=COLORS, norm=PowerNorm(0.5, 0, 100))
+    image = axes.imshow(percent, cmap=COLORS, norm=PowerNorm(0.5, 0, 100))
     axes.set_xticks(range(n), confusion.classes, rotation=90, fontsize=9)
     axes.set_yticks(range(n), confusion.classes, fontsize=9)
     axes.xaxis.tick_top()
@@ -86,7 +81,7 @@ def draw(title: str, confusion: Confusion) -> Figure:
     axes.spines[:].set_visible(False)
     for right in range(n):
         axes.add_patch(Rectangle((right - 0.5, right - 0.5), 1, 1, fill=False, edgecolor=RIGHT, linewidth=1.2))
-    for row, column, text, color in _texts(shares):
+    for row, column, text, color in _texts(percent):
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize=7)
     figure.colorbar(image, ax=axes, shrink=min(1.0, 6 / n), ticks=[0, 5, 20, 50, 100]).set_label(
         "% of the class's true pixels", fontsize=9
@@ -95,8 +90,8 @@ def draw(title: str, confusion: Confusion) -> Figure:
     return figure
 
 
-def _texts(shares: NDArray[np.float64]) -> Iterator[tuple[int, int, str, str]]:
-    for row, cells in enumerate(shares):
+def _texts(percent: NDArray[np.float64]) -> Iterator[tuple[int, int, str, str]]:
+    for row, cells in enumerate(percent):
         if np.isnan(cells).all():
             yield row, len(cells) // 2, "no true pixel", "black"
         for column in np.flatnonzero(cells >= TOLD).tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pipeline.tracking import confusion, connect  # noqa: F401  connect sets what MLflow reads when it is imported
@@ -14,9 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from PIL import Image
 
-from pipeline.tracking.confusion import Confusion
-from pipeline.tracking.record import RunRecord
-from pipeline.tracking.splits import Split
+from pipeline.tracking.record import Confusion, RunRecord, Split
 
 METRICS, PARAMS = 900, 100  # per request: MLflow takes 1000 entities, 100 params among them
 DIGEST = 36  # characters of a data set's digest that MLflow takes; the whole stands in its profile
@@ -93,13 +91,11 @@ def _attach(client: MlflowClient, run_id: str, record: RunRecord, there: set[str
             client.log_text(run_id, text, name)
 
 
-def _confusion(
-    client: MlflowClient, run_id: str, title: str, head: str, counts: Confusion, there: Sequence[str] | set[str]
-) -> None:
+def _confusion(client: MlflowClient, run_id: str, title: str, head: str, counts: Confusion, there: set[str]) -> None:
     """The table of classes, which MLflow shows beside other runs', and the matrix to look at and to compute with."""
-    if (table := f"iu/{head}.json") not in there:
-        rows = pd.DataFrame(counts.table()).astype({"class": object})  # MLflow asks for texts in a way pandas warns of
-        client.log_table(run_id, rows, table)
+    if (classes := f"iu/{head}.json") not in there:
+        rows = pd.DataFrame(confusion.table(counts)).astype({"class": object})  # pandas' own texts make MLflow warn
+        client.log_table(run_id, rows, classes)
     if (whole := f"confusion/{head}.json") not in there:
         client.log_dict(run_id, {"classes": list(counts.classes), "counts": counts.counts.tolist()}, whole)
     if (picture := f"confusion/{head}.png") not in there:

@@ -9,12 +9,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking.confusion import Confusion
-from pipeline.tracking.splits import Split
+import numpy as np
+from numpy.typing import NDArray
 
 PARAM_CHARS = 6000  # MLflow's longest param
 
 Curve = Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Shards that were read: ``name`` is ``sbd/train``, ``digest`` the manifest's sha256 over ids and encoded bytes.
+
+    ``source`` is the archive's URL, or the path that it was rendered to; ``context`` what the split was for.
+    """
+
+    name: str
+    digest: str
+    rows: int
+    source: str
+    context: str
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """A head's histogram: ``counts`` are n×n int64 pixels of the n ``classes``, rows = ground truth."""
+
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.shards.schema import MANIFEST, read_manifest
+from pipeline.tracking.record import Split
 
 SHARDS = "data/shards/"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """``name`` is ``sbd/train``, ``digest`` the manifest's sha256 over ids and encoded bytes, ``context`` its use.
-
-    ``source`` is the archive's URL, or the path that it was rendered to.
-    """
-
-    name: str
-    digest: str
-    rows: int
-    source: str
-    context: str
 
 
 def read(root: Path, deps: Iterable[str], sources: Mapping[str, str], context: str) -> tuple[list[Split], list[str]]:

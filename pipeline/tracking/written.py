@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.tracking import confusion
-from pipeline.tracking.confusion import Confusion
-from pipeline.tracking.record import Curve, key
+from pipeline.tracking.record import Confusion, Curve, key
 
 POINTS = 300  # per curve: more makes comparing many runs slow and shows nothing new
 ATTACHED = (".csv", ".md", ".png")

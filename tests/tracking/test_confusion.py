@@ -10,7 +10,7 @@ import pytest
 from pipeline.evaluation.evaluate import write_hist
 from pipeline.evaluation.scores import scores
 from pipeline.tracking import confusion
-from pipeline.tracking.confusion import Confusion
+from pipeline.tracking.record import Confusion
 from pipeline.types import LabelSpec
 
 COUNTS = np.array([[80, 10, 0], [5, 15, 0], [0, 0, 0]])
@@ -24,7 +24,7 @@ def test_a_histogram_is_read_as_evaluate_wrote_it_and_gives_its_scores(tmp_path:
     assert [*read] == ["a", "b"]
     assert (read["a"].counts == COUNTS).all()
     assert (read["b"].counts == COUNTS.T).all()
-    table = read["a"].table()
+    table = confusion.table(read["a"])
     assert dict(zip(table["class"], table["iu"], strict=True)) == scores(COUNTS, CLASSES)["iu"]
     assert table["true pixels"] == [90, 20, 0]
     assert table["predicted pixels"] == [85, 25, 0]

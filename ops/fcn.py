@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data, run, sync, verify
+from ops import backfill, data, lineage, run, sync, verify
 
 
 @click.group()
@@ -12,7 +12,9 @@ def main() -> None:
     """Around `dvc repro`."""
 
 
+main.add_command(backfill.main, "backfill")
 main.add_command(data.main, "data")
+main.add_command(lineage.main, "lineage")
 main.add_command(run.main, "run")
 main.add_command(sync.main, "sync")
 main.add_command(verify.main, "verify")

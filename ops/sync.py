@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
+from pipeline.tracking import spool
 from stages._stage import Stage
 
 
 @click.command(cls=Stage)
-@click.argument("spools", type=click.Path(path_type=Path), envvar="FCN_SPOOL", default=".spool")
-def main(spools: Path) -> None:
+@click.argument("spools", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+def main(spools: Path | None) -> None:
     """Send the events in SPOOLS (.spool) that are not sent yet, and mark as KILLED the runs whose stage is gone.
 
     Folders of another machine may be copied there first: a GPU box needs no MLflow.
     """
     from pipeline.tracking.drain import drain  # MLflow takes seconds to import
 
-    sent = drain(Path.cwd(), spools.resolve())
+    place = spools.resolve() if spools else spool.place()
+    sent = drain(Path.cwd(), place)
     for each in sent:
         click.echo(f"{each.stage} {each.fingerprint[:8]}: {each.events} events, run {each.run_id} {each.status}")
-    click.echo(f"{len(sent)} runs brought up to date" if sent else f"nothing to send in {os.path.relpath(spools)}")
+    click.echo(f"{len(sent)} runs brought up to date" if sent else f"nothing to send in {place}")

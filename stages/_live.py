@@ -22,7 +22,6 @@ from pipeline.tracking.live import Live
 from pipeline.tracking.record import dotted, key, keyless, shortened
 from pipeline.types import Refusal
 
-SPOOL = Path(".spool")
 MODES = ("live", "spool", "off")
 
 
@@ -43,7 +42,7 @@ def watched(
     if mode == "off" or not leads:
         yield None
         return
-    spools = Path(os.environ.get("FCN_SPOOL", SPOOL)).resolve()
+    spools = spool.place()
     written = spool.Spool(spools / fingerprint.stage / fingerprint.digest, say)
     written.begin(**_begin(fingerprint))
     if mode == "live":

@@ -1,19 +1,18 @@
-"""What dvc.lock says happened, entry by entry, as records for a tracker."""
+"""What dvc.lock says happened, entry by entry."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.tracking import record
-from pipeline.tracking.commit import Commit, checked_out
-from pipeline.tracking.record import RunRecord
 from pipeline.types import Refusal
 
 PUBLISH = "publish"
@@ -22,13 +21,17 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, wher
 
 @dataclass(frozen=True)
 class Entry:
-    """One stage's entry: its command, the hashes of what it read and wrote by path, its params by dotted name."""
+    """One stage's entry: its command, the hashes of what it read and wrote by path, its params by dotted name.
+
+    ``desc`` is what dvc.yaml says that it does.
+    """
 
     stage: str
     cmd: str
     deps: Mapping[str, str]
     outs: Mapping[str, str]
     params: Mapping[str, str]
+    desc: str = ""
 
     @property
     def key(self) -> str:
@@ -37,12 +40,12 @@ class Entry:
 
     @property
     def inputs(self) -> str:
-        """Digest of everything that may decide the outputs' bytes."""
-        return _digest([self.cmd, self.deps, self.params, sorted(self.outs)])
+        """The stage's fingerprint: digest of everything that may decide the outputs' bytes."""
+        return digest([self.cmd, self.deps, self.params, sorted(self.outs)])
 
     @property
     def outputs(self) -> str:
-        return _digest(self.outs)
+        return digest(self.outs)
 
 
 def entries(root: Path) -> dict[str, Entry]:
@@ -52,99 +55,49 @@ def entries(root: Path) -> dict[str, Entry]:
     entry. Raises Refusal when there is no dvc.lock, or it has none of the stages.
     """
     locked = _yaml(root / "dvc.lock").get("stages") or {}
-    found = {name: _entry(name, locked[name]) for name in stages(root) if name in locked and name != PUBLISH}
+    told = stages(root).items()
+    found = {name: _entry(name, locked[name], desc) for name, desc in told if name in locked and name != PUBLISH}
     if not found:
         raise Refusal(f"{root / 'dvc.lock'} has no entry of any stage in dvc.yaml: run `dvc repro`")
     return found
 
 
-def stages(root: Path) -> Iterator[str]:
-    """The addresses of dvc.yaml's stages, ``train@voc-fcn8s`` for a foreach over params.yaml's map."""
+def stages(root: Path) -> dict[str, str]:
+    """dvc.yaml's stages by address, ``train@voc-fcn8s`` for a foreach over params.yaml's map, with what each does.
+
+    ``${item.init}`` stands there as ``${recipes.voc-fcn8s.init}``.
+    """
     params = _yaml(root / "params.yaml")
+    found = {}
     for name, body in _yaml(root / "dvc.yaml")["stages"].items():
-        if "foreach" in body:
-            yield from (f"{name}@{key}" for key in _keys(body["foreach"], params))
-        elif "matrix" in body:
+        if "matrix" in body:
             raise Refusal(f"dvc.yaml: {name} is a matrix, which publish cannot read: write it as a foreach over a map")
-        else:
-            yield name
+        if "foreach" not in body:
+            found[name] = body.get("desc", "")
+            continue
+        desc, group = (body.get("do") or {}).get("desc", ""), str(body["foreach"]).strip("${} ")
+        for key in _keys(body["foreach"], params):
+            found[f"{name}@{key}"] = desc.replace("${key}", key).replace("${item.", f"${{{group}.{key}.")
+    return found
 
 
-def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunRecord]]:
-    """The pipeline as one record, and a record per entry; ``experiment`` is DVC's name for it, if it runs in one."""
-    found = entries(root)
-    outs = [path for entry in found.values() for path in entry.outs]
-    commit = checked_out(root, ["dvc.lock", *outs])
-    children = [_record(root, entry, found) for entry in found.values()]
-    return _pipeline(found, children, commit, experiment), children
-
-
-def _pipeline(
-    found: Mapping[str, Entry], children: Sequence[RunRecord], commit: Commit, experiment: str | None
-) -> RunRecord:
-    """The parent: its headline scores are ``<recipe>/<head>/mean_iu`` and so on, its files the report's."""
-    digest = _digest([[entry.stage, entry.inputs, entry.outs] for entry in found.values()])
-    scores = {
-        f"{found[child.stage].key}/{name}": value
-        for child in children
-        if child.stage.startswith("evaluate@")
-        for name, value in child.metrics.items()
-        if "/iu/" not in name
-    }
-    return RunRecord(
-        stage=experiment or f"{commit.sha[:7]}+{digest[:8]}",
-        tags={"dvc.lock": digest, "dvc.exp": experiment or "", "git.commit": commit.sha, "git.dirty": commit.dirty},
-        metrics=scores,
-        artifacts=[path for child in children if child.stage == "report" for path in child.artifacts],
-        texts={"changes.patch": commit.changes} if commit.changes else {},
-    )
-
-
-def _record(root: Path, entry: Entry, found: Mapping[str, Entry]) -> RunRecord:
-    written = record.read(root, entry.outs)
-    lineage = [*_upstream(entry, found), entry]
-    params = {name: value for ancestor in lineage for name, value in ancestor.params.items()}
-    tags = {
-        **written.facts,
-        "dvc.stage": entry.stage,
-        "dvc.key": entry.key,
-        "dvc.cmd": entry.cmd,
-        "dvc.inputs": entry.inputs,
-        "dvc.outputs": entry.outputs,
-        "dvc.missing": " ".join(written.missing),
-        **{record.key(f"dvc.dep.{path}"): md5 for path, md5 in entry.deps.items()},
-        **{record.key(f"dvc.out.{path}"): md5 for path, md5 in entry.outs.items()},
-    }
-    return RunRecord(
-        stage=entry.stage,
-        tags=tags,
-        params={record.keyless(name, entry.key): record.shortened(value) for name, value in params.items()},
-        metrics=written.metrics,
-        curves=written.curves,
-        artifacts=written.artifacts,
-    )
-
-
-def _upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
-    """The entries of the same key that ``entry`` builds on, farthest first: a score then stands beside its lr."""
-    before: list[Entry] = []
-    for other in found.values():
-        related = entry.key and other.key == entry.key
-        if related and any(overlap(dep, out) for dep in entry.deps for out in other.outs):
-            before += [*_upstream(other, found), other]
-    return before
+def upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
+    """The entries whose outputs ``entry`` reads, directly."""
+    others = [other for other in found.values() if other.stage != entry.stage]
+    return [other for other in others if any(overlap(dep, out) for dep in entry.deps for out in other.outs)]
 
 
 def overlap(dep: str, out: str) -> bool:
     """Whether one path is the other or lies in it."""
-    return PurePosixPath(dep).is_relative_to(out) or PurePosixPath(out).is_relative_to(dep)
+    return dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/")
 
 
-def _entry(stage: str, row: Mapping[str, Any]) -> Entry:
+def _entry(stage: str, row: Mapping[str, Any], desc: str) -> Entry:
     params: dict[str, str] = {}
     for leaves in (row.get("params") or {}).values():
         params |= record.dotted(leaves)
-    return Entry(stage, str(row["cmd"]), _hashes(row.get("deps")), _hashes(row.get("outs")), params)
+    filled = re.sub(r"\$\{([\w.-]+)\}", lambda name: params.get(name[1], name[0]), desc)
+    return Entry(stage, str(row["cmd"]), _hashes(row.get("deps")), _hashes(row.get("outs")), params, filled)
 
 
 def _hashes(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:
@@ -172,5 +125,5 @@ def _yaml(path: Path) -> dict[str, Any]:
         raise Refusal(f"no {path}: run `dvc repro` in the repository's root") from None
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

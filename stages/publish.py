@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.tracking import store
-from stages import _lock
+from pipeline.tracking import drain, spool, store
+from stages import _records
 from stages._stage import Stage
 
 
@@ -16,9 +16,10 @@ from stages._stage import Stage
 def main() -> None:
     """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here."""
     root = Path.cwd()
-    parent, children = _lock.records(root, os.environ.get("DVC_EXP_NAME"))
+    drain.drain(root, spool.place())  # so that what stages told live is there to be adopted
+    parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
     done = store.publish(parent, children, root)
-    click.echo(f"published {done.new} new runs, {done.standing} standing, under {done.name}; make ui to look")
+    click.echo(f"published {done}; make ui to look")
 
 
 if __name__ == "__main__":

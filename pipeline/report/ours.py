@@ -85,6 +85,11 @@ def bounds(path: Path, ours: Iterable[Ours]) -> dict[int, float]:
 
 def reference(ours: Ours) -> Published | None:
     """The published row to compare with, if there is a verified one: of several, the first in ``PRECEDENCE``."""
-    rows = [row for row in PUBLISHED if row.verified and row.head == ours.head]
-    rows = [row for row in rows if row.recipe == ladder.printed(ours.recipe)]
+    return printed(ours.recipe, ours.head)
+
+
+def printed(recipe: str, head: str) -> Published | None:
+    """The ``reference`` of any recipe's head, evaluated or not."""
+    rows = [row for row in PUBLISHED if row.verified and row.head == head]
+    rows = [row for row in rows if row.recipe == ladder.printed(recipe)]
     return min(rows, key=lambda row: PRECEDENCE.index(row.source), default=None)

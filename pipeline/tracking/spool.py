@@ -21,6 +21,11 @@ FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 Event = dict[str, Any]
 
 
+def place() -> Path:
+    """Where spools lie: $FCN_SPOOL, or else .spool here."""
+    return Path(os.environ.get("FCN_SPOOL", ".spool")).resolve()
+
+
 class Spool:
     """The events of one stage and fingerprint in ``folder``, and an Observer that writes them.
 

@@ -1,137 +1,191 @@
-"""Bring records into MLflow: a parent run per pipeline, a child per stage, found again by their tags."""
+"""Bring records into MLflow: a run per stage and inputs, adopted by a parent run per pipeline, found by their tags."""
 
 from __future__ import annotations
 
+import fcntl
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.tracking.connect import connect
+from pipeline.tracking.connect import SQLITE, connect
 
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
 # isort: split
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
-from PIL import Image
+from mlflow.entities import Run, RunTag
 from tqdm import tqdm
 
+from pipeline.tracking import adopt
+from pipeline.tracking.adopt import FINISHED, MISSING
+from pipeline.tracking.log import fill
 from pipeline.tracking.record import RunRecord
-from pipeline.types import Refusal
 
 PARENT = "mlflow.parentRunId"  # the tag that nests a run under another in the UI
-METRICS, PARAMS = 900, 100  # per request: MLflow takes 1000 entities, 100 params among them
+MADE, ADOPTED = "made", "adopted"
+PIPELINE = "pipeline.json"  # of a parent: its stages' runs
+TAGS = 100  # per request
+NEW, COMPLETED, STANDING = "new", "completed", "standing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """``new`` runs were made, ``standing`` ones were there already, all under the parent called ``name``."""
+    """Of a pipeline's runs, all under the parent called ``name``: how many were made, or were there.
+
+    ``completed`` were live, or lacked something; ``adopted`` came from another pipeline as they were.
+    """
 
     new: int
+    completed: int
+    adopted: int
     standing: int
     name: str
 
+    def __str__(self) -> str:
+        counts = f"{self.new} new runs, {self.completed} completed, {self.adopted} adopted, {self.standing} standing"
+        return f"{counts}, under {self.name}"
 
-def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path) -> Outcome:
-    """Make the runs that are not there yet; publishing the same again adds nothing.
 
-    The parent is found by its tag ``dvc.lock``, a child by its parent and ``dvc.stage``. A child whose publishing was
-    interrupted, or that lacked files which are here now, is made anew. A child whose ``dvc.inputs`` were seen under an
-    earlier parent gets ``dvc.reused``.
+@dataclass(frozen=True, kw_only=True)
+class _Pipeline:
+    """Where runs are brought: ``mark`` is the tag that every run of this pipeline has."""
+
+    client: MlflowClient
+    experiment: str
+    parent: Run
+    mark: str
+
+
+def publish(
+    parent: RunRecord, children: Sequence[RunRecord], root: Path, extra: Mapping[str, str] | None = None
+) -> Outcome:
+    """Give every stage its run, and the pipeline its parent; publishing the same again changes nothing.
+
+    The parent is found by its tag ``dvc.lock``, a child by ``dvc.stage`` and ``dvc.inputs``, a live one by the files
+    it wrote. A run gets the tag ``pipeline.<8 of dvc.lock>``, "made" or "adopted", of every pipeline it is in, and
+    nests under the newest. One that was left half done, or lacked files which are here now, is completed. Runs that
+    are made get ``extra`` tags.
 
     Raises Refusal, before anything is written, when a stage gave other outputs than an earlier run from the same
     inputs; also when there is no tracking server at the URI.
     """
     client, experiment = connect(root)
-    for child in children:
-        _refuse_other_outputs(client, experiment, child)
-    mother = _search(client, experiment, {"dvc.lock": parent.tags["dvc.lock"]}, 1)
-    run = mother[0] if mother else _create(client, experiment, parent, {})
-    standing = _standing(client, experiment, run.info.run_id, children)
-    missing = [child for child in children if child.stage not in standing]
-    outcome = Outcome(new=len(missing), standing=len(standing), name=run.info.run_name)
-    if run.info.status == "FINISHED" and not missing:
-        return outcome
-    with _closing(client, run.info.run_id):
-        for child in tqdm(missing, desc="publish", unit="run", disable=None):
-            nested = {PARENT: run.info.run_id, "git.commit": parent.tags["git.commit"]}
-            if _search(client, experiment, {"dvc.inputs": child.tags["dvc.inputs"]}, 1):
-                nested["dvc.reused"] = "true"
-            made = _create(client, experiment, child, nested)
-            with _closing(client, made.info.run_id):
-                _fill(client, made, child)
-        if run.info.status != "FINISHED":
-            _fill(client, run, parent)
-    return outcome
-
-
-def _refuse_other_outputs(client: MlflowClient, experiment: str, child: RunRecord) -> None:
-    inputs, outputs = child.tags["dvc.inputs"], child.tags["dvc.outputs"]
-    earlier = _search(client, experiment, {"dvc.inputs": inputs}, 1, f"tags.`dvc.outputs` != '{outputs}'")
-    if earlier:
-        tags = earlier[0].data.tags
-        outs = [name for name in child.tags if name.startswith("dvc.out.") and child.tags[name] != tags.get(name)]
-        names = ", ".join(name.removeprefix("dvc.out.") for name in outs)
-        raise Refusal(
-            f"{child.stage} is not deterministic: from the same inputs it wrote another {names} than run "
-            f"{earlier[0].info.run_id} holds: find what varies; if another kind of processor ran it, `dvc pull` its "
-            f"outputs, or delete in MLflow what tags.`dvc.inputs` = '{inputs}' finds"
+    lock = parent.tags["dvc.lock"]
+    mark = f"pipeline.{lock[:8]}"
+    extra = extra or {}
+    with _alone(client, root):
+        found = adopt.find(client, experiment, [child.tags for child in children], mark)
+        same = f"tags.`dvc.lock` = '{lock}'"
+        mother = (
+            adopt.first(adopt.search(client, experiment, same)) or _once(client, experiment, parent, extra, same)[0]
         )
+        pipeline = _Pipeline(client=client, experiment=experiment, parent=mother, mark=mark)
+        done: dict[str, tuple[str, dict[str, str]]] = {}
+        with _closing(client, mother):
+            half = {stage for stage, run in found.items() if run.info.status != FINISHED}
+            for child in tqdm(sorted(children, key=lambda child: child.stage in half), desc="publish", disable=None):
+                done[child.stage] = _bring(pipeline, child, found.get(child.stage), extra)
+            if mother.info.status != FINISHED or {what for what, _ in done.values()} != {STANDING}:
+                fill(client, mother, parent)
+                listed = json.dumps({child.stage: done[child.stage][1] for child in children}, indent=1)
+                client.log_text(mother.info.run_id, f"{listed}\n", PIPELINE)
+    count = Counter(what for what, _ in done.values())
+    return Outcome(
+        new=count[NEW],
+        completed=count[COMPLETED],
+        adopted=count[ADOPTED],
+        standing=count[STANDING],
+        name=mother.info.run_name,
+    )
 
 
-def _standing(client: MlflowClient, experiment: str, parent: str, children: Sequence[RunRecord]) -> set[str]:
-    """The stages that have a complete run under ``parent``; incomplete ones are deleted."""
-    wanted = {child.stage: child for child in children}
-    standing = set()
-    for run in _search(client, experiment, {PARENT: parent}):
-        child = wanted.get(run.data.tags["dvc.stage"])
-        lacked = set(run.data.tags.get("dvc.missing", "").split())
-        found = child is not None and set(child.tags.get("dvc.missing", "").split()) < lacked
-        if run.info.status != "FINISHED" or found:
-            client.delete_run(run.info.run_id)
-        else:
-            standing.add(run.data.tags["dvc.stage"])
-    return standing
+def _bring(
+    pipeline: _Pipeline, child: RunRecord, run: Run | None, extra: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """What was done for ``child``, and its row in pipeline.json."""
+    client, mark = pipeline.client, pipeline.mark
+    member = {PARENT: pipeline.parent.info.run_id, mark: MADE}
+    another = False
+    if run is None:
+        run, ours = _once(client, pipeline.experiment, child, {**member, **extra}, adopt.identity(child.tags))
+        if ours:
+            with _closing(client, run):
+                fill(client, run, child)
+            return NEW, _row(child, run, MADE)
+        another = True  # publisher is at it, and completes it
+    elif run.info.status != FINISHED:
+        run = client.get_run(run.info.run_id)  # another may have finished it by now
+    state = run.data.tags.get(mark) or (ADOPTED if "dvc.inputs" in run.data.tags else MADE)
+    joining = {} if mark in run.data.tags else {**member, mark: state}
+    if another or adopt.whole(run, child.tags):
+        _tag(client, run, joining)
+        return ADOPTED if joining else STANDING, _row(child, run, state)
+    _complete(client, run, child, joining)
+    return COMPLETED, _row(child, run, state)
 
 
-def _search(
-    client: MlflowClient, experiment: str, tags: Mapping[str, str], most: int = 1000, also: str | None = None
-) -> list[Run]:
-    clauses = [*(f"tags.`{name}` = '{value}'" for name, value in tags.items()), *([also] if also else [])]
-    return list(client.search_runs([experiment], " and ".join(clauses), max_results=most))
+def _row(child: RunRecord, run: Run, state: str) -> dict[str, str]:
+    return {"run": run.info.run_id, "state": state, "fingerprint": child.tags["dvc.inputs"]}
 
 
-def _create(client: MlflowClient, experiment: str, record: RunRecord, more: Mapping[str, str]) -> Run:
-    tags = {name: value for name, value in {**record.tags, **more}.items() if value}
-    return client.create_run(experiment, tags=tags, run_name=record.stage)
+def _complete(client: MlflowClient, run: Run, child: RunRecord, joining: Mapping[str, str]) -> None:
+    """Add what ``run`` lacks, its tags last, for by them it is known; what it or a person has told stays."""
+    there = run.data.tags
+    live = "dvc.inputs" not in there
+    missing = set(child.tags.get(MISSING, "").split())
+    if not live and run.info.status == FINISHED:
+        missing &= set(there.get(MISSING, "").split())  # it has the others from when they were here
+    tags = {**child.origin, **child.tags} if live else child.tags
+    fresh = {name: value for name, value in tags.items() if name not in there and name != MISSING}
+    dirt = {**fresh, **there}
+    if any(dirt.get(name) != value for name, value in child.origin.items()):
+        child = replace(child, texts={})  # changes.patch is of another commit's tree
+    with _closing(client, run):
+        fill(client, run, child)
+        _tag(client, run, {**fresh, **joining, **({MISSING: " ".join(sorted(missing))} if missing else {})})
+        if MISSING in there and not missing:
+            client.delete_tag(run.info.run_id, MISSING)
 
 
-def _fill(client: MlflowClient, run: Run, record: RunRecord) -> None:
-    """Log all that ``record`` holds. Every metric bears the time its run began: logged again, it is the same row."""
-    run_id, time = run.info.run_id, run.info.start_time
-    metrics = [Metric(name, value, time, 0) for name, value in record.metrics.items()]
-    metrics += [Metric(name, value, time, step) for name, curve in record.curves.items() for step, value in curve]
-    params = [Param(name, value) for name, value in record.params.items()]
-    for start in range(0, len(params), PARAMS):
-        client.log_batch(run_id, params=params[start : start + PARAMS])
-    for start in range(0, len(metrics), METRICS):
-        client.log_batch(run_id, metrics=metrics[start : start + METRICS])
-    for path in record.artifacts:
-        if path.suffix == ".png":  # keyed by its name, so runs of different nets stand side by side on the same image
-            with Image.open(path) as image:
-                client.log_image(run_id, image, key=f"{path.parent.name}/{path.stem}", step=0, synchronous=True)
-        else:
-            client.log_artifact(run_id, str(path))
-    for name, text in record.texts.items():
-        client.log_text(run_id, text, name)
+def _tag(client: MlflowClient, run: Run, tags: Mapping[str, str]) -> None:
+    rows = [RunTag(name, value) for name, value in tags.items()]
+    for start in range(0, len(rows), TAGS):
+        client.log_batch(run.info.run_id, tags=rows[start : start + TAGS])
+
+
+def _once(
+    client: MlflowClient, experiment: str, record: RunRecord, more: Mapping[str, str], identity: str
+) -> tuple[Run, bool]:
+    """The run that ``identity`` finds, and whether it was made here: somebody whom no lock keeps out may be first."""
+    made = client.create_run(experiment, tags={**record.tags, **record.origin, **more}, run_name=record.stage)
+    winner = adopt.first(adopt.search(client, experiment, identity))
+    if winner is None or winner.info.run_id == made.info.run_id:
+        return made, True
+    client.delete_run(made.info.run_id)
+    return winner, False
 
 
 @contextmanager
-def _closing(client: MlflowClient, run_id: str) -> Iterator[None]:
-    """Leave no run RUNNING, whatever ends the block."""
+def _alone(client: MlflowClient, root: Path) -> Iterator[None]:
+    """One publisher at a time: of a database file wherever it runs, of a server in this checkout."""
+    uri = client.tracking_uri
+    database = uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else root / "mlflow.db"
+    with Path(f"{database}.publish.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _closing(client: MlflowClient, run: Run) -> Iterator[None]:
+    """Leave no run RUNNING, whatever ends the block; one that was finished stays as it was."""
+    if run.info.status == FINISHED:
+        yield
+        return
     try:
         yield
     except BaseException as error:
-        client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        client.set_terminated(run.info.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    client.set_terminated(run_id, "FINISHED")
+    client.set_terminated(run.info.run_id, FINISHED)

@@ -1,150 +1,53 @@
-"""``publish`` mirrors dvc.lock in MLflow once and only once, tells reuse, and refuses nondeterminism."""
+"""``publish`` mirrors dvc.lock in MLflow and tells what a run came from and what it gave, alike for every recipe."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import yaml
-from click.testing import CliRunner, Result
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from PIL import Image
 
-from pipeline.tracking import store
 from pipeline.tracking.connect import connect
 from stages import _lock
-from stages.publish import main
+from tests.stages.publishing import artifact, invoke, live, publish, said
+from tests.stages.world import (
+    CHILDREN,
+    CLASSES,
+    HIST,
+    empty_store,
+    enter,
+    lock,
+    locked,
+    parents,
+    retrained,
+    run,
+    runs,
+    trained,
+)
 
-DVC = """
-stages:
-  miniature: {foreach: "${miniatures}", do: {cmd: "python -m stages.miniature ${key}"}}
-  download: {foreach: "${downloads}", do: {cmd: "python -m stages.download ${key}"}}
-  train: {foreach: "${recipes}", do: {cmd: "python -m stages.train ${key}"}}
-  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key}"}}
-  report: {cmd: python -m stages.report}
-  publish: {cmd: python -m stages.publish}
-"""
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: creating its tables takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    with warnings.catch_warnings(action="ignore"):
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
+    return empty_store(tmp_path_factory.mktemp("tables"))
 
 
 @pytest.fixture
 def world(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository in which dvc has run a miniature of two recipes, and once another scale."""
-    shutil.copy(tables, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    (tmp_path / "dvc.yaml").write_text(DVC)
-    params = {"miniatures": {"voc": {"seed": 7}}, "downloads": {}, "recipes": {"voc-fcn32s": {}, "voc-fcn8s": {}}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    entries = {
-        "download@voc": entry("python -m stages.download voc", outs={"data/raw/voc": "from-another-scale"}),
-        "miniature@voc": entry(
-            "python -m stages.miniature voc", outs={"data/raw/voc": "a1.dir"}, params={"miniatures.voc.seed": 7}
-        ),
-        "publish": entry("python -m stages.publish", deps={"results": "e5.dir"}),
-    }
-    for recipe, lr in {"voc-fcn32s": 1e-7, "voc-fcn8s": 1e-8}.items():
-        entries |= trained(tmp_path, recipe, lr, "b2")
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/table.md").write_text("# ours\n")
-    (tmp_path / "results/table.csv").write_text("recipe\n")
-    entries["report"] = entry("python -m stages.report", deps={"eval": "d4.dir"}, outs={"results": "e5.dir"})
-    lock(tmp_path, entries)
-    return tmp_path
-
-
-def entry(cmd: str, deps: Any = None, outs: Any = None, params: Any = None) -> dict[str, Any]:
-    """A dvc.lock entry; sizes are there as DVC writes them."""
-    row: dict[str, Any] = {"cmd": cmd}
-    for name, paths in {"deps": deps or {}, "outs": outs or {}}.items():
-        row[name] = [{"path": path, "hash": "md5", "md5": md5, "size": 3} for path, md5 in paths.items()]
-    return row | ({"params": {"params.yaml": params}} if params else {})
-
-
-def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
-    """The entries of a recipe's train and evaluate, with their files on disk."""
-    runs, scores = root / "runs" / recipe, root / "eval" / recipe
-    runs.mkdir(parents=True, exist_ok=True)
-    (scores / "panels").mkdir(parents=True, exist_ok=True)
-    (runs / "history.tsv").write_text("iteration\tloss\n5\t2.5\n10\t1.25\n")
-    head = {"pixel_acc": 0.9, "mean_acc": 0.6, "mean_iu": 0.5, "fw_iu": 0.8, "iu": {"cat": 0.5, "dog": None}}
-    metrics = {"semantic": {**head, "absent": ["dog"]}, "images": 2, "ids_sha256": "abc", "scale": "miniature"}
-    (scores / "metrics.json").write_text(json.dumps(metrics))
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 80, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(scores / "panels/00-2007_000033.png")
-    return {
-        f"train@{recipe}": entry(
-            f"python -m stages.train {recipe}",
-            deps={"data/shards/sbd/train": "c3.dir", "pipeline/fcn/net.py": "n1"},
-            outs={f"runs/{recipe}/model.safetensors": model, f"runs/{recipe}/history.tsv": "h1"},
-            params={f"recipes.{recipe}.solver.lr": lr, f"recipes.{recipe}.heads": ["semantic"], "runtime.threads": 2},
-        ),
-        f"evaluate@{recipe}": entry(
-            f"python -m stages.evaluate {recipe}",
-            deps={f"runs/{recipe}/model.safetensors": model, "pipeline/evaluation/scores.py": "s1"},
-            outs={f"eval/{recipe}/metrics.json": f"m-{model}", f"eval/{recipe}/panels": "p1.dir"},
-            params={f"recipes.{recipe}.evaluate": "voc/seg11valid", "scale": "miniature"},
-        ),
-    }
-
-
-def lock(root: Path, entries: dict[str, Any]) -> None:
-    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}))
-
-
-def locked(root: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load((root / "dvc.lock").read_text())["stages"])
-
-
-def publish() -> str:
-    done = invoke()
-    assert done.exit_code == 0, done.output
-    return done.stdout.strip()
-
-
-def invoke() -> Result:
-    done = CliRunner().invoke(main, [])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
-
-
-def runs(root: Path, **tags: str) -> list[Run]:
-    client, experiment = connect(root)
-    wanted = " and ".join(f"tags.`{name.replace('_', '.')}` = '{value}'" for name, value in tags.items())
-    return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time"]))
-
-
-def run(root: Path, stage: str) -> Run:
-    (only,) = runs(root, dvc_stage=stage)
-    return only
+    return enter(tmp_path, tables, monkeypatch)
 
 
 def test_every_entry_of_this_pipeline_becomes_a_finished_child(world: Path) -> None:
-    said = publish()
-    assert said.startswith("published 6 new runs, 0 standing, under unknown+")
-    assert said.endswith("; make ui to look")
+    out = publish()
+    assert out.startswith(f"{said(new=CHILDREN)}unknown+")
+    assert out.endswith("; make ui to look")
     everything = runs(world)
     (parent,) = [each for each in everything if "mlflow.parentRunId" not in each.data.tags]
     children = [each for each in everything if each is not parent]
     assert {each.info.run_name for each in children} == {
-        "miniature@voc",
+        *("miniature@voc", "convert@voc"),
         *("train@voc-fcn32s", "evaluate@voc-fcn32s", "train@voc-fcn8s", "evaluate@voc-fcn8s"),
         "report",
     }
@@ -155,14 +58,36 @@ def test_every_entry_of_this_pipeline_becomes_a_finished_child(world: Path) -> N
 def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) -> None:
     publish()
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
-    assert train.data.params == {"recipes.solver.lr": "1e-08", "recipes.heads": '["semantic"]', "runtime.threads": "2"}
-    assert train.data.tags["dvc.key"] == "voc-fcn8s"
-    assert train.data.tags["dvc.dep.data/shards/sbd/train"] == "c3.dir"
-    assert train.data.tags["dvc.out.runs/voc-fcn8s/model.safetensors"] == "b2"
+    named = {"recipe": "voc-fcn8s", "dataset": "voc/seg11valid", "backbone": "vgg16", "stride": "8"}
+    own = {"recipes.solver.lr": "1e-08", "recipes.heads": '["semantic"]', "recipes.train": "voc/train"}
+    own |= {"recipes.backbone": "vgg16", "recipes.stride": "8", "runtime.threads": "2"}
+    assert train.data.params == {**own, **named, "scale": "miniature"}
+    assert evaluate.data.params == {**train.data.params, "recipes.evaluate": "voc/seg11valid"}, (
+        "its lr beside its score"
+    )
+    tags = train.data.tags
+    assert tags["dvc.key"] == "voc-fcn8s"
+    assert tags["dvc.dep.data/shards/voc/train"] == "c3.dir"
+    assert tags["dvc.out.runs/voc-fcn8s/model.safetensors"] == "b2"
+    assert tags["weights"] == "dvc:b2"
+    assert tags["upstream.convert_voc"] == run(world, "convert@voc").data.tags["dvc.inputs"]
+    assert evaluate.data.tags["upstream.train_voc-fcn8s"] == tags["dvc.inputs"]
+    assert "upstream.miniature_voc" not in tags, "it is no direct one"
+    note = tags["mlflow.note.content"]
+    for words in (
+        "Train voc-fcn8s on voc/train.",
+        "From convert@voc.",
+        "loss 1.25 at iteration 10",
+        "`dvc get . runs/voc",
+    ):
+        assert words in note
     client, _ = connect(world)
     loss = client.get_metric_history(train.info.run_id, "loss")
     assert [(point.step, point.value) for point in loss] == [(5, 2.5), (10, 1.25)]
-    assert evaluate.data.metrics == {
+    published = {name: value for name, value in evaluate.data.metrics.items() if name.startswith("published/")}
+    assert published["published/semantic/mean_iu"] == pytest.approx(0.655126)
+    assert evaluate.data.tags["published/semantic"].startswith("released weights")
+    assert {name: value for name, value in evaluate.data.metrics.items() if name not in published} == {
         "semantic/pixel_acc": 0.9,
         "semantic/mean_acc": 0.6,
         "semantic/mean_iu": 0.5,
@@ -170,91 +95,63 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
         "semantic/iu/cat": 0.5,
         "images": 2,
     }
-    assert evaluate.data.params["recipes.evaluate"] == "voc/seg11valid"
-    assert evaluate.data.params["recipes.solver.lr"] == "1e-08", "its score stands beside its solver's lr"
     assert evaluate.data.tags["scale"] == "miniature"
 
 
-def test_panels_hang_on_the_evaluation_and_tables_on_the_parent(world: Path) -> None:
+def test_splits_that_were_read_are_inputs_by_their_manifests_digest(world: Path) -> None:
+    entries = locked(world)
+    url = "https://example.org/VOC.tar"
+    entries["download@voc"]["outs"] = entries.pop("miniature@voc")["outs"]
+    entries["download@voc"]["params"] = {"params.yaml": {"downloads.voc.files": [{"name": "VOC.tar", "urls": [url]}]}}
+    (world / "params.yaml").write_text(
+        (world / "params.yaml").read_text().replace("downloads: {}", "downloads: {voc: {}}")
+    )
+    lock(world, entries)
+    (world / "data/shards/voc/seg11valid/manifest.json").unlink()
+    publish()
+    train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
+    (read,) = train.inputs.dataset_inputs
+    digest = json.loads((world / "data/shards/voc/train/manifest.json").read_text())["digest"]
+    assert (read.dataset.name, read.dataset.digest) == ("voc/train", digest[:36])
+    assert json.loads(read.dataset.profile) == {"digest": digest, "rows": 2}
+    assert (read.dataset.source_type, json.loads(read.dataset.source)) == ("http", {"url": url})
+    assert {tag.key: tag.value for tag in read.tags} == {"mlflow.data.context": "training"}
+    assert not evaluate.inputs.dataset_inputs
+    assert evaluate.data.tags["dvc.missing"] == "data/shards/voc/seg11valid/manifest.json"
+
+
+def test_panels_and_confusion_hang_on_the_evaluation_and_tables_on_the_parent(world: Path) -> None:
     publish()
     client, _ = connect(world)
-    images = [file.path for file in client.list_artifacts(run(world, "evaluate@voc-fcn8s").info.run_id, "images")]
+    evaluate = run(world, "evaluate@voc-fcn8s")
+    images = [file.path for file in client.list_artifacts(evaluate.info.run_id, "images")]
     assert {Path(path).suffix for path in images if "panels" in path and "2007_000033" in path} == {".png", ".webp"}
-    (parent,) = [each for each in runs(world) if "dvc.lock" in each.data.tags]
+    assert json.loads(artifact(world, evaluate, "confusion/semantic.json")) == {
+        "classes": list(CLASSES),
+        "counts": HIST,
+    }
+    rows = json.loads(artifact(world, evaluate, "iu/semantic.json"))
+    assert rows["columns"] == ["class", "iu", "true pixels", "predicted pixels"]
+    assert rows["data"] == [["background", pytest.approx(80 / 95), 90, 85], ["cat", 0.5, 20, 25], ["dog", None, 0, 0]]
+    (parent,) = parents(world)
     assert {"table.csv", "table.md"} <= {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert parent.data.metrics["voc-fcn32s/semantic/mean_iu"] == 0.5
-    assert not [name for name in parent.data.metrics if "/iu/" in name]
+    assert not [name for name in parent.data.metrics if "/iu/" in name or "published" in name]
     assert Path(parent.info.artifact_uri.removeprefix("file://")).is_relative_to(world / "mlartifacts")
 
 
-def test_publishing_twice_adds_nothing(world: Path) -> None:
+def test_runs_of_all_recipes_have_the_same_keys(world: Path) -> None:
+    """But for numbers that nobody printed."""
+    lock(world, locked(world) | trained(world, "voc-fcn8s-mine", 1e-8, "b3"))
+    text = (world / "params.yaml").read_text()
+    (world / "params.yaml").write_text(text.replace("voc-fcn8s: {}", "voc-fcn8s: {}\n  voc-fcn8s-mine: {}"))
     publish()
-    before = {each.info.run_id: each.to_dictionary() for each in runs(world)}
-    assert publish().startswith("published 0 new runs, 6 standing")
-    assert {each.info.run_id: each.to_dictionary() for each in runs(world)} == before
-
-
-def test_a_changed_lr_makes_a_new_parent_and_marks_what_was_reused(world: Path) -> None:
-    publish()
-    lock(world, locked(world) | trained(world, "voc-fcn8s", 5e-9, "b9"))
-    assert publish().startswith("published 6 new runs, 0 standing")
-    assert len([each for each in runs(world) if "dvc.lock" in each.data.tags]) == 2
-    reused = {each.info.run_name for each in runs(world, dvc_reused="true")}
-    assert reused == {"miniature@voc", "train@voc-fcn32s", "evaluate@voc-fcn32s", "report"}
-
-
-def test_what_only_dvc_counts_or_another_scale_left_makes_no_new_parent(world: Path) -> None:
-    publish()
-    entries = locked(world)
-    entries["train@voc-fcn8s"]["outs"][0]["size"] = 4
-    entries["publish"]["deps"][0]["md5"] = "other"
-    entries["download@voc"]["outs"][0]["md5"] = "other"
-    lock(world, entries)
-    assert publish().startswith("published 0 new runs, 6 standing")
-
-
-def test_other_outputs_from_the_same_inputs_are_refused_by_name_before_anything_is_written(world: Path) -> None:
-    publish()
-    before = len(runs(world))
-    lock(world, locked(world) | trained(world, "voc-fcn8s", 1e-8, "b-varied"))
-    done = invoke()
-    assert done.exit_code == 1
-    assert "train@voc-fcn8s is not deterministic" in done.output
-    assert "another runs/voc-fcn8s/model.safetensors than run" in done.output
-    assert len(runs(world)) == before
-
-
-def test_an_interrupted_publication_is_completed_without_doubles(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill = store._fill
-
-    def unplugged(client: MlflowClient, each: Run, record: Any) -> None:
-        fill(client, each, record)
-        if record.stage == "evaluate@voc-fcn32s":
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as broken:
-        broken.setattr(store, "_fill", unplugged)
-        CliRunner().invoke(main, [])
-    assert {each.info.status for each in runs(world)} == {"FINISHED", "KILLED"}
-    assert publish().startswith("published 3 new runs, 3 standing")
-    assert {each.info.status for each in runs(world)} == {"FINISHED"}
-    assert len(runs(world, dvc_stage="evaluate@voc-fcn32s")) == 1
-    assert publish().startswith("published 0 new runs, 6 standing")
-
-
-def test_files_that_are_not_here_are_made_up_for_once_they_are(world: Path) -> None:
-    history = world / "runs/voc-fcn8s/history.tsv"
-    text = history.read_text()
-    history.unlink()
-    publish()
-    train = run(world, "train@voc-fcn8s")
-    assert train.data.tags["dvc.missing"] == "runs/voc-fcn8s/history.tsv"
-    assert train.data.metrics == {}
-    history.write_text(text)
-    assert publish().startswith("published 1 new runs, 5 standing")
-    assert run(world, "train@voc-fcn8s").data.metrics == {"loss": 1.25}
-    history.unlink()
-    assert publish().startswith("published 0 new runs, 6 standing"), "what is complete stays"
+    for stage in ("train", "evaluate"):
+        of = [run(world, f"{stage}@{recipe}").data for recipe in ("voc-fcn32s", "voc-fcn8s", "voc-fcn8s-mine")]
+        assert len({frozenset(data.params) for data in of}) == 1
+        assert len({frozenset(name for name in data.metrics if "published" not in name) for data in of}) == 1
+        assert {"recipe", "dataset", "backbone", "stride", "scale"} <= of[0].params.keys()
+    assert not [name for name in run(world, "evaluate@voc-fcn8s-mine").data.metrics if "published" in name]
 
 
 def test_commit_dirt_and_experiment_are_told(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,20 +164,26 @@ def test_commit_dirt_and_experiment_are_told(world: Path, monkeypatch: pytest.Mo
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "--message", "a")
-    lock(world, locked(world) | trained(world, "voc-fcn8s", 2e-8, "b7"))  # what stages write is no dirt
+    retrained(world, 2e-8, "b7")  # what stages write is no dirt
     sha = git("rev-parse", "HEAD")
     assert f"under {sha[:7]}+" in publish()
     (world / "params.yaml").write_text((world / "params.yaml").read_text() + "# tried\n")
-    lock(world, locked(world) | trained(world, "voc-fcn8s", 3e-8, "b8"))
+    retrained(world, 3e-8, "b8")
+    watched = live(world, "evaluate@voc-fcn8s", **{"git.dirty": "true"})
     monkeypatch.setenv("DVC_EXP_NAME", "brave-fox")
     assert "under brave-fox;" in publish()
-    clean, dirty = (each for each in runs(world) if "dvc.lock" in each.data.tags)
+    clean, dirty = parents(world)
     assert (clean.data.tags["git.commit"], clean.data.tags["git.dirty"]) == (sha, "false")
     assert (dirty.data.tags["git.dirty"], dirty.data.tags["dvc.exp"]) == ("true", "brave-fox")
+    before, after = runs(world, dvc_stage="train@voc-fcn8s")
     client, _ = connect(world)
-    patch = Path(client.download_artifacts(dirty.info.run_id, "changes.patch", str(world))).read_text()
-    assert "+# tried" in patch
-    assert "dvc.lock" not in patch
+    assert not [file.path for file in client.list_artifacts(before.info.run_id)]
+    for each in (dirty, after):
+        patch = artifact(world, each, "changes.patch")
+        assert "+# tried" in patch
+        assert "dvc.lock" not in patch
+    listed = [file.path for file in client.list_artifacts(watched.info.run_id)]
+    assert "changes.patch" not in listed, "it is not what this tree differs by"
 
 
 def test_no_lock_and_no_server_are_told_in_one_line(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,108 @@
+"""What a stage of dvc.lock came from, down to the archives, each step with the run that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pipeline.tracking.adopt import Told, told
+from pipeline.types import Refusal
+from stages._lock import Entry, entries, overlap, upstream
+from stages._records import identity
+from stages._sources import urls
+
+NO_RUN = "no run: fcn backfill"
+CODE = (".py", "pipeline", "stages")  # deps that are no data
+SCORES = ("loss", "mean_iu")
+
+Row = dict[str, Any]
+
+
+def lineage(root: Path, stage: str) -> dict[str, Row]:
+    """``stage`` and all that it builds on, by address, nearest first, as far as dvc.lock in ``root`` knows.
+
+    A row's ``outs`` and ``data`` give md5 by path, ``data`` what was read that no stage wrote; ``upstream`` are
+    addresses, ``urls`` what was fetched, ``run`` is None where the tracking server has none of these inputs.
+
+    Raises Refusal for a stage that dvc.lock lacks, and when no tracking server answers.
+    """
+    found = entries(root)
+    if stage not in found:
+        close = get_close_matches(stage, found, n=1)
+        raise Refusal(f"dvc.lock has no stage {stage}: " + (f"did you mean {close[0]}?" if close else ", ".join(found)))
+    before: dict[str, list[Entry]] = {}
+    queue = [found[stage]]
+    for entry in queue:
+        if entry.stage not in before:
+            before[entry.stage] = upstream(entry, found)
+            queue += before[entry.stage]
+    runs = told(root, [identity(found[name]) for name in before])
+    return {name: _row(found[name], others, runs.get(name)) for name, others in before.items()}
+
+
+def _row(entry: Entry, before: list[Entry], run: Told | None) -> Row:
+    written = {out for other in before for out in other.outs}
+    data = {dep: md5 for dep, md5 in entry.deps.items() if not _code(dep) and not _made(dep, written)}
+    return {
+        "fingerprint": entry.inputs,
+        "upstream": [other.stage for other in before],
+        "outs": dict(entry.outs),
+        "data": data,
+        "urls": urls(entry),
+        "run": None if run is None else _run(run),
+    }
+
+
+def _run(run: Told) -> Row:
+    scores = {name: value for name, value in run.metrics.items() if name.rpartition("/")[2] in SCORES}
+    return {
+        "id": run.run,
+        "status": run.status,
+        "commit": run.commit,
+        "dirty": run.dirty,
+        "backfilled": run.backfilled,
+        "started": datetime.fromtimestamp(run.started / 1000).astimezone().isoformat(timespec="seconds"),
+        "scores": {name: value for name, value in scores.items() if not name.startswith("published/")},
+    }
+
+
+def _code(dep: str) -> bool:
+    return dep.endswith(".py") or dep.partition("/")[0] in CODE
+
+
+def _made(dep: str, written: set[str]) -> bool:
+    return any(overlap(dep, out) for out in written)
+
+
+def tree(rows: Mapping[str, Row]) -> list[str]:
+    """Lines that draw ``rows`` from their first; what several stages build on is drawn once."""
+    return _branch(next(iter(rows)), rows, set())
+
+
+def _branch(name: str, rows: Mapping[str, Row], seen: set[str]) -> list[str]:
+    row = rows[name]
+    head = f"{name} {row['fingerprint'][:8]}"
+    if name in seen:
+        return [f"{head} (above)"]
+    seen.add(name)
+    data = row["data"] if row["upstream"] else {**row["data"], **row["outs"]}
+    leaves = [f"{path} md5 {md5}" for path, md5 in data.items()] + row["urls"]
+    twigs = [[leaf] for leaf in leaves] + [_branch(other, rows, seen) for other in row["upstream"]]
+    lines = [f"{head}  {_told(row['run'])}"]
+    for place, (first, *rest) in enumerate(twigs, 1):
+        mark, indent = ("└─ ", "   ") if place == len(twigs) else ("├─ ", "│  ")
+        lines += [f"{mark}{first}", *(f"{indent}{line}" for line in rest)]
+    return lines
+
+
+def _told(run: Row | None) -> str:
+    if run is None:
+        return NO_RUN
+    commit = f"{run['commit'][:7]}{'+' if run['dirty'] else ''}"
+    when = run["started"][:16].replace("T", " ")
+    scores = [f"{name} {value:.4g}" for name, value in run["scores"].items()]
+    backfilled = ["backfilled"] if run["backfilled"] else []
+    return "  ".join([f"run {run['id']}", run["status"], commit, when, *scores, *backfilled])

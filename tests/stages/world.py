@@ -1,0 +1,200 @@
+"""A repository in which dvc has run a miniature of two recipes; no stage runs for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
+
+from pipeline.shards.schema import Manifest
+from pipeline.tracking.connect import connect
+from pipeline.types import DatasetSpec
+
+DVC = """
+stages:
+  miniature: {foreach: "${miniatures}", do: {cmd: "python -m stages.miniature ${key}"}}
+  download: {foreach: "${downloads}", do: {cmd: "python -m stages.download ${key}"}}
+  convert: {foreach: "${datasets}", do: {cmd: "python -m stages.convert ${key}"}}
+  train:
+    foreach: "${recipes}"
+    do: {cmd: "python -m stages.train ${key}", desc: "Train ${key} on ${item.train}"}
+  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key}"}}
+  report: {cmd: python -m stages.report}
+  publish: {cmd: python -m stages.publish}
+"""
+PARAMS = {
+    "miniatures": {"voc": {"seed": 7}},
+    "downloads": {},
+    "datasets": {"voc": {}},
+    "recipes": {"voc-fcn32s": {}, "voc-fcn8s": {}},
+}
+CLASSES = ("background", "cat", "dog")
+HIST = [[80, 10, 0], [5, 15, 0], [0, 0, 0]]
+CHILDREN = 7
+
+
+def empty_store(folder: Path) -> Path:
+    """An empty store's file: creating its tables takes seconds, copying it none."""
+    path = folder / "mlflow.db"
+    with warnings.catch_warnings(action="ignore"):
+        MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+def enter(root: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``build`` in ``root``, with a copy of the empty ``store``, as the working directory."""
+    shutil.copy(store, root / "mlflow.db")
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    return build(root)
+
+
+def build(root: Path) -> Path:
+    """Write dvc.yaml, params.yaml, dvc.lock, which also remembers another scale, and what the stages wrote."""
+    (root / "dvc.yaml").write_text(DVC)
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    entries = {
+        "download@voc": entry("python -m stages.download voc", outs={"data/raw/voc": "from-another-scale"}),
+        "miniature@voc": entry(
+            "python -m stages.miniature voc", outs={"data/raw/voc": "a1.dir"}, params={"miniatures.voc.seed": 7}
+        ),
+        "convert@voc": entry(
+            "python -m stages.convert voc", deps={"data/raw/voc": "a1.dir"}, outs={"data/shards/voc": "c3.dir"}
+        ),
+        "publish": entry("python -m stages.publish", deps={"results": "e5.dir"}),
+    }
+    for split in ("train", "seg11valid"):
+        manifest(root, split)
+    for recipe, lr in {"voc-fcn32s": 1e-7, "voc-fcn8s": 1e-8}.items():
+        entries |= trained(root, recipe, lr, "b2")
+    (root / "results").mkdir()
+    (root / "results/table.md").write_text("# ours\n")
+    (root / "results/table.csv").write_text("recipe\n")
+    entries["report"] = entry("python -m stages.report", deps={"eval": "d4.dir"}, outs={"results": "e5.dir"})
+    lock(root, entries)
+    return root
+
+
+def entry(cmd: str, deps: Any = None, outs: Any = None, params: Any = None) -> dict[str, Any]:
+    """A dvc.lock entry; sizes are there as DVC writes them."""
+    row: dict[str, Any] = {"cmd": cmd}
+    for name, paths in {"deps": deps or {}, "outs": outs or {}}.items():
+        row[name] = [{"path": path, "hash": "md5", "md5": md5, "size": 3} for path, md5 in paths.items()]
+    return row | ({"params": {"params.yaml": params}} if params else {})
+
+
+def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
+    """The entries of a recipe's train and evaluate, with their files on disk."""
+    runs, scores = root / "runs" / recipe, root / "eval" / recipe
+    runs.mkdir(parents=True, exist_ok=True)
+    (scores / "panels").mkdir(parents=True, exist_ok=True)
+    (runs / "history.tsv").write_text("iteration\tloss\n5\t2.5\n10\t1.25\n")
+    head = {"pixel_acc": 0.9, "mean_acc": 0.6, "mean_iu": 0.5, "fw_iu": 0.8, "iu": {"cat": 0.5, "dog": None}}
+    metrics = {"semantic": {**head, "absent": ["dog"]}, "images": 2, "ids_sha256": "abc", "scale": "miniature"}
+    (scores / "metrics.json").write_text(json.dumps(metrics))
+    cells = [
+        {"head": "semantic", "truth": CLASSES[i], "predicted": CLASSES[j], "pixels": HIST[i][j]}
+        for i in range(3)
+        for j in range(3)
+    ]
+    pq.write_table(pa.Table.from_pylist(cells), scores / "hist.parquet")
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 80, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(scores / "panels/00-2007_000033.png")
+    files = {path: md5(root / path) for path in (f"eval/{recipe}/hist.parquet", f"eval/{recipe}/metrics.json")}
+    return {
+        f"train@{recipe}": entry(
+            f"python -m stages.train {recipe}",
+            deps={"data/shards/voc/train": "c3.dir", "pipeline/fcn/net.py": "n1"},
+            outs={f"runs/{recipe}/model.safetensors": model, f"runs/{recipe}/history.tsv": md5(runs / "history.tsv")},
+            params={
+                f"recipes.{recipe}.solver.lr": lr,
+                f"recipes.{recipe}.heads": ["semantic"],
+                f"recipes.{recipe}.train": "voc/train",
+                f"recipes.{recipe}.backbone": "vgg16",
+                f"recipes.{recipe}.stride": int(recipe.split("fcn")[1].split("s")[0]),
+                "runtime.threads": 2,
+            },
+        ),
+        f"evaluate@{recipe}": entry(
+            f"python -m stages.evaluate {recipe}",
+            deps={
+                f"runs/{recipe}/model.safetensors": model,
+                "data/shards/voc/seg11valid": "c4.dir",
+                "data/shards/voc/train/manifest.json": "c5",
+                "pipeline/evaluation/scores.py": "s1",
+            },
+            outs={**files, f"eval/{recipe}/panels": "p1.dir"},
+            params={f"recipes.{recipe}.evaluate": "voc/seg11valid", "scale": "miniature"},
+        ),
+    }
+
+
+def manifest(root: Path, split: str) -> Path:
+    """A manifest as convert writes it; its digest is of the split's name."""
+    spec = DatasetSpec(name="voc", images=("color",), labels={})
+    digest = hashlib.sha256(split.encode()).hexdigest()
+    of = Manifest(
+        spec=spec, split=split, ids=("a", "b"), ids_sha256="abc", pixels={}, moments={}, shards=(), digest=digest
+    )
+    path = root / "data/shards/voc" / split / "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(of.to_json()))
+    return path
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def lock(root: Path, entries: dict[str, Any]) -> None:
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}))
+
+
+def locked(root: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((root / "dvc.lock").read_text())["stages"])
+
+
+def retrained(root: Path, lr: float, model: str) -> None:
+    """Another lr for voc-fcn8s, as dvc.lock tells it once all that builds on it has run again."""
+    report = entry("python -m stages.report", deps={"eval": f"d-{model}.dir"}, outs={"results": "e5.dir"})
+    lock(root, locked(root) | trained(root, "voc-fcn8s", lr, model) | {"report": report})
+
+
+def runs(root: Path, **tags: str) -> list[Run]:
+    """The runs in ``root``'s store, oldest first; an underscore in a tag's name stands for a dot."""
+    client, experiment = connect(root)
+    wanted = " and ".join(f"tags.`{name.replace('_', '.')}` = '{value}'" for name, value in tags.items())
+    return list(client.search_runs([experiment], wanted, order_by=["attributes.start_time"]))
+
+
+def run(root: Path, stage: str) -> Run:
+    (only,) = runs(root, dvc_stage=stage)
+    return only
+
+
+def parents(root: Path) -> list[Run]:
+    return [each for each in runs(root) if "dvc.lock" in each.data.tags]
+
+
+def told(root: Path) -> dict[str, tuple[Any, list[str]]]:
+    """Everything that a store holds of each run, its artifacts' names too."""
+    client, _ = connect(root)
+
+    def files(run_id: str, folder: str | None = None) -> list[str]:
+        found = client.list_artifacts(run_id, folder)
+        return [name for each in found for name in (files(run_id, each.path) if each.is_dir else [each.path])]
+
+    return {each.info.run_id: (each.to_dictionary(), files(each.info.run_id)) for each in runs(root)}

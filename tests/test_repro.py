@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
+from mlflow.entities import Run
 
+from pipeline.tracking.connect import connect
 from tests.closure import ROOT
 
 pytestmark = pytest.mark.slow
@@ -63,21 +67,23 @@ def dvc(root: Path, *arguments: str) -> str:
     return module(root, "dvc", *arguments)
 
 
-def module(root: Path, *arguments: str) -> str:
-    """What ``python -m arguments`` prints in ``root``, where it must succeed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    environment["DVC_NO_ANALYTICS"] = "1"
+def module(root: Path, *arguments: str, **more: str) -> str:
+    """What ``python -m arguments`` prints in ``root``, where it must succeed; ``more`` is added to the environment."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=root,
-        env=environment,
+        env=environment() | more,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}", "DVC_NO_ANALYTICS": "1"}
 
 
 def ran(output: str) -> set[str]:
@@ -87,11 +93,11 @@ def ran(output: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two fresh clones, each run from nothing: stage after stage, and two at a time."""
+    """Two fresh clones, each run from nothing: stage after stage, and two at a time with MLflow looking on."""
     roots = [clone(tmp_path_factory.mktemp(name)) for name in ("first", "second")]
     with ThreadPoolExecutor() as pool:
         serial = pool.submit(dvc, roots[0], "repro")
-        parallel = pool.submit(module, roots[1], "ops.fcn", "run", "--jobs", "2")
+        parallel = pool.submit(module, roots[1], "ops.fcn", "run", "--jobs", "2", FCN_TRACKING="live")
     assert "publish" in ran(serial.result())
     assert "[publish] done" in parallel.result()
     return roots[0], roots[1]
@@ -124,7 +130,7 @@ def append(path: Path, text: str) -> None:
         ("pipeline/describe/bars.py", {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"}),
         ("pipeline/datasets/sbd.py", {"convert@sbd"}),
         ("pipeline/training/order.py", {"train@voc-fcn32s", "train@voc-fcn16s"}),
-        ("pipeline/report/published.py", {"report"}),
+        ("pipeline/report/published.py", {"report", "publish"}),
         ("pipeline/backbones/googlenet.py", set()),
         ("README.md", set()),
     ],
@@ -139,6 +145,59 @@ def test_a_comment_reruns_exactly_who_imports_it(clones: tuple[Path, Path], file
     finally:
         (root / file).write_text(before)
         dvc(root, "repro")
+
+
+def by_stage(root: Path) -> dict[str, Run]:
+    """The run of each stage of the pipeline as it is, which nests under the newest parent; there is one of each."""
+    client, experiment = connect(root)
+    parent = client.search_runs([experiment], "tags.`dvc.lock` != ''", max_results=1)[0]
+    mark = f"pipeline.{parent.data.tags['dvc.lock'][:8]}"
+    runs = client.search_runs([experiment], f"tags.`{mark}` IS NOT NULL")
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+    found = {run.data.tags["dvc.stage"]: run for run in runs}
+    assert len(found) == len(runs)
+    return found
+
+
+def test_what_was_watched_is_one_run_which_publish_adopts(clones: tuple[Path, Path]) -> None:
+    runs = by_stage(clones[1])
+    locked = yaml.safe_load((clones[1] / "dvc.lock").read_text())["stages"]
+    assert runs.keys() == locked.keys() - {"publish"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    watched = {stage for stage, run in runs.items() if "live.fingerprint" in run.data.tags}
+    assert watched == {stage for stage in runs if stage.startswith(("pretrain@", "train@", "evaluate@"))}
+    client, experiment = connect(clones[1])
+    assert len(client.search_runs([experiment])) == len(runs) + 1
+    for recipe in ("voc-fcn32s", "voc-fcn16s"):
+        points = client.get_metric_history(runs[f"train@{recipe}"].info.run_id, "loss")
+        assert [point.step for point in points] == list(range(1, 9))
+    assert module(clones[1], "ops.fcn", "backfill").startswith("backfilled 0 new runs, 0 completed, 0 adopted, ")
+
+
+def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Path, Path]) -> None:
+    """And of the others each has the run it had: exactly those that ran anew have new ones."""
+    root = clones[1]
+    before = by_stage(root)
+    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(iterations=600))
+    live = {**environment(), "FCN_TRACKING": "live", "FCN_SNAPSHOT_SECONDS": "0.5"}
+    killed = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q"], cwd=root, env=live, process_group=0)
+    while not list(root.glob(".snapshots/train@voc-fcn16s/*/*.safetensors")):
+        assert killed.poll() is None
+        time.sleep(0.1)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    said = module(root, "dvc", "repro", FCN_TRACKING="live")
+    assert "resuming at iteration" in said
+    after = by_stage(root)
+    fresh = {stage for stage, run in after.items() if run.info.run_id != before[stage].info.run_id}
+    assert (
+        {"train@voc-fcn16s", "evaluate@voc-fcn16s"}
+        <= fresh
+        <= {*("leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report")}
+    )
+    client, _ = connect(root)
+    points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")
+    assert [point.step for point in points] == list(range(2, 601, 2))
 
 
 def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data, run, verify
+from ops import data, run, ui, verify
 
 
 @click.group()
@@ -14,6 +14,7 @@ def main() -> None:
 
 main.add_command(data.main, "data")
 main.add_command(run.main, "run")
+main.add_command(ui.main, "ui")
 main.add_command(verify.main, "verify")
 
 

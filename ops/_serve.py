@@ -41,7 +41,7 @@ def main(host: str, port: str, hosts: str, cors: str, workers: str, url: str | N
         click.echo(f"upgraded the database; as it was it lies in {kept}")
     client, experiment = connect.connect(Path.cwd())
     views.save(client, experiment)
-    links = [f"  {views.link(url or uri, experiment, view)}  {view.title}" for view in views.VIEWS]
+    links = [f"  {view.link(url or uri, experiment)}  {view.name}" for view in views.VIEWS]
     if not url:
         click.echo("\n".join([f"MLflow is at {store.masked(uri)}", *links]))
         return

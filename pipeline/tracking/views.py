@@ -1,4 +1,4 @@
-"""The questions that users of this pipeline ask of its runs, as views that MLflow's UI opens by link."""
+"""The questions that users of this pipeline ask of its runs, as views in the menu of MLflow's UI and as links."""
 
 from __future__ import annotations
 
@@ -7,50 +7,88 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient
 
-TAG = "mlflow.sharedViewState."  # of the experiment: what the UI's own "share" button writes, and looks up by key
-SCORES = tuple(f"metrics.`semantic/{name}`" for name in ("mean_iu", "pixel_acc", "mean_acc", "fw_iu"))
-KEY, NET = "tags.`dvc.key`", "params.`recipes.backbone`"
+TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
+SCORES = tuple(f"metrics.`semantic/{name}`" for name in ("mean_iu", "mean_acc", "pixel_acc", "fw_iu"))
+MADE = "tags.`dvc.reused` IS NULL"  # not again under the next pipeline
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """``search`` is in MLflow's search syntax, ``order`` and ``columns`` are its keys; ``key`` is the link's."""
+    """Runs found by ``search`` in ``order``, with ``columns``; metrics by step if ``charts``. ``key`` is the link's."""
 
     key: str
-    title: str
+    name: str
     search: str
     order: str = "attributes.`Created`"
-    ascending: bool = False
     columns: tuple[str, ...] = ()
+    charts: bool = False
 
-    @property
-    def state(self) -> str:
-        """The UI's state, as JSON: of the facets and columns it keeps itself, those that differ from its defaults."""
-        return json.dumps(
-            {
-                "searchFilter": self.search,
-                "orderByKey": self.order,
-                "orderByAsc": self.ascending,
-                "startTime": "ALL",
-                "lifecycleFilter": "Active",
-                "datasetsFilter": [],
-                "selectedColumns": list(self.columns),
-                "runsHiddenMode": "SHOWALL",
-            }
-        )
+    def saved(self, time: int) -> str:
+        """The tag's value, as the UI writes it; ``time`` in ms since 1970."""
+        state = {
+            "searchFilter": self.search,
+            "orderByKey": self.order,
+            "orderByAsc": False,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "datasetsFilter": [],
+            "selectedColumns": list(self.columns),
+            "runsHiddenMode": "SHOWALL",  # by default, charts show ten runs
+        }
+        return json.dumps({"name": self.name, "createdAt": time, "updatedAt": time, "state": json.dumps(state)})
+
+    def link(self, server: str, experiment: str) -> str:
+        """The view's address at ``server``, an http(s) URI."""
+        page = f"{server.rstrip('/')}/#/experiments/{experiment}/runs?viewStateShareKey={self.key}"
+        return f"{page}&compareRunsMode=CHART" if self.charts else page
 
 
-VIEWS: tuple[View, ...] = ()
+VIEWS = (
+    View(
+        key="ladder",
+        name="The ladder on VOC: 32s, 16s, 8s, 4s by mean IU",
+        search=f"tags.`dvc.stage` LIKE 'evaluate@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores' AND {MADE}",
+        order=SCORES[0],
+        columns=(*SCORES, "params.`recipes.stride`", "params.`recipes.solver.lr`", "tags.`git.commit`"),
+    ),
+    View(
+        key="curves",
+        name="The ladder's losses",
+        search=f"tags.`dvc.stage` LIKE 'train@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores' AND {MADE}",
+        charts=True,
+    ),
+    View(
+        key="evaluations",
+        name="All evaluations by mean IU",
+        search=f"tags.`dvc.stage` LIKE 'evaluate@%' AND {MADE}",
+        order=SCORES[0],
+        columns=(*SCORES, "params.`recipes.backbone`", "params.`recipes.evaluate`", "tags.`git.commit`"),
+    ),
+    View(
+        key="changed",
+        name="What changed: stages with inputs not seen before",
+        search=f"tags.`dvc.stage` IS NOT NULL AND {MADE}",
+        columns=("tags.`dvc.stage`", "tags.`git.commit`", "tags.`dvc.inputs`", "tags.`dvc.outputs`"),
+    ),
+    View(
+        key="pipelines",
+        name="Pipelines: one run for each dvc.lock",
+        search="tags.`dvc.lock` IS NOT NULL",
+        columns=("tags.`git.commit`", "tags.`git.dirty`", "tags.`dvc.exp`", "tags.`dvc.lock`"),
+    ),
+    View(
+        key="unfinished",
+        name="Runs that were killed, failed, or go on",
+        search="attributes.status != 'FINISHED'",
+        columns=("tags.`dvc.stage`", "tags.`git.commit`"),
+    ),
+)
 
 
 def save(client: MlflowClient, experiment: str) -> None:
-    """Write the views that are not there yet, or other than here, on the experiment."""
-    tags = client.get_experiment(experiment).tags
+    """Write on the experiment the views that are not there, or other than here."""
+    known = client.get_experiment(experiment)
     for view in VIEWS:
-        if tags.get(TAG + view.key) != view.state:
-            client.set_experiment_tag(experiment, TAG + view.key, view.state)
-
-
-def link(server: str, experiment: str, view: View) -> str:
-    """The view's address at ``server``, an http(s) URI."""
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?viewStateShareKey={view.key}"
+        value = view.saved(known.creation_time)
+        if known.tags.get(TAG + view.key) != value:
+            client.set_experiment_tag(experiment, TAG + view.key, value)

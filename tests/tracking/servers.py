@@ -99,7 +99,7 @@ def mlflow_server(store: str, artifacts: str, folder: Path, **environment: str) 
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URI, but for a database's name, of a PostgreSQL with user fcn and ``PASSWORD``, of this test alone."""
-    binaries = _binaries()
+    programs = binaries()
     user = "postgres" if os.getuid() == 0 else None  # it refuses root
     folder = Path(tempfile.mkdtemp(prefix="fcn-postgres-"))
     port = free_port()
@@ -109,15 +109,15 @@ def postgres() -> Iterator[str]:
             for path in (folder, folder / "password"):
                 shutil.chown(path, user)
         options = ["-D", str(folder / "db"), "-A", "scram-sha-256", "-U", "fcn", "--no-sync", "--locale=C.UTF-8"]
-        init = [str(binaries / "initdb"), *options, f"--pwfile={folder / 'password'}"]
+        init = [str(programs / "initdb"), *options, f"--pwfile={folder / 'password'}"]
         subprocess.run(init, cwd=folder, user=user, check=True, capture_output=True)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
-        command = [str(binaries / "postgres"), "-D", str(folder / "db"), "-p", str(port), *flags]
+        command = [str(programs / "postgres"), "-D", str(folder / "db"), "-p", str(port), *flags]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(command, cwd=folder, user=user, stdout=log, stderr=log)
         try:
-            ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+            ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
             while subprocess.run(ready, check=False).returncode:
                 assert process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.1)
@@ -129,8 +129,8 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _binaries() -> Path:
-    """Debian's lie outside of PATH."""
+def binaries() -> Path:
+    """PostgreSQL's programs; Debian's lie outside of PATH. Skips where there are none."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not folders:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import boto3
 import pytest
 import sqlalchemy
+import yaml
 from PIL import Image
 
 from pipeline.tracking import store
 from pipeline.tracking.connect import EXPERIMENT, connect
 from pipeline.tracking.record import RunRecord
 from pipeline.types import Refusal
+from tests.closure import ROOT
 from tests.tracking import servers
 
 pytestmark = pytest.mark.slow
@@ -34,12 +40,16 @@ def database(postgres: str, name: str, template: str = "template1") -> str:
     return f"{postgres}/{name}"
 
 
-def experiments(uri: str) -> list[str]:
+def query(uri: str, sql: str) -> list[tuple[str, ...]]:
     engine = sqlalchemy.create_engine(uri)
     with engine.connect() as connection:
-        names = [row[0] for row in connection.execute(sqlalchemy.text("SELECT name FROM experiments"))]
+        rows = [tuple(row) for row in connection.execute(sqlalchemy.text(sql))]
     engine.dispose()
-    return names
+    return rows
+
+
+def experiments(uri: str) -> list[str]:
+    return [name for (name,) in query(uri, "SELECT name FROM experiments")]
 
 
 def pipeline(folder: Path) -> tuple[RunRecord, list[RunRecord]]:
@@ -84,7 +94,8 @@ def test_eight_clients_of_a_fresh_server_share_an_experiment_and_what_they_log_c
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = database(postgres, "served")
-    with servers.mlflow_server(uri, str(tmp_path / "files"), tmp_path) as server:
+    bare = uri.replace(f":{servers.QUOTED}", "")
+    with servers.mlflow_server(bare, str(tmp_path / "files"), tmp_path, PGPASSWORD=servers.PASSWORD) as server:
         failed, met, complaints = servers.meet(server, tmp_path)
         assert (failed, complaints) == (0, "")
         assert len(met) == 1
@@ -100,34 +111,49 @@ def test_eight_clients_of_a_fresh_server_share_an_experiment_and_what_they_log_c
 def test_files_of_a_server_before_s3_come_back_and_the_clients_need_no_key(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The bucket is made by compose.yaml's own command, twice, as after every restart."""
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_DEFAULT_REGION": "us-east-1"}
     for name in keys:
         monkeypatch.delenv(name, raising=False)
     port = str(servers.free_port())
     s3 = f"http://127.0.0.1:{port}"
+    keys |= {"MLFLOW_S3_ENDPOINT_URL": s3, "AWS_ENDPOINT_URL_S3": s3}
+    assert keys.keys() <= compose["server"]["environment"].keys()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port]
     with servers.running(command, f"{s3}/moto-api/data.json", {}, tmp_path / "s3.log"):
-        import boto3
-
-        names = {"aws_access_key_id": "id", "aws_secret_access_key": "key", "region_name": "us-east-1"}
-        bucket = boto3.client("s3", endpoint_url=s3, **names)
-        bucket.create_bucket(Bucket="fcn")
+        for _ in range(2):
+            made = [sys.executable, *compose["bucket"]["command"][1:]]
+            subprocess.run(made, check=True, env={**os.environ, **keys})
+        (destination,) = [flag for flag in compose["server"]["command"] if flag.startswith("--artifacts-destination=")]
         uri = database(postgres, "s3", template="direct")
-        with servers.mlflow_server(uri, "s3://fcn", tmp_path, MLFLOW_S3_ENDPOINT_URL=s3, **keys) as server:
+        with servers.mlflow_server(uri, destination.partition("=")[2], tmp_path, **keys) as server:
             monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
             assert_goes_in_and_comes_back(tmp_path)
-        stored = [row["Key"] for row in bucket.list_objects_v2(Bucket="fcn")["Contents"]]
-        bucket.close()
+        login = {"aws_access_key_id": "id", "aws_secret_access_key": "key", "region_name": "us-east-1"}
+        with closing(boto3.client("s3", endpoint_url=s3, **login)) as client:
+            stored = [row["Key"] for row in client.list_objects_v2(Bucket="mlflow")["Contents"]]
     assert [key for key in stored if key.endswith("/artifacts/table.md")]
+
+
+def test_a_dump_restores_every_run(postgres: str, tmp_path: Path) -> None:
+    """By docs/team.md's commands, over tables that are there already."""
+    source, target = database(postgres, "dumped", template="served"), database(postgres, "restored", template="direct")
+    dump = ["--format", "custom", "--file", str(tmp_path / "mlflow.dump"), source.replace("+psycopg2", "")]
+    restore = ["--clean", "--if-exists", "--dbname", target.replace("+psycopg2", ""), str(tmp_path / "mlflow.dump")]
+    for program, flags in (("pg_dump", dump), ("pg_restore", restore)):
+        subprocess.run([str(servers.binaries() / program), *flags], check=True, capture_output=True)
+    runs = [query(uri, "SELECT name, status FROM runs ORDER BY name") for uri in (source, target)]
+    assert runs[0] == runs[1]
+    assert ("evaluate@voc-fcn8s", "FINISHED") in runs[1]
 
 
 def test_a_wrong_password_is_told_at_once_and_not_repeated(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{postgres}/postgres".replace(servers.QUOTED, "wr0ng%20one"))
-    with pytest.raises(
-        Refusal, match=r"MLflow at postgresql\+psycopg2://\*\*\*@127.*password authentication failed"
-    ) as refusal:
+    told = r"MLflow at postgresql\+psycopg2://\*\*\*@127.*password authentication failed"
+    with pytest.raises(Refusal, match=told) as refusal:
         connect(tmp_path)
     assert "wr0ng" not in str(refusal.value)
     assert "\n" not in str(refusal.value)

@@ -39,8 +39,9 @@ class View:
 
     def link(self, server: str, experiment: str) -> str:
         """The view's address at ``server``, an http(s) URI."""
-        page = f"{server.rstrip('/')}/#/experiments/{experiment}/runs?viewStateShareKey={self.key}"
-        return f"{page}&compareRunsMode=CHART" if self.charts else page
+        flags = [f"viewStateShareKey={self.key}", "workflowType=machine_learning"]  # the latter: no menu of chats
+        flags += ["compareRunsMode=CHART"] if self.charts else []
+        return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{'&'.join(flags)}"
 
 
 VIEWS = (
@@ -89,6 +90,6 @@ def save(client: MlflowClient, experiment: str) -> None:
     """Write on the experiment the views that are not there, or other than here."""
     known = client.get_experiment(experiment)
     for view in VIEWS:
-        value = view.saved(known.creation_time)
+        value = view.saved(known.creation_time or 0)
         if known.tags.get(TAG + view.key) != value:
             client.set_experiment_tag(experiment, TAG + view.key, value)

@@ -126,7 +126,7 @@ def test_files_of_a_server_before_s3_come_back_and_the_clients_need_no_key(
             made = [sys.executable, *compose["bucket"]["command"][1:]]
             subprocess.run(made, check=True, env={**os.environ, **keys})
         (destination,) = [flag for flag in compose["server"]["command"] if flag.startswith("--artifacts-destination=")]
-        uri = database(postgres, "s3", template="direct")
+        uri = database(postgres, "s3")
         with servers.mlflow_server(uri, destination.partition("=")[2], tmp_path, **keys) as server:
             monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
             assert_goes_in_and_comes_back(tmp_path)

@@ -26,17 +26,21 @@ CONTACT = """
 import os, sys
 from pathlib import Path
 from pipeline.tracking.connect import connect
+gate, opened = os.pipe()
 children = []
 for _ in range(8):
     child = os.fork()
     if not child:
         code = 1
+        os.close(opened)
+        os.read(gate, 1)
         try:
             print(connect(Path(sys.argv[1]))[1], flush=True)
             code = 0
         finally:
             os._exit(code)
     children.append(child)
+os.close(opened)
 sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 

@@ -15,7 +15,7 @@ import sqlalchemy
 import yaml
 from PIL import Image
 
-from pipeline.tracking import store
+from pipeline.tracking import store, views
 from pipeline.tracking.connect import EXPERIMENT, connect
 from pipeline.tracking.record import RunRecord
 from pipeline.types import Refusal
@@ -102,6 +102,10 @@ def test_eight_clients_of_a_fresh_server_share_an_experiment_and_what_they_log_c
         assert sorted(experiments(uri)) == ["Default", EXPERIMENT]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
         assert_goes_in_and_comes_back(tmp_path)
+        links = [sys.executable, "-m", "ops.fcn", "ui"]
+        told = subprocess.run(links, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+        assert told.startswith(f"MLflow is at {server}\n")
+        assert all(view.link(server, *met) in told for view in views.VIEWS)
     assert len(list((tmp_path / "files").rglob("table.md"))) == 1
     log = (tmp_path / "mlflow.log").read_text()
     assert servers.PASSWORD not in log

@@ -18,8 +18,7 @@ lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 ui: $(READY)
-	$(BIN)/mlflow db upgrade sqlite:///$(CURDIR)/mlflow.db
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --host 127.0.0.1 --port 5000
+	$(BIN)/fcn ui
 
 # params.yaml as conf/ composes it
 params: $(READY)

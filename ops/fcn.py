@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, lineage, run, sync, verify
+from ops import backfill, data, lineage, run, sync, ui, verify
 
 
 @click.group()
@@ -17,6 +17,7 @@ main.add_command(data.main, "data")
 main.add_command(lineage.main, "lineage")
 main.add_command(run.main, "run")
 main.add_command(sync.main, "sync")
+main.add_command(ui.main, "ui")
 main.add_command(verify.main, "verify")
 
 

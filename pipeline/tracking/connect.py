@@ -1,64 +1,91 @@
-"""A client of the tracking server, or of the database file here, its experiment and tables made by one process."""
+"""A client of the tracking store: a server, a PostgreSQL database, or the database file here."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-# Read when MLflow is imported or first asks a server: no word to its makers, 6 s, not 4 minutes, for a dead server, and
-# no two lines of addresses for every run that ends.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+from pipeline.tracking import uri as store
 
+# uri sets what MLflow reads when it is imported, so MLflow comes after it
+# isort: split
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.tracking import schema
 from pipeline.types import Refusal
 
 EXPERIMENT = "fcn"
-SQLITE = "sqlite:///"
+PATIENCE = 4  # seconds for a server to answer, asked twice
+NOISY = ("mlflow.store.db.utils", "alembic", "urllib3.connectionpool")  # a line per migration, a line per retry
 
 
 def connect(root: Path) -> tuple[MlflowClient, str]:
     """A client and the id of the experiment, at $MLFLOW_TRACKING_URI or else in ``root``/mlflow.db and mlartifacts/.
 
-    Whoever meets an SQLite file first creates its tables; that must be one process at a time, so a lock is held.
+    Tables and the experiment are made by whoever comes first, however many come at once.
 
-    Raises Refusal when nobody answers.
+    Raises Refusal, within seconds and without a password, when nobody answers, or not as MLflow, or not to these
+    credentials, or when the database is another MLflow's.
     """
-    local = f"{SQLITE}{root.resolve() / 'mlflow.db'}"
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or local
-    artifacts = (root.resolve() / "mlartifacts").as_uri() if uri == local else None
-    for noisy in ("mlflow.store.db.utils", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)  # one line per migration
+    uri = store.chosen(root)
+    for noisy in NOISY:
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     try:
-        with _alone(uri), warnings.catch_warnings():
+        with schema.alone(uri), warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", message="The ``noload`` loader strategy"
             )  # MLflow's own, since SQLAlchemy 2.1
+            if uri.startswith(store.HTTP):
+                _ask(uri)
+            else:
+                schema.check(uri)
             client = MlflowClient(uri)
+            return client, _experiment(client, store.artifacts(uri, root))
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = store.told(error, uri)
+        remedy = "start it, or unset MLFLOW_TRACKING_URI"
+        raise Refusal(f"MLflow at {store.masked(uri)} does not answer ({reason}): {remedy}") from None
+
+
+def _experiment(client: MlflowClient, artifacts: str | None) -> str:
+    """The experiment's id; behind a server many may find none and create it, and one of them succeeds."""
+    known = client.get_experiment_by_name(EXPERIMENT)
+    if known is None:
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifacts))
+        except MlflowException as error:
             known = client.get_experiment_by_name(EXPERIMENT)
-            if known and known.lifecycle_stage == "deleted":
-                client.restore_experiment(known.experiment_id)
-            return client, known.experiment_id if known else client.create_experiment(EXPERIMENT, artifacts)
-    except MlflowException as error:
-        reason = str(error).splitlines()[0]
-        raise Refusal(f"MLflow at {uri} does not answer ({reason}): start it, or unset MLFLOW_TRACKING_URI") from None
+            if known is None:
+                raise error from None
+    if known.lifecycle_stage == "deleted":
+        client.restore_experiment(known.experiment_id)
+    return str(known.experiment_id)
 
 
-@contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    if not uri.startswith(SQLITE):
-        yield
-        return
-    lock = Path(f"{uri.removeprefix(SQLITE)}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _ask(uri: str) -> None:
+    """One request that tells a server from none, from another's, and from one that does not know us."""
+    path = "/api/2.0/mlflow/experiments/get-by-name"
+    answer = http_request(
+        get_default_host_creds(uri),
+        path,
+        "GET",
+        params={"experiment_name": EXPERIMENT},
+        max_retries=1,
+        timeout=PATIENCE,
+        raise_on_status=False,
+    )
+    name, status = f"MLflow at {store.masked(uri)}", f"HTTP {answer.status_code}"
+    if answer.status_code == 403 and "Host header" in answer.text:
+        raise Refusal(f"{name} does not go by that name: start it with --allowed-hosts naming it")
+    if answer.status_code in (401, 403):
+        remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        raise Refusal(f"{name} does not let you in ({status}): {remedy}")
+    if answer.status_code >= 500:
+        raise Refusal(f"{name} is out of order ({status}): its log says why")
+    if not answer.headers.get("Content-Type", "").startswith("application/json"):
+        raise Refusal(f"{name} is no MLflow server ({status} for {path}): correct MLFLOW_TRACKING_URI")

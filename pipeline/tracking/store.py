@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.tracking.connect import SQLITE, connect
+from pipeline.tracking.connect import connect
 
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
 # isort: split
@@ -22,6 +22,7 @@ from pipeline.tracking import adopt
 from pipeline.tracking.adopt import FINISHED, MISSING
 from pipeline.tracking.log import fill
 from pipeline.tracking.record import RunRecord
+from pipeline.tracking.uri import SQLITE
 
 PARENT = "mlflow.parentRunId"  # the tag that nests a run under another in the UI
 MADE, ADOPTED = "made", "adopted"

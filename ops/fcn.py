@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data, run, verify
+from ops import data, gate, history, promote, rollback, run, verify
 
 
 @click.group()
@@ -13,6 +13,10 @@ def main() -> None:
 
 
 main.add_command(data.main, "data")
+main.add_command(gate.main, "gate")
+main.add_command(history.main, "history")
+main.add_command(promote.main, "promote")
+main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
 main.add_command(verify.main, "verify")
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline import tables
 from pipeline.thresholds import Thresholds
 
 NAMED = 3  # classes that a reason names; the others are counted
 ROUNDING = 1e-12  # 0.4 − 0.3 is more than 0.1 by 3e-17
+
+
+@dataclass(frozen=True, kw_only=True)
+class Champion:
+    """A version of a registered model and its metrics.json, empty for one that `fcn promote` did not make."""
+
+    version: str
+    metrics: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,17 @@ def judge(
         checks += [_same("ids_sha256", candidate, champion), _same("scale", candidate, champion)]
     checks += [_proof(stage, unproved.get(stage, "nobody looked for its proof")) for stage in thresholds.proofs]
     return Verdict(checks=tuple(checks), thresholds=thresholds)
+
+
+def table(checks: Sequence[Mapping[str, Any]]) -> str:
+    """A verdict's checks, as ``to_json`` gives them, as a Markdown table."""
+    return tables.markdown(("check", "verdict", "reason"), [_row(check) for check in checks])
+
+
+def _row(check: Mapping[str, Any]) -> tuple[str, str, str]:
+    verdict = "pass" if check["passed"] else "FAIL"
+    name = f"{check['head']}/{check['name']}" if check["head"] else check["name"]
+    return name, verdict if check["judged"] else f"({verdict})", check["reason"]
 
 
 def _heads(metrics: Mapping[str, Any]) -> set[str]:
@@ -149,7 +169,8 @@ def _lost(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[dict[str,
 def _same(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> Check:
     ours, theirs = candidate.get(key), champion.get(key)
     passed = isinstance(ours, str) and bool(ours) and ours == theirs
-    reason = f"both have {key} {ours}" if passed else f"{key} is {ours}, the champion's {theirs}: scores do not compare"
+    one, other = str(ours)[:12], str(theirs)[:12]
+    reason = f"both {one}" if passed else f"{one}, but the champion's is {other}: their scores do not compare"
     return Check(name=key, passed=passed, reason=reason)
 
 

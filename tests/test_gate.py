@@ -101,7 +101,7 @@ def test_reasons_name_numbers_and_classes() -> None:
     assert reasons["floor"] == "mean IU 0.400, at least the floor of 0.300"
     assert reasons["mean_iu"] == "mean IU 0.400 beside the champion's 0.500, not within the tolerance of 0.010"
     assert reasons["classes"] == "lost more than 0.100 of IU: dog (0.300), cat (0.200)"
-    assert reasons["scale"] == "both have scale miniature"
+    assert reasons["scale"] == "both miniature"
 
 
 def drawn(chance: random.Random) -> dict[str, Any]:

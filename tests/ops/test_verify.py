@@ -114,7 +114,7 @@ def test_what_came_out_the_same_is_proved_and_only_for_what_dvc_lock_says(world:
     assert set(json.loads((world / ".verified/count.json").read_text())) == set(Proof.__dataclass_fields__)
     assert str(world) not in (world / ".verified/count.json").read_text()
     assert "is of other inputs" in proof.lacking(found, "count", entry.inputs, "others")
-    assert proof.lacking(proof.read(world, "make@a"), "make@a", "i", "o") == "nobody ran make@a again: fcn verify make@a"
+    assert proof.lacking(proof.read(world, "make@a"), "make@a", "i", "o").startswith("nobody ran make@a again")
     assert [path.name for path in (world / ".verified").iterdir()] == ["count.json"]
 
 

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
+from requests import RequestException
 
 from pipeline import files
 from pipeline.gate import Champion, table
@@ -29,7 +31,7 @@ from pipeline.tracking.moves import Aliases, Move
 from pipeline.types import Refusal
 
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", str(sys.stderr.isatty()).lower())
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", str(sys.stderr.isatty()).lower())  # 540 MB take a while
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,18 @@ class History:
     aliases: Aliases
 
 
+@contextmanager
+def answering(client: MlflowClient) -> Iterator[None]:
+    """Make a Refusal of what the server or the way to it spoils: whatever was begun, the same call completes."""
+    try:
+        yield
+    except (MlflowException, RequestException) as error:
+        reason = str(error).partition("\n")[0]
+        raise Refusal(
+            f"MLflow at {client.tracking_uri} failed ({reason}): run it again, it goes on from there"
+        ) from None
+
+
 def ask(root: Path) -> tuple[MlflowClient, str]:
     """``connect``, but to a registry that is there: a database made now would say that there never was a champion."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
@@ -62,14 +76,14 @@ def champion(client: MlflowClient, name: str) -> Champion | None:
 
     Raises Refusal where the registry does not answer, and where metrics.json is not what was promoted.
     """
-    model = _model(client, name)
-    number = moves.aliases(model).champion if model else ""
-    if not number:
-        return None
-    wanted = client.get_model_version(name, number).tags.get(version.SCORES)
-    if wanted is None:
-        return Champion(version=number, metrics={})
-    with tempfile.TemporaryDirectory() as folder:
+    with answering(client), tempfile.TemporaryDirectory() as folder:
+        model = _model(client, name)
+        number = moves.aliases(model).champion if model else ""
+        if not number:
+            return None
+        wanted = client.get_model_version(name, number).tags.get(version.SCORES)
+        if wanted is None:
+            return Champion(version=number, metrics={})
         uri = f"{client.get_model_version_download_uri(name, number)}/{METRICS}"
         path = Path(download_artifacts(uri, dst_path=folder, tracking_uri=client.tracking_uri))
         if files.sha256(path) != wanted:
@@ -107,7 +121,8 @@ def promote(
     files.write_json(folder / GATE, gate)
     digest = files.sha256(folder / GATE)
     whole = {**tags, version.SCORES: files.sha256(folder / METRICS), "gate.sha256": digest, "promoted.at": _now()}
-    number, made = version.standing_or_made(client, name, folder, run_id, whole, describe(gate, tags))
+    with answering(client):
+        number, made = version.standing_or_made(client, name, folder, run_id, whole, describe(gate, tags))
     judged_against = gate["champion"]["version"] if gate["champion"] else ""
 
     def choose(now: Aliases) -> str:
@@ -116,9 +131,10 @@ def promote(
         return number
 
     who, why = tags["promoted.by"], tags.get("forced", "")
-    move = moves.move(client, name, choose, kind="promotion", who=who, why=why, gate=digest)
+    with answering(client):
+        move = moves.move(client, name, choose, kind="promotion", who=who, why=why, gate=digest)
     if move and not made:
-        _tag(client, name, number, {"promoted.by": who, "promoted.at": move.when})
+        _tag(client, name, number, {"promoted.by": who, "promoted.at": move.when, **({"forced": why} if why else {})})
     return Promotion(version=number, made=made, move=move)
 
 
@@ -134,7 +150,8 @@ def rollback(client: MlflowClient, name: str, *, who: str, why: str) -> Move:
             raise Refusal(f"{name} has no version before its champion: nothing to go back to")
         return now.previous
 
-    move = moves.move(client, name, choose, kind="rollback", who=who, why=why)
+    with answering(client):
+        move = moves.move(client, name, choose, kind="rollback", who=who, why=why)
     assert move is not None, "choose never gives the champion"
     for number, event in ((move.before, "rolled_back"), (move.after, "restored")):
         _tag(client, name, number, {f"{event}.by": who, f"{event}.at": move.when, f"{event}.why": why})
@@ -143,10 +160,12 @@ def rollback(client: MlflowClient, name: str, *, who: str, why: str) -> Move:
 
 def history(client: MlflowClient, name: str) -> History:
     """Everything that the registry knows of ``name``; nothing is written. Raises Refusal where it knows nothing."""
-    model = _model(client, name)
+    with answering(client):
+        model = _model(client, name)
+        versions = version.versions(client, name)
     if model is None:
         raise Refusal(f"the registry has no {name}: fcn promote makes it")
-    return History(versions=version.versions(client, name), moves=moves.read(model.tags), aliases=moves.aliases(model))
+    return History(versions=versions, moves=moves.read(model.tags), aliases=moves.aliases(model))
 
 
 def describe(gate: Mapping[str, Any], tags: Mapping[str, str]) -> str:
@@ -161,12 +180,13 @@ def _model(client: MlflowClient, name: str) -> RegisteredModel | None:
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
-        raise Refusal(f"the registry does not tell of {name} ({str(error).splitlines()[0]}): try again") from None
+        raise
 
 
 def _tag(client: MlflowClient, name: str, number: str, tags: Mapping[str, str]) -> None:
-    for key, value in tags.items():
-        client.set_model_version_tag(name, number, key, value)
+    with answering(client):
+        for key, value in tags.items():
+            client.set_model_version_tag(name, number, key, value)
 
 
 def _now() -> str:

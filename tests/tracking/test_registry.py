@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.tracking import ledger, registry
+from pipeline.tracking import ledger, registry, version
 from pipeline.tracking.connect import connect
 from pipeline.tracking.who import who
 from pipeline.types import Refusal
@@ -181,6 +181,34 @@ def test_an_upload_that_fails_leaves_neither_version_nor_model(
     assert not client.search_logged_models([client.get_run(run).info.experiment_id])
 
 
+def test_what_a_killed_upload_left_goes_after_a_day(
+    store: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, run = store
+    experiment = client.get_run(run).info.experiment_id
+    left = client.create_logged_model(experiment, NAME, tags={version.NAME: NAME})
+    promote(client, run, "first")
+    assert left.model_id in {model.model_id for model in client.search_logged_models([experiment])}, "perhaps it runs"
+    monkeypatch.setattr(version, "STALE", -1)
+    promote(client, run, "second")
+    models = client.search_logged_models([experiment])
+    assert len(models) == 2
+    assert left.model_id not in {model.model_id for model in models}
+
+
+def test_an_upload_that_was_whole_before_the_kill_is_not_sent_again(
+    store: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, run = store
+    with monkeypatch.context() as dying:
+        dying.setattr(client, "create_model_version", lambda *_, **__: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            promote(client, run, "first")
+    monkeypatch.setattr(client, "log_model_artifacts", lambda *_: pytest.fail("sent again"))
+    assert promote(client, run, "first").version == "1"
+    assert whole(client, "1")
+
+
 def test_a_registry_that_is_not_there_is_not_taken_for_an_empty_one(
     store: tuple[MlflowClient, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +216,7 @@ def test_a_registry_that_is_not_there_is_not_taken_for_an_empty_one(
         registry.ask(tmp_path / "elsewhere")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     dead = MlflowClient("http://127.0.0.1:9")
-    with pytest.raises(Refusal, match="the registry does not tell of fcn-voc"):
+    with pytest.raises(Refusal, match=r"MLflow at http://127.0.0.1:9 failed .*: run it again"):
         registry.champion(dead, NAME)
 
 

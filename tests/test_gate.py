@@ -104,6 +104,13 @@ def test_reasons_name_numbers_and_classes() -> None:
     assert reasons["scale"] == "both miniature"
 
 
+def test_a_class_that_vanished_has_lost_all_it_had_and_no_more() -> None:
+    candidate = metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None))
+    (told,) = (check for check in judge(candidate, metrics(), ASKED, PROVED).checks if check.name == "classes")
+    assert (told.reason, told.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4)
+    assert failed(judge(candidate, metrics(), replace(ASKED, class_drop=0.4), PROVED)) == []
+
+
 def drawn(chance: random.Random) -> dict[str, Any]:
     """Any evaluation there can be, of one to eight classes and two heads."""
     heads = {}

@@ -68,8 +68,7 @@ def judge(
     """
     heads = [*thresholds.heads, *sorted(_heads(candidate) - {*thresholds.heads})]
     checks = [check for head in heads for check in _head(head, candidate, champion, thresholds)]
-    if champion is not None:
-        checks += [_same("ids_sha256", candidate, champion), _same("scale", candidate, champion)]
+    checks += [_same("ids_sha256", candidate, champion), _same("scale", candidate, champion)]
     checks += [_proof(stage, unproved.get(stage, "nobody looked for its proof")) for stage in thresholds.proofs]
     return Verdict(checks=tuple(checks), thresholds=thresholds)
 
@@ -165,12 +164,15 @@ def _lost(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[dict[str,
     return lost, unseen
 
 
-def _same(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> Check:
-    ours, theirs = candidate.get(key), champion.get(key)
-    passed = isinstance(ours, str) and bool(ours) and ours == theirs
+def _same(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Check:
+    ours = candidate.get(key)
+    theirs = ours if champion is None else champion.get(key)
     one, other = str(ours)[:12], str(theirs)[:12]
-    reason = f"both {one}" if passed else f"{one}, but the champion's is {other}: their scores do not compare"
-    return Check(name=key, passed=passed, reason=reason)
+    if not isinstance(ours, str) or not ours:
+        return Check(name=key, passed=False, reason=f"{one}: the evaluation does not tell it")
+    passed = ours == theirs
+    reason = f"{one}, as the champion's" if passed else f"{one}, the champion's {other}: their scores do not compare"
+    return Check(name=key, passed=passed, reason=one if champion is None else reason)
 
 
 def _proof(stage: str, reason: str) -> Check:

@@ -81,6 +81,7 @@ def test_a_champion_whose_numbers_cannot_be_read_lets_nobody_pass(broken: Any) -
 def test_without_a_champion_floor_and_proof_decide() -> None:
     assert failed(judge(metrics(0.3), None, ASKED, PROVED)) == []
     assert failed(judge(metrics(0.299), None, ASKED, PROVED)) == ["floor"]
+    assert failed(judge(metrics(ids_sha256="", scale=None), None, ASKED, PROVED)) == ["ids_sha256", "scale"]
     assert failed(judge(metrics(), None, ASKED, {"train": "nobody ran it"})) == ["proof of train", "proof of evaluate"]
 
 
@@ -101,7 +102,7 @@ def test_reasons_name_numbers_and_classes() -> None:
     assert reasons["floor"] == "mean IU 0.400, at least the floor of 0.300"
     assert reasons["mean_iu"] == "mean IU 0.400 beside the champion's 0.500, not within the tolerance of 0.010"
     assert reasons["classes"] == "lost more than 0.100 of IU: dog (0.300), cat (0.200)"
-    assert reasons["scale"] == "both miniature"
+    assert reasons["scale"] == "miniature, as the champion's"
 
 
 def test_a_class_that_vanished_has_lost_all_it_had_and_no_more() -> None:

@@ -19,17 +19,21 @@ from pipeline.tracking import record
 from pipeline.types import Refusal
 from stages._lock import LOADER, Entry, entries, overlap
 
-SAME = "same"
+SAME, DIFFERS = "same", "DIFFERS"
 TAIL = 10  # lines of a failed command's output
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a stage: ``same``, ``DIFFERS``, ``FAILED`` or ``skipped``, with seconds or the reason."""
+    """What became of a stage: ``same``, ``DIFFERS``, ``FAILED`` or ``skipped``, with seconds or the reason.
+
+    It ``proves`` dvc.lock's entry if the same came of the very inputs that the entry names.
+    """
 
     stage: str
     outcome: str
     told: str
+    proves: bool = False
 
     def __str__(self) -> str:
         return f"{self.stage}  {self.outcome}  {self.told}"
@@ -80,8 +84,11 @@ def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
     for path, md5 in entry.outs.items():
         if told := difference(path, locked(root, path, md5), digest(folder, path)):
             changed = ", ".join(_changed(folder, entry)) or "nothing it reads"
-            return Verdict(entry.stage, "DIFFERS", f"{told}; changed since: {changed}")
-    return Verdict(entry.stage, SAME, f"{time.monotonic() - start:.0f} s")
+            return Verdict(entry.stage, DIFFERS, f"{told}; changed since: {changed}")
+    seconds = f"{time.monotonic() - start:.0f} s"
+    if changed := ", ".join(_changed(folder, entry)):
+        return Verdict(entry.stage, SAME, f"{seconds}, but no proof of dvc.lock; changed since: {changed}")
+    return Verdict(entry.stage, SAME, seconds, proves=True)
 
 
 def _environment(folder: Path, entry: Entry) -> dict[str, str]:

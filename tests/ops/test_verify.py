@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from ops.fcn import main
+from pipeline import proof
+from pipeline.proof import Proof
+from stages import _lock
 
 DVC = """
 stages:
@@ -84,7 +88,9 @@ def verify(*arguments: str) -> Result:
 
 
 def tree(folder: Path) -> dict[Path, tuple[bytes, int]]:
-    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+    """All that is there but the proofs."""
+    files = [path for path in folder.rglob("*") if path.is_file() and ".verified" not in path.parts]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 def outcomes(done: Result) -> dict[str, str]:
@@ -97,6 +103,38 @@ def test_a_clean_tree_gives_the_same_and_is_not_touched(world: Path) -> None:
     assert done.exit_code == 0, done.output
     assert outcomes(done) == {"make@a": "same", "make@b": "same", "count": "same"}
     assert tree(world) == before
+
+
+def test_what_came_out_the_same_is_proved_and_only_for_what_dvc_lock_says(world: Path) -> None:
+    verify("count")
+    entry = _lock.entries(world)["count"]
+    found = proof.read(world, "count")
+    assert found is not None
+    assert not proof.lacking(found, "count", entry.inputs, entry.outputs)
+    assert set(json.loads((world / ".verified/count.json").read_text())) == set(Proof.__dataclass_fields__)
+    assert str(world) not in (world / ".verified/count.json").read_text()
+    assert "is of other inputs" in proof.lacking(found, "count", entry.inputs, "others")
+    assert proof.lacking(proof.read(world, "make@a"), "make@a", "i", "o").startswith("nobody ran make@a again")
+    assert [path.name for path in (world / ".verified").iterdir()] == ["count.json"]
+
+
+def test_the_same_from_changed_code_proves_nothing_and_other_bytes_withdraw_the_proof(world: Path) -> None:
+    append(world / "make.py", "# another comment\n")
+    done = verify("make@a")
+    assert outcomes(done) == {"make@a": "same"}
+    assert done.stdout.endswith(" s, but no proof of dvc.lock; changed since: make.py\n")
+    assert proof.read(world, "make@a") is None
+    verify("count")
+    relock(world, outs=[{"path": "n.txt", "hash": "md5", "md5": "0" * 32}])
+    verify("count")
+    assert proof.read(world, "count") is None
+
+
+def test_a_torn_or_foreign_proof_is_none(tmp_path: Path) -> None:
+    (tmp_path / ".verified").mkdir()
+    for text in ("", "{", "[]", "{}", '{"stage": "count"}', '"count"'):
+        (tmp_path / ".verified/count.json").write_text(text)
+        assert proof.read(tmp_path, "count") is None
 
 
 def test_a_stage_alone_reads_what_others_wrote(world: Path) -> None:

@@ -85,9 +85,11 @@ def wait(url: str, process: subprocess.Popen[str] | subprocess.Popen[bytes], log
 
 
 @contextmanager
-def mlflow_server(store: str, artifacts: str, folder: Path, **environment: str) -> Iterator[str]:
-    """The URI of `mlflow server` before ``store``, with files in ``artifacts``."""
-    url = f"http://127.0.0.1:{free_port()}"
+def mlflow_server(
+    store: str, artifacts: str, folder: Path, port: int | None = None, **environment: str
+) -> Iterator[str]:
+    """The URI of `mlflow server` before ``store``, with files in ``artifacts``, at ``port`` or a free one."""
+    url = f"http://127.0.0.1:{port or free_port()}"
     flags = ["--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
     settings = {
         "MLFLOW_BACKEND_STORE_URI": store,

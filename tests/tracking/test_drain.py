@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from pipeline.tracking import drain, spool
 from pipeline.tracking.connect import connect
 from pipeline.tracking.drain import Sent
 from pipeline.tracking.spool import Spool
+from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
 
 ITERATIONS = 600  # a point every second iteration
@@ -236,59 +235,21 @@ def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path, monkeypatch: py
     assert (run.info.status, steps(client, run, "loss")) == ("FINISHED", [1, 2, 3])
 
 
-class Server:
-    """A real MLflow server on a port of its own, over a database in ``folder``."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.uri = f"http://127.0.0.1:{port}"
-        store = f"sqlite:///{folder / 'server.db'}"
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)),
-                *("--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 60
-        while not self._answers():
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
 @pytest.mark.slow
 def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root := tmp_path / "work").mkdir()
     repository(root, iterations=ITERATIONS)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = Server(tmp_path, port)
-    try:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    port, store = free_port(), f"sqlite:///{tmp_path / 'server.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         process = start(root, "live")
         stop_at(root, ITERATIONS // 3, process)
         wait_for_run(root)
-        server.kill()
-        stop_at(root, 2 * ITERATIONS // 3, process)
-        time.sleep(3)  # a pass of the follower that finds nobody
-        server = Server(tmp_path, port)
+    stop_at(root, 2 * ITERATIONS // 3, process)
+    time.sleep(3)  # a pass of the follower that finds nobody
+    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         assert ended(process) == 0
         send(root)
         assert_whole(root)
-    finally:
-        server.kill()

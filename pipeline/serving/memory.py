@@ -1,0 +1,80 @@
+"""How much memory a net needs to label an image, told without computing it, and how much there is."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While active, counts the bytes that the tensors made meanwhile hold, and the most that lived at once."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = self.peak = 0
+        self._alive: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, Tensor):
+                self._count(tensor.untyped_storage())
+        return made
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self._alive:
+            self._alive.add(key)
+            self.bytes += size
+            self.peak = max(self.peak, self.bytes)
+            weakref.finalize(storage, self._free, key, size)
+
+    def _free(self, key: int, size: int) -> None:
+        self._alive.discard(key)
+        self.bytes -= size
+
+
+def peak(net: nn.Module, channels: int, height: int, width: int) -> int:
+    """Bytes that labelling an image takes at once beside the weights; ``net`` is on the meta device.
+
+    These are torch's tensors: a convolution's own scratch memory comes on top.
+    """
+    with torch.inference_mode(), Allocations() as allocations:
+        pixels = torch.empty(1, channels, height, width, device="meta")
+        image = pixels + 0  # the mean is subtracted
+        del pixels
+        for scores in net(image).values():
+            scores.max(1)
+    return allocations.peak
+
+
+def available(device: torch.device) -> int:
+    """Bytes that this process may still take on ``device``; on a CPU those of its container where it is in one."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(_machine(), _container())
+
+
+def _machine() -> int:
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():  # only Linux has the file
+        return 4 << 30
+    rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+    return int(rows["MemAvailable"].split()[0]) * 1024
+
+
+def _container() -> int:
+    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return _machine() if text == "max" else int(text) - int(used.read_text())

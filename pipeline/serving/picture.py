@@ -1,0 +1,84 @@
+"""Any picture file as the pixels that a net sees: RGB uint8, or millimetres of depth, or a refusal with its name."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from pipeline.fcn.inputs import MILLIMETRES
+from pipeline.types import Refusal
+
+Pixels = NDArray[np.uint8]
+GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
+OPAQUE = ("1", "L", "P", "CMYK", "YCbCr", "RGBX")  # what Pillow turns into RGB without a loss that matters
+SEEN_THROUGH = ("LA", "PA", "La", "RGBA", "RGBa")
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError, OverflowError)
+
+
+def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]:
+    """Decode an encoded picture, its bytes or its path: H×W×3 uint8 RGB, or H×W uint16 where ``column`` is a depth.
+
+    A plain RGB file gives the pixels that ``shards.reader`` gives. Otherwise it is what a viewer shows: turned as its
+    EXIF says, transparency over white, grey and palette and CMYK as RGB, of 16 bits the upper 8, of an animation the
+    first frame. Colour profiles are not looked at, as they are not in training.
+
+    Raises Refusal naming ``name`` where the bytes are no picture, not all of one, or too many pixels (Pillow's own limit
+    against decompression bombs, 179 million), and for samples without a known range (32 bits, floats).
+    """
+    encoded = source if isinstance(source, bytes) else _bytes(source, name)
+    if not encoded:
+        raise Refusal(f"{name} is empty: fetch or export it again")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's about half that limit and about odd metadata
+            with Image.open(io.BytesIO(encoded)) as image:
+                image.load()
+                return _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
+    except Image.DecompressionBombError:
+        raise Refusal(
+            f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: cut it into pieces"
+        ) from None
+    except BROKEN as error:
+        reason = " ".join(str(error).split()).replace("<_io.BytesIO object at", "").strip() or type(error).__name__
+        raise Refusal(f"{name} does not decode as a picture ({_told(error, reason)}): export it again") from None
+
+
+def _told(error: Exception, reason: str) -> str:
+    return "unknown format" if isinstance(error, Image.UnidentifiedImageError) else reason[:200]
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{name} cannot be read ({error.strerror}): name a picture file") from None
+
+
+def _rgb(image: Image.Image, name: str) -> Pixels:
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode in GREY16:
+        grey = (np.array(turned).astype(np.uint16) >> 8).astype(np.uint8)  # as Pillow itself does with RGB of 16 bits
+        return np.repeat(grey[..., None], 3, axis=2)
+    if turned.mode in SEEN_THROUGH or (turned.mode in ("1", "L", "P", "RGB") and "transparency" in turned.info):
+        clear = turned.convert("RGBA")
+        white = Image.new("RGBA", clear.size, "white")
+        turned = Image.alpha_composite(white, clear)
+    elif turned.mode not in ("RGB", *OPAQUE):
+        raise Refusal(f"{name} has samples of mode {turned.mode}, whose range is unknown: export it with 8 or 16 bits")
+    return np.array(turned if turned.mode == "RGB" else turned.convert("RGB"))
+
+
+def _depth(image: Image.Image, name: str) -> NDArray[np.uint16]:
+    if image.mode not in GREY16:
+        raise Refusal(f"{name} has mode {image.mode}, but a depth is 16-bit grey, in millimetres: export it as such")
+    depth = np.array(image).astype(np.uint16)
+    if not depth.all():
+        raise Refusal(f"{name} has pixels of depth 0, which is no measurement: fill them in")
+    return depth

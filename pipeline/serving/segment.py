@@ -1,0 +1,130 @@
+"""Label every pixel of an image of any size, as evaluation does it, in one piece or in tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.evaluation.predict import Pixels, predict
+from pipeline.fcn import inputs
+from pipeline.fcn.bilinear import matrix
+from pipeline.fcn.net import COARSEST, FCN, LateFCN, make
+from pipeline.serving import memory, tiles
+from pipeline.shards.reader import Example
+from pipeline.types import Refusal
+
+Images = Mapping[str, NDArray[Any]]
+WHOLE = 0  # as a side: never tile
+SCRATCH = 2  # of what torch's tensors take: measured on a CPU, a forward pass takes 1.2 to 1.5 times as much
+EVERY_NET = 4096  # bytes per pixel, padding included, that no net here comes near: below it nothing is estimated
+PADDING = 200  # pixels, the authors' 100 on both sides
+LARGEST = 4096  # pixels of a tile's side where memory is plenty
+MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
+
+
+class Segmenter:
+    """A net that labels images of any size.
+
+    ``side`` is that of its tiles in pixels; None leaves it whole while memory suffices and otherwise takes the largest
+    tiles that do, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
+    (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
+    """
+
+    def __init__(self, net: FCN | LateFCN, device: torch.device, side: int | None = None) -> None:
+        self.net, self.device, self.side = net, device, side
+        self.heads = net.spec.heads
+        self._reach: tiles.Reach | None = None
+
+    @property
+    def reach(self) -> tiles.Reach:
+        """How far the net looks; smaller tiles than its ``side`` are an approximation."""
+        if self._reach is None:
+            self._reach = tiles.reach(self.net.spec)
+        return self._reach
+
+    def __call__(self, images: Images, name: str) -> dict[str, Pixels]:
+        """{column: H×W×3 uint8, a depth H×W uint16} to {head: H×W uint8 class indices}.
+
+        Raises Refusal naming ``name`` where an input is missing, the inputs' sizes differ or memory does not suffice.
+        """
+        height, width = self._size(images, name)
+        padded = {column: self._padded(images[column], column) for column in self.net.spec.inputs}
+        shown = padded[self.net.spec.inputs[0]].shape[:2]
+        side = self._side(*shown, name) if self.side is None else self.side
+        if side == WHOLE or max(shown) <= side:
+            ((_, labels),) = self._predict([Example(id=name, images=padded, labels={})])
+        else:
+            labels = self._tiled(padded, *shown, side, name)
+        if matrix.cache_info().currsize > MATRICES:
+            matrix.cache_clear()
+        return {head: label[:height, :width] for head, label in labels.items()}
+
+    def _size(self, images: Images, name: str) -> tuple[int, int]:
+        spec = self.net.spec
+        if missing := [column for column in spec.inputs if column not in images]:
+            raise Refusal(f"{name} lacks {', '.join(missing)}: this net sees {', '.join(spec.inputs)}")
+        for column in spec.inputs:
+            image, depth = images[column], column == inputs.MILLIMETRES
+            if image.dtype != (np.uint16 if depth else np.uint8) or image.shape[2:] != (() if depth else (3,)):
+                wanted = "H×W uint16 of millimetres" if depth else "H×W×3 uint8 RGB"
+                raise Refusal(f"{name}: {column} is {image.dtype} of shape {image.shape}: it has to be {wanted}")
+        sizes = {images[column].shape[:2] for column in spec.inputs}
+        if len(sizes) > 1 or 0 in next(iter(sizes)):
+            raise Refusal(
+                f"{name}: sizes are {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
+            )
+        return next(iter(sizes))  # type: ignore[return-value]
+
+    def _padded(self, image: NDArray[Any], column: str) -> NDArray[Any]:
+        """At least 32×32: the coarsest cell of a smaller image may lie outside, so the mean continues it."""
+        height, width = (max(0, COARSEST - length) for length in image.shape[:2])
+        if not height and not width:
+            return np.require(image, requirements=["C", "W"])  # what torch takes without a word
+        mean = inputs.unstacked(self.net.spec.mean, self.net.spec.inputs)[column]
+        wide = np.empty((image.shape[0] + height, image.shape[1] + width, *image.shape[2:]), image.dtype)
+        wide[:] = mean
+        wide[: image.shape[0], : image.shape[1]] = image
+        return wide
+
+    def _side(self, height: int, width: int, name: str) -> int:
+        """``WHOLE``, or the side of the largest tiles that memory suffices for."""
+        room = memory.available(self.device)
+        if (height + PADDING) * (width + PADDING) * EVERY_NET < room:
+            return WHOLE
+        with torch.device("meta"):
+            net = make(self.net.spec).eval()
+        channels = len(self.net.spec.mean)
+        if SCRATCH * memory.peak(net, channels, height, width) < room:
+            return WHOLE
+        for side in range(LARGEST, self.reach.side - 1, -COARSEST):
+            if SCRATCH * memory.peak(net, channels, min(side, height), min(side, width)) < room:
+                return side
+        raise Refusal(
+            f"{name}: {room >> 20} MB of memory do not suffice for tiles of {self.reach.side} px, the smallest exact ones: "
+            f"free some, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"
+        )
+
+    def _tiled(self, images: Images, height: int, width: int, side: int, name: str) -> dict[str, Pixels]:
+        plan = tiles.cut(height, width, side, self.reach)
+        labels = {head: np.empty((height, width), np.uint8) for head in self.heads}
+        shown = (
+            Example(id=name, images={column: image[_slices(tile.shown)] for column, image in images.items()}, labels={})
+            for tile in plan
+        )
+        for tile, (_, found) in zip(plan, self._predict(shown), strict=True):
+            (top, _), (left, _) = tile.shown
+            (first, last), (begin, end) = tile.kept
+            for head, label in found.items():
+                labels[head][first:last, begin:end] = label[first - top : last - top, begin - left : end - left]
+        return labels
+
+    def _predict(self, examples: Iterable[Example]) -> Iterator[tuple[Example, dict[str, Pixels]]]:
+        return predict(self.net, self.net.spec, examples, self.device)
+
+
+def _slices(spans: tuple[tiles.Span, tiles.Span]) -> tuple[slice, slice]:
+    return slice(*spans[0]), slice(*spans[1])

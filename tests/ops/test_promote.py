@@ -1,0 +1,304 @@
+"""``fcn gate``, ``promote``, ``rollback`` and ``history``: only what is no worse, and proved, becomes champion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner, Result
+
+from ops import _candidate
+from ops.fcn import main
+from pipeline import proof
+from pipeline.fcn import checkpoint
+from pipeline.fcn.spec import NetSpec
+from pipeline.proof import Proof
+from pipeline.tracking import registry
+from pipeline.tracking.connect import connect
+from pipeline.types import LabelSpec
+from stages import _lock
+
+# isort: split
+from mlflow import MlflowClient
+
+DVC = """
+stages:
+  train: {foreach: "${recipes}", do: {cmd: "python -m stages.train ${key}"}}
+  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key}"}}
+"""
+GATE = """
+defaults: {floor: 0.1, tolerance: 0.005, class_drop: 0.1, heads: [semantic], proofs: [train, evaluate]}
+miniature: {voc: {floor: 0.3}}
+"""
+SPEC = NetSpec(
+    backbone="vgg16",
+    width=0.125,
+    crop=96,
+    padding=36,
+    mean=(122.0, 117.0, 104.0),
+    heads={"semantic": LabelSpec(classes=("cat", "dog"), palette=((0, 0, 0), (128, 0, 0)))},
+)
+RECIPES = ("voc-fcn8s", "voc-fcn16s")
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store: creating its tables takes seconds, copying it none."""
+    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
+    with warnings.catch_warnings(action="ignore"):
+        MlflowClient(f"sqlite:///{path}").search_experiments()
+        import mlflow.pyfunc  # noqa: F401 (it warns of its own type hints)
+    return path
+
+
+@pytest.fixture
+def world(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clean clone in which one recipe was trained, evaluated, verified and published."""
+    for name in ("MLFLOW_TRACKING_URI", "CI", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FCN_USER", "ada")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(tables, tmp_path / "mlflow.db")
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/gate.yaml").write_text(GATE)
+    (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"recipes": {key: {} for key in RECIPES}}))
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {}}))
+    (tmp_path / ".gitignore").write_text("/mlflow.db*\n/mlartifacts/\n/.verified/\n/gate/\n/runs/\n")
+    train("voc-fcn8s", 0.5)
+    for command in ("init -q", "add .", "-c user.name=t -c user.email=t@t commit -q -m a"):
+        subprocess.run(["git", *command.split()], check=True)
+    return tmp_path
+
+
+def train(recipe: str, mean_iu: float, *, verified: bool = True, published: bool = True) -> None:
+    """Leave what the two stages leave, in dvc.lock too; the weights are others for another score."""
+    weights, metrics = f"runs/{recipe}/model.safetensors", f"eval/{recipe}/metrics.json"
+    checkpoint.save(Path(weights), {"score": torch.full((1,), mean_iu)}, SPEC)
+    scores = {"mean_iu": mean_iu, "iu": {"cat": mean_iu, "dog": mean_iu}, "absent": []}
+    write(metrics, {"semantic": scores, "images": 2, "ids_sha256": "abc", "scale": "miniature"})
+    inputs = {"recipes.lr": mean_iu}
+    entries = {
+        f"train@{recipe}": {
+            "cmd": f"python -m stages.train {recipe}",
+            "params": {"params.yaml": inputs},
+            "outs": [out(weights)],
+        },
+        f"evaluate@{recipe}": {
+            "cmd": f"python -m stages.evaluate {recipe}",
+            "deps": [out(weights)],
+            "params": {"params.yaml": {f"recipes.{recipe}.evaluate": "voc/seg11valid"}},
+            "outs": [out(metrics)],
+        },
+    }
+    relock(entries)
+    known = _lock.entries(Path.cwd())
+    for entry in (known[name] for name in entries if verified):
+        versions = {"torch": "2", "python": "3", "processor": "cpu"}
+        proof.write(Path.cwd(), Proof(stage=entry.stage, inputs=entry.inputs, outputs=entry.outputs, **versions))
+    if published:
+        client, experiment = connect(Path.cwd())
+        entry = known[f"train@{recipe}"]
+        run = client.create_run(experiment, tags={"dvc.stage": entry.stage, "dvc.inputs": entry.inputs})
+        client.set_terminated(run.info.run_id)
+
+
+def write(path: str, value: Any) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(value))
+
+
+def out(path: str) -> dict[str, str]:
+    return {"path": path, "hash": "md5", "md5": hashlib.md5(Path(path).read_bytes()).hexdigest()}
+
+
+def relock(entries: dict[str, Any]) -> None:
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    lock["stages"] |= entries
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+
+
+def fcn(*arguments: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(main, arguments)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done
+
+
+def aliases(root: Path) -> tuple[str, str]:
+    now = registry.history(connect(root)[0], "fcn-voc").aliases
+    return now.champion, now.previous
+
+
+def test_the_gate_tells_checks_and_leaves_the_same_bytes_for_the_same_inputs(world: Path) -> None:
+    done = fcn("gate", "voc-fcn8s", "--first")
+    assert [[cell.strip() for cell in line.split("|")[1:3]] for line in done.stdout.splitlines()[2:-1]] == [
+        ["semantic/floor", "pass"],
+        ["ids_sha256", "pass"],
+        ["scale", "pass"],
+        ["proof of train", "pass"],
+        ["proof of evaluate", "pass"],
+    ]
+    assert done.stdout.splitlines()[-1] == "voc-fcn8s passes as fcn-voc, beside no champion"
+    before = (world / "gate/voc-fcn8s.json").read_bytes()
+    assert fcn("gate", "voc-fcn8s").stdout == done.stdout
+    assert (world / "gate/voc-fcn8s.json").read_bytes() == before
+    assert json.loads(before)["passed"] is True
+    assert str(world).encode() not in before
+    done = fcn("gate", "voc-fcn8s", "--floor", "0.6", code=1)
+    assert "mean IU 0.500, not the floor of 0.600" in done.stdout
+    assert done.stdout.splitlines()[-1] == "voc-fcn8s FAILS as fcn-voc, beside no champion"
+    assert json.loads((world / "gate/voc-fcn8s.json").read_bytes())["passed"] is False
+
+
+def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    for command in (("gate", "voc-fcn8s"), ("promote", "voc-fcn8s"), ("rollback", "voc"), ("history", "voc")):
+        assert "MLflow at http://127.0.0.1:9 does not answer" in fcn(*command, code=1).stderr
+    fcn("gate", "voc-fcn8s", "--first")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    (world / "mlflow.db").unlink()
+    assert fcn("gate", "voc-fcn8s", code=1).stderr.startswith("Error: no registry to ask: set MLFLOW_TRACKING_URI")
+    assert not (world / "mlflow.db").exists()
+
+
+def test_promote_rollback_and_history_of_both(world: Path) -> None:
+    done = fcn("promote", "voc-fcn8s")
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 1, new, is champion since version none"
+    client, _ = connect(world)
+    version = client.get_model_version_by_alias("fcn-voc", "champion")
+    entry = _lock.entries(world)["train@voc-fcn8s"]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    wanted = {
+        "recipe": "voc-fcn8s",
+        "scale": "miniature",
+        "dvc.stage": "train@voc-fcn8s",
+        "dvc.inputs": entry.inputs,
+        "dvc.outputs": entry.outputs,
+        "git.commit": head,
+        "git.dirty": "false",
+        "weights.md5": entry.outs["runs/voc-fcn8s/model.safetensors"],
+        "semantic/mean_iu": "0.5",
+        "promoted.by": "ada",
+    }
+    assert {name: version.tags[name] for name in wanted} == wanted
+    assert client.get_run(version.run_id).data.tags["dvc.inputs"] == entry.inputs
+    source = Path(version.source.removeprefix("file://"))
+    assert json.loads((source / "metrics.json").read_bytes()) == json.loads(
+        Path("eval/voc-fcn8s/metrics.json").read_bytes()
+    )
+    assert json.loads((source / "gate.json").read_bytes())["passed"] is True
+    assert (source / "artifacts/model.safetensors").read_bytes() == Path(
+        "runs/voc-fcn8s/model.safetensors"
+    ).read_bytes()
+
+    train("voc-fcn8s", 0.51)
+    fcn("promote", "voc-fcn8s")
+    assert aliases(world) == ("2", "1")
+    done = fcn("promote", "voc-fcn8s")
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 2, which stood already, is champion as before"
+    done = fcn("rollback", "voc", "--why", "blind to dogs")
+    assert done.stdout == "fcn-voc version 1 is champion, version 2 the one before\n"
+    told = fcn("history", "fcn-voc").stdout
+    assert told == fcn("history", "voc").stdout
+    rows = [[cell.strip() for cell in line.split("|")[1:]] for line in told.splitlines() if line.startswith("|")]
+    assert [row[:4] for row in rows if row[0] in "12"] == [
+        ["1", "champion", "voc-fcn8s", "semantic 0.500"],
+        ["2", "previous", "voc-fcn8s", "semantic 0.510"],
+    ]
+    assert [row[:4] for row in rows if row[0] in ("promotion", "rollback")] == [
+        ["promotion", "none", "1", "ada"],
+        ["promotion", "1", "2", "ada"],
+        ["rollback", "2", "1", "ada"],
+    ]
+    assert "blind to dogs" in told
+
+
+def test_a_worse_candidate_moves_nothing_whatever_an_old_gate_said_and_force_tells_why(world: Path) -> None:
+    fcn("promote", "voc-fcn8s")
+    train("voc-fcn8s", 0.51)
+    fcn("gate", "voc-fcn8s")
+    train("voc-fcn8s", 0.48)  # two points lower
+    assert json.loads((world / "gate/voc-fcn8s.json").read_bytes())["passed"] is True
+    done = fcn("promote", "voc-fcn8s", code=1)
+    assert "mean IU 0.480 beside the champion's 0.500, not within the tolerance of 0.005" in done.stdout
+    assert done.stderr == (
+        "Error: voc-fcn8s fails the gate: it stays where it is; --force REASON promotes it nevertheless\n"
+    )
+    assert aliases(world) == ("1", "")
+    fcn("promote", "voc-fcn8s", "--force", "smaller by half")
+    assert aliases(world) == ("2", "1")
+    assert connect(world)[0].get_model_version("fcn-voc", "2").tags["forced"] == "smaller by half"
+    assert "smaller by half" in fcn("history", "voc").stdout
+
+
+def test_what_nobody_ran_again_as_it_is_now_stays_out(world: Path) -> None:
+    train("voc-fcn8s", 0.6, verified=False)
+    told = fcn("promote", "voc-fcn8s", code=1).stdout
+    assert "the proof of train@voc-fcn8s is of other inputs or outputs than dvc.lock's: fcn verify" in told
+    shutil.rmtree(world / ".verified")
+    assert (
+        "nobody ran evaluate@voc-fcn8s again: fcn verify evaluate@voc-fcn8s" in fcn("gate", "voc-fcn8s", code=1).stdout
+    )
+
+
+def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
+    said = fcn("promote", "voc-fcn9s", code=1).stderr
+    assert said == "Error: dvc.lock has no train@voc-fcn9s: did you mean voc-fcn8s?\n"
+    with Path("runs/voc-fcn8s/model.safetensors").open("ab") as file:
+        file.write(b"x")
+    fcn("gate", "voc-fcn8s")
+    said = fcn("promote", "voc-fcn8s", code=1).stderr
+    assert said.startswith(
+        "Error: runs/voc-fcn8s/model.safetensors is not what dvc.lock says train@voc-fcn8s wrote: dvc"
+    )
+    relock({"train@voc-fcn8s": {"cmd": "x", "outs": [out("runs/voc-fcn8s/model.safetensors")]}})
+    said = fcn("gate", "voc-fcn8s", code=1).stderr
+    assert said == (
+        "Error: evaluate@voc-fcn8s scored other weights than train@voc-fcn8s wrote: dvc repro evaluate@voc-fcn8s\n"
+    )
+    Path("eval/voc-fcn8s/metrics.json").write_text("{}")
+    assert "eval/voc-fcn8s/metrics.json is not what dvc.lock says" in fcn("gate", "voc-fcn8s", code=1).stderr
+    with pytest.raises(Exception, match="fcn-voc"):
+        aliases(world)
+
+
+def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    Path("params.yaml").write_text(Path("params.yaml").read_text() + "# tried\n")
+    said = fcn("promote", "voc-fcn8s", code=1).stderr
+    assert said == "Error: the work tree is not as committed (M params.yaml): CI promotes commits alone\n"
+    monkeypatch.setenv("CI", "false")
+    fcn("promote", "voc-fcn8s")
+    version = connect(world)[0].get_model_version("fcn-voc", "1")
+    assert version.tags["git.dirty"] == "true"
+
+
+def test_without_its_run_or_anybody_nothing_is_promoted(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train("voc-fcn8s", 0.7, published=False)
+    said = fcn("promote", "voc-fcn8s", code=1).stderr
+    assert said == "Error: MLflow has no run of train@voc-fcn8s as dvc.lock has it: fcn backfill makes it\n"
+    monkeypatch.delenv("FCN_USER")
+    for name in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", "/dev/null")
+    assert "nobody answers for this" in fcn("promote", "voc-fcn8s", code=1).stderr
+
+
+def test_recipes_of_a_data_set_follow_one_another(world: Path) -> None:
+    fcn("promote", "voc-fcn8s")
+    train("voc-fcn16s", 0.55)
+    fcn("promote", "voc-fcn16s")
+    assert aliases(world) == ("2", "1")
+    assert _candidate.read(world, "voc-fcn16s").model == "fcn-voc"

@@ -1,0 +1,216 @@
+"""The gate: what is no worse passes, what is worse in any judged number does not, and what it cannot see fails."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import thresholds
+from pipeline.gate import Verdict, judge
+from pipeline.thresholds import Thresholds
+from pipeline.types import Refusal
+
+ASKED = Thresholds(floor=0.3, tolerance=0.01, class_drop=0.1, heads=("semantic",), proofs=("train", "evaluate"))
+PROVED = {"train": "", "evaluate": ""}
+NAN = float("nan")
+
+
+def head(mean_iu: Any, **iu: Any) -> dict[str, Any]:
+    return {"mean_iu": mean_iu, "iu": iu, "absent": [name for name, value in iu.items() if value is None]}
+
+
+def metrics(mean_iu: Any = 0.5, **heads: Any) -> dict[str, Any]:
+    semantic = head(mean_iu, cat=0.6, dog=0.4, cow=None)
+    return {"semantic": semantic, "images": 3, "ids_sha256": "abc", "scale": "miniature", **heads}
+
+
+def failed(verdict: Verdict) -> list[str]:
+    assert verdict.passed == (not [check for check in verdict.checks if check.judged and not check.passed])
+    assert all(check.reason for check in verdict.checks)
+    return [check.name for check in verdict.checks if check.judged and not check.passed]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "fails"),
+    [
+        (metrics(), []),
+        (metrics(0.49), []),
+        (metrics(0.489), ["mean_iu"]),
+        (metrics(0.29), ["floor", "mean_iu"]),
+        (metrics(NAN), ["floor", "mean_iu"]),
+        (metrics(None), ["floor", "mean_iu"]),
+        (metrics(True), ["floor", "mean_iu"]),
+        (metrics("0.5"), ["floor", "mean_iu"]),
+        (metrics(38.9), ["floor", "mean_iu"]),  # a percentage
+        (metrics(semantic=head(0.5, cat=0.7, dog=0.3, cow=None)), []),
+        (metrics(semantic=head(0.5, cat=0.7, dog=0.299, cow=None)), ["classes"]),
+        (metrics(semantic=head(0.5, cat=1.0, dog=0.0, cow=None)), ["classes"]),
+        (metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None)), ["classes"]),  # vanished
+        (metrics(semantic=head(0.5, cat=0.6, cow=None)), ["classes"]),  # missing
+        (metrics(semantic=head(0.5, cat=0.6, dog=NAN, cow=None)), ["classes"]),
+        (metrics(semantic=head(0.5, cat=0.6, dog=0.4)), ["classes"]),  # another list of classes
+        (metrics(semantic=head(0.5, cat=0.6, dog=0.4, cow=0.2)), []),  # absent in the champion's alone
+        (metrics(semantic=head(0.5)), ["classes"]),
+        (metrics(semantic={}), ["floor", "mean_iu", "classes"]),
+        ({**metrics(), "semantic": None}, ["floor", "mean_iu", "classes"]),
+        (metrics(ids_sha256="abd"), ["ids_sha256"]),
+        (metrics(ids_sha256=None), ["ids_sha256"]),
+        (metrics(scale="paper"), ["scale"]),
+        ({}, ["floor", "mean_iu", "classes", "ids_sha256", "scale"]),
+    ],
+)
+def test_every_check_beside_a_champion(candidate: dict[str, Any], fails: list[str]) -> None:
+    assert failed(judge(candidate, metrics(), ASKED, PROVED)) == fails
+
+
+@pytest.mark.parametrize("broken", [NAN, None, "0.5", 2.0])
+def test_a_champion_whose_numbers_cannot_be_read_lets_nobody_pass(broken: Any) -> None:
+    assert failed(judge(metrics(), metrics(broken), ASKED, PROVED)) == ["mean_iu"]
+    champion = metrics(semantic=head(0.5, cat=0.6, dog=broken, cow=None))
+    if broken is not None:
+        assert failed(judge(metrics(), champion, ASKED, PROVED)) == ["classes"]
+    assert failed(judge(metrics(), {}, ASKED, PROVED)) == ["mean_iu", "classes", "ids_sha256", "scale"]
+
+
+def test_without_a_champion_floor_and_proof_decide() -> None:
+    assert failed(judge(metrics(0.3), None, ASKED, PROVED)) == []
+    assert failed(judge(metrics(0.299), None, ASKED, PROVED)) == ["floor"]
+    assert failed(judge(metrics(ids_sha256="", scale=None), None, ASKED, PROVED)) == ["ids_sha256", "scale"]
+    assert failed(judge(metrics(), None, ASKED, {"train": "nobody ran it"})) == ["proof of train", "proof of evaluate"]
+
+
+def test_a_head_that_is_not_asked_for_is_told_and_one_that_is_decides() -> None:
+    champion, candidate = (metrics(geometric=head(score, sky=score)) for score in (0.9, 0.2))
+    verdict = judge(candidate, champion, ASKED, PROVED)
+    assert failed(verdict) == []
+    told = [check.name for check in verdict.checks if check.head == "geometric" and not check.passed]
+    assert told == ["floor", "mean_iu", "classes"]
+    both = replace(ASKED, heads=("semantic", "geometric"))
+    assert failed(judge(candidate, champion, both, PROVED)) == ["floor", "mean_iu", "classes"]
+    assert failed(judge(metrics(), champion, both, PROVED)) == ["floor", "mean_iu", "classes"], "the head is missing"
+
+
+def test_reasons_name_numbers_and_classes() -> None:
+    candidate = metrics(0.4, semantic=head(0.4, cat=0.4, dog=0.1, cow=None))
+    reasons = {check.name: check.reason for check in judge(candidate, metrics(), ASKED, PROVED).checks}
+    assert reasons["floor"] == "mean IU 0.400, at least the floor of 0.300"
+    assert reasons["mean_iu"] == "mean IU 0.400 beside the champion's 0.500, not within the tolerance of 0.010"
+    assert reasons["classes"] == "lost more than 0.100 of IU: dog (0.300), cat (0.200)"
+    assert reasons["scale"] == "miniature, as the champion's"
+
+
+def test_a_class_that_vanished_has_lost_all_it_had_and_no_more() -> None:
+    candidate = metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None))
+    (told,) = (check for check in judge(candidate, metrics(), ASKED, PROVED).checks if check.name == "classes")
+    assert (told.reason, told.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4)
+    assert failed(judge(candidate, metrics(), replace(ASKED, class_drop=0.4), PROVED)) == []
+
+
+def drawn(chance: random.Random) -> dict[str, Any]:
+    """Any evaluation there can be, of one to eight classes and two heads."""
+    heads = {}
+    for name in ("semantic", "geometric"):
+        iu = {f"c{i}": chance.choice([None, 0.0, chance.random(), 1.0]) for i in range(chance.randint(1, 8))}
+        iu["present"] = chance.random()
+        heads[name] = head(chance.random(), **iu)
+    return metrics(**heads)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_equals_the_champion_passes_and_what_is_worse_in_any_judged_number_does_not(seed: int) -> None:
+    chance = random.Random(seed)
+    champion = drawn(chance)
+    asked = Thresholds(
+        floor=min(champion[name]["mean_iu"] for name in ("semantic", "geometric")),
+        tolerance=chance.choice([0.0, chance.random() / 4]),
+        class_drop=chance.choice([0.0, chance.random() / 4]),
+        heads=("semantic", "geometric"),
+        proofs=("train",),
+    )
+    assert judge(copy.deepcopy(champion), champion, asked, PROVED).passed
+    worse = copy.deepcopy(champion)
+    of = worse[chance.choice(asked.heads)]
+    present = [name for name, value in of["iu"].items() if value is not None and value > asked.class_drop]
+    if present and chance.random() < 0.7:
+        name = chance.choice(present)
+        of["iu"][name] -= asked.class_drop + (of["iu"][name] - asked.class_drop) * (0.01 + 0.99 * chance.random())
+    else:
+        of["mean_iu"] -= asked.tolerance + 1e-9 + chance.random()  # below nothing is no fraction either
+    assert not judge(worse, champion, asked, PROVED).passed
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_better_number_never_shuts_the_gate(seed: int) -> None:
+    chance = random.Random(seed)
+    champion, candidate = drawn(chance), drawn(chance)
+    better = copy.deepcopy(candidate)
+    better["semantic"]["mean_iu"] = 1.0
+    better["semantic"]["iu"] = {k: v if v is None else 1.0 for k, v in better["semantic"]["iu"].items()}
+    opened = set(failed(judge(better, champion, ASKED, PROVED)))
+    assert opened <= set(failed(judge(candidate, champion, ASKED, PROVED)))
+
+
+def test_a_verdict_is_json_with_the_same_bytes_for_the_same_inputs() -> None:
+    texts = {
+        json.dumps(judge(metrics(NAN), metrics(), ASKED, PROVED).to_json(), allow_nan=False, sort_keys=True)
+        for _ in range(2)
+    }
+    assert len(texts) == 1
+    assert json.loads(texts.pop())["passed"] is False
+
+
+ROWS = """
+defaults: {floor: 0.1, tolerance: 0.005, class_drop: 0.1, heads: [semantic], proofs: [train]}
+paper: {voc: {floor: 0.6, heads: [semantic, geometric]}}
+"""
+
+
+def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "gate.yaml").write_text(ROWS)
+    voc = thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
+    assert (voc.floor, voc.tolerance, voc.heads) == (0.6, 0.005, ("semantic", "geometric"))
+    for scale, dataset in (("miniature", "voc"), ("paper", "leaves")):
+        assert thresholds.read(tmp_path / "gate.yaml", scale, dataset).floor == 0.1
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ("floor: 0.6", "flor: 0.6", "gate.yaml: paper.voc has no field 'flor': did you mean 'floor'?"),
+        ("floor: 0.6", "floor: 60", "gate.yaml: paper.voc.floor is 60.0: it must be less than 1.0"),
+        ("floor: 0.6", "floor: -0.1", "gate.yaml: paper.voc.floor is -0.1: it must be at least 0.0"),
+        ("floor: 0.6", "floor: .nan", "gate.yaml: paper.voc.floor is nan: write a number"),
+        ("tolerance: 0.005", "tolerance: 5e-3", "is the text '5e-3': write it with a dot, 5.0e-3"),
+        ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field a value"),
+        ("proofs: [train]", "proofs: []", "gate.yaml: defaults.proofs is []: write a list of texts"),
+        ("{floor: 0.6, heads: [semantic, geometric]}", "0.6", "gate.yaml: paper.voc is 0.6: write a map"),
+        ("defaults: ", "default: ", "gate.yaml: defaults is None: write a map"),
+        ("paper: {", "paper: {{", "gate.yaml is no YAML"),
+    ],
+)
+def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: str, told: str) -> None:
+    assert was in ROWS
+    (tmp_path / "gate.yaml").write_text(ROWS.replace(was, now))
+    with pytest.raises(Refusal) as refused:
+        thresholds.read(tmp_path / "gate.yaml", "miniature", "nyud")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_thresholds_no_gate(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="it says what a promotion must reach"):
+        thresholds.read(tmp_path / "gate.yaml", "miniature", "voc")
+
+
+def test_the_committed_thresholds_hold_and_the_committed_best_reach_them() -> None:
+    root = Path(__file__).parents[1]
+    for dataset, recipe in {"voc": "voc-fcn8s", "nyud": "nyud-fcn16s-color-hha", "siftflow": "siftflow-fcn8s"}.items():
+        asked = thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
+        scored = json.loads((root / f"eval/{recipe}/metrics.json").read_text())
+        assert judge(scored, scored, asked, dict.fromkeys(asked.proofs, "")).passed

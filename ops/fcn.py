@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import data, run, verify
+from ops import data, export, predict, run, verify
 
 
 @click.group()
@@ -13,6 +13,8 @@ def main() -> None:
 
 
 main.add_command(data.main, "data")
+main.add_command(export.main, "export")
+main.add_command(predict.main, "predict")
 main.add_command(run.main, "run")
 main.add_command(verify.main, "verify")
 

@@ -19,7 +19,8 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes = self.peak = 0
+        self.bytes: int = 0
+        self.peak: int = 0
         self._alive: set[int] = set()
 
     def __torch_dispatch__(
@@ -62,7 +63,7 @@ def available(device: torch.device) -> int:
     """Bytes that this process may still take on ``device``; on a CPU those of its container where it is in one."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     return min(_machine(), _container())
 
 

@@ -50,7 +50,8 @@ def peak(net: nn.Module, channels: int, height: int, width: int) -> int:
 
     These are torch's tensors: a convolution's own scratch memory comes on top.
     """
-    with torch.inference_mode(), Allocations() as allocations:
+    allocations = Allocations()
+    with torch.inference_mode(), allocations:
         pixels = torch.empty(1, channels, height, width, device="meta")
         image = pixels + 0  # the mean is subtracted
         del pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ class Segmenter:
         sizes = {images[column].shape[:2] for column in spec.inputs}
         if len(sizes) > 1 or 0 in next(iter(sizes)):
             raise Refusal(
-                f"{name}: sizes are {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
+                f"{name} is of size {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
             )
         return next(iter(sizes))
 
@@ -97,12 +98,16 @@ class Segmenter:
             return WHOLE
         with torch.device("meta"):
             net = make(self.net.spec).eval()
-        channels = len(self.net.spec.mean)
-        if SCRATCH * memory.peak(net, channels, height, width) < room:
+
+        def too_large(side: int) -> bool:
+            shown = (min(side, height), min(side, width))
+            return SCRATCH * memory.peak(net, len(self.net.spec.mean), *shown) > room
+
+        if not too_large(max(height, width)):
             return WHOLE
-        for side in range(LARGEST, self.reach.side - 1, -COARSEST):
-            if SCRATCH * memory.peak(net, channels, min(side, height), min(side, width)) < room:
-                return side
+        sides = range(self.reach.side, min(LARGEST, max(height, width)), COARSEST)
+        if fitting := bisect_left(sides, True, key=too_large):
+            return sides[fitting - 1]
         raise Refusal(
             f"{name} does not fit into {room >> 20} MB, nor do exact tiles of it, {self.reach.side} px or "
             f"more: free some memory, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"

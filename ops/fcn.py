@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, gate, history, lineage, promote, rollback, run, sync, ui, verify
+from ops import backfill, data, export, gate, history, lineage, predict, promote, rollback, run, sync, ui, verify
 
 
 @click.group()
@@ -14,9 +14,11 @@ def main() -> None:
 
 main.add_command(backfill.main, "backfill")
 main.add_command(data.main, "data")
+main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
+main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")

@@ -19,7 +19,8 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes = self.peak = 0
+        self.bytes: int = 0
+        self.peak: int = 0
         self._alive: set[int] = set()
 
     def __torch_dispatch__(
@@ -49,7 +50,8 @@ def peak(net: nn.Module, channels: int, height: int, width: int) -> int:
 
     These are torch's tensors: a convolution's own scratch memory comes on top.
     """
-    with torch.inference_mode(), Allocations() as allocations:
+    allocations = Allocations()
+    with torch.inference_mode(), allocations:
         pixels = torch.empty(1, channels, height, width, device="meta")
         image = pixels + 0  # the mean is subtracted
         del pixels
@@ -62,7 +64,7 @@ def available(device: torch.device) -> int:
     """Bytes that this process may still take on ``device``; on a CPU those of its container where it is in one."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     return min(_machine(), _container())
 
 

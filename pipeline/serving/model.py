@@ -1,10 +1,10 @@
-"""The MLflow model: pictures of any sizes to label maps. MLflow runs this file, as it lies in a saved model, to load it."""
+"""The MLflow model, pictures of any sizes to label maps: this file lies in every saved model, and loading runs it."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from pipeline.fcn.net import build
 from pipeline.serving import paint, picture
 from pipeline.serving.segment import Images, Segmenter
-from pipeline.types import Refusal
+from pipeline.types import LabelSpec, Refusal
 
 assert determinism.PINS  # imported for what it sets
 
 
-class LabelMaps(PythonModel):  # type: ignore[misc]
+class LabelMaps(PythonModel):
     """A row of pictures in, a row of label maps out, every one of its picture's own size.
 
     The columns in are the net's inputs (``color``; NYUDv2's nets also ``hha`` or ``depth``), each cell an encoded
@@ -71,12 +71,8 @@ class LabelMaps(PythonModel):  # type: ignore[misc]
         with _threads(self.threads):
             for number, row in enumerate(frame.to_dict("records")):
                 labels = self.segmenter(self._images(row, number), f"image {number}")
-                rows.append({name: labels[name] for name in wanted})
-        told = {
-            name: [row[name] if form == "array" else paint.png(row[name], heads[name]) for row in rows]
-            for name in wanted
-        }
-        return pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in told.items()})
+                rows.append({name: _told(labels[name], form, heads[name]) for name in wanted})
+        return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in wanted})
 
     def _images(self, row: Mapping[Any, Any], number: int) -> Images:
         columns = self.segmenter.net.spec.inputs
@@ -89,11 +85,13 @@ def _pixels(cell: Any, name: str, column: str) -> Any:
     if not isinstance(cell, str | bytes | bytearray):
         raise Refusal(f"{name} is a {type(cell).__name__}: send a picture's bytes, in JSON as base64, or its pixels")
     encoded = cell.encode() if isinstance(cell, str) else bytes(cell)
-    try:  # MLflow decodes what comes as a dataframe, but not what comes as inputs or instances
-        encoded = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        pass  # no picture's own bytes are all of base64's letters
+    with suppress(ValueError):  # MLflow decodes a dataframe's base64 but not that of inputs and instances
+        encoded = base64.b64decode(encoded, validate=True)  # which no picture's own bytes can be taken for
     return picture.read(encoded, name, column)
+
+
+def _told(label: paint.Pixels, form: str, spec: LabelSpec) -> paint.Pixels | bytes:
+    return paint.png(label, spec) if form == "png" else label
 
 
 @contextmanager

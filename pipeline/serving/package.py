@@ -62,7 +62,7 @@ def signature(spec: NetSpec) -> ModelSignature:
     params: list[Any] = [ParamSpec("format", DataType.string, "array"), ParamSpec("head", DataType.string, "all")]
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, column) for column in spec.inputs]),
-        outputs=Schema([ColSpec(AnyType(), head) for head in spec.heads]),
+        outputs=Schema([ColSpec(AnyType(), head) for head in spec.heads]),  # type: ignore[no-untyped-call]
         params=ParamSchema(params),
     )
 
@@ -80,7 +80,7 @@ def _code(scratch: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's words about its own types and about an example, which a signature that is given does not need."""
+    """Without MLflow's words about its own types, and about an example, which a given signature does not need."""
     with warnings.catch_warnings():
         for message in ("Any type hint is inferred", "An input example was not provided"):
             warnings.filterwarnings("ignore", message=f".*{message}")

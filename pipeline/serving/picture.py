@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.fcn.inputs import MILLIMETRES
 from pipeline.types import Refusal
@@ -29,8 +29,8 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
     EXIF says, transparency over white, grey and palette and CMYK as RGB, of 16 bits the upper 8, of an animation the
     first frame. Colour profiles are not looked at, as they are not in training.
 
-    Raises Refusal naming ``name`` where the bytes are no picture, not all of one, or too many pixels (Pillow's own limit
-    against decompression bombs, 179 million), and for samples without a known range (32 bits, floats).
+    Raises Refusal naming ``name`` where the bytes are no picture, not all of one, or more pixels than Pillow takes (179
+    million, against decompression bombs), and for samples without a known range (32 bits, floats).
     """
     encoded = source if isinstance(source, bytes) else _bytes(source, name)
     if not encoded:
@@ -42,16 +42,13 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
                 image.load()
                 return _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
     except Image.DecompressionBombError:
-        raise Refusal(
-            f"{name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: cut it into pieces"
-        ) from None
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise Refusal(f"{name} has more than {most:,} pixels: cut it into pieces") from None
+    except UnidentifiedImageError:
+        raise Refusal(f"{name} is no picture of a known format: name another file, or export it as PNG") from None
     except BROKEN as error:
-        reason = " ".join(str(error).split()).replace("<_io.BytesIO object at", "").strip() or type(error).__name__
-        raise Refusal(f"{name} does not decode as a picture ({_told(error, reason)}): export it again") from None
-
-
-def _told(error: Exception, reason: str) -> str:
-    return "unknown format" if isinstance(error, Image.UnidentifiedImageError) else reason[:200]
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Refusal(f"{name} does not decode ({reason[:200]}): export it again") from None
 
 
 def _bytes(path: Path, name: str) -> bytes:

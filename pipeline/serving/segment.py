@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -53,12 +54,12 @@ class Segmenter:
         """
         height, width = self._size(images, name)
         padded = {column: self._padded(images[column], column) for column in self.net.spec.inputs}
-        shown = padded[self.net.spec.inputs[0]].shape[:2]
-        side = self._side(*shown, name) if self.side is None else self.side
-        if side == WHOLE or max(shown) <= side:
+        rows, columns = (max(COARSEST, length) for length in (height, width))
+        side = self._side(rows, columns, name) if self.side is None else self.side
+        if side == WHOLE or max(rows, columns) <= side:
             ((_, labels),) = self._predict([Example(id=name, images=padded, labels={})])
         else:
-            labels = self._tiled(padded, *shown, side, name)
+            labels = self._tiled(padded, rows, columns, side, name)
         if matrix.cache_info().currsize > MATRICES:
             matrix.cache_clear()
         return {head: label[:height, :width] for head, label in labels.items()}
@@ -75,9 +76,9 @@ class Segmenter:
         sizes = {images[column].shape[:2] for column in spec.inputs}
         if len(sizes) > 1 or 0 in next(iter(sizes)):
             raise Refusal(
-                f"{name}: sizes are {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
+                f"{name} is of size {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
             )
-        return next(iter(sizes))  # type: ignore[return-value]
+        return next(iter(sizes))
 
     def _padded(self, image: NDArray[Any], column: str) -> NDArray[Any]:
         """At least 32×32: the coarsest cell of a smaller image may lie outside, so the mean continues it."""
@@ -97,15 +98,19 @@ class Segmenter:
             return WHOLE
         with torch.device("meta"):
             net = make(self.net.spec).eval()
-        channels = len(self.net.spec.mean)
-        if SCRATCH * memory.peak(net, channels, height, width) < room:
+
+        def too_large(side: int) -> bool:
+            shown = (min(side, height), min(side, width))
+            return SCRATCH * memory.peak(net, len(self.net.spec.mean), *shown) > room
+
+        if not too_large(max(height, width)):
             return WHOLE
-        for side in range(LARGEST, self.reach.side - 1, -COARSEST):
-            if SCRATCH * memory.peak(net, channels, min(side, height), min(side, width)) < room:
-                return side
+        sides = range(self.reach.side, min(LARGEST, max(height, width)), COARSEST)
+        if fitting := bisect_left(sides, True, key=too_large):
+            return sides[fitting - 1]
         raise Refusal(
-            f"{name}: {room >> 20} MB of memory do not suffice for tiles of {self.reach.side} px, the smallest exact ones: "
-            f"free some, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"
+            f"{name} does not fit into {room >> 20} MB, nor do exact tiles of it, {self.reach.side} px or "
+            f"more: free some memory, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"
         )
 
     def _tiled(self, images: Images, height: int, width: int, side: int, name: str) -> dict[str, Pixels]:

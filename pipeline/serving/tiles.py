@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Reach:
-    """A pixel's scores depend on at most ``before`` pixels in front of it and ``after`` behind it, along either axis."""
+    """A pixel's scores depend on at most ``before`` pixels in front of it and ``after`` behind it, on either axis."""
 
     before: int
     after: int

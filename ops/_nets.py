@@ -1,0 +1,77 @@
+"""The weights that a user means: a recipe's, a file, or a version in MLflow's registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from pipeline.types import Refusal
+from stages._params import declared
+
+CHAMPION = "champion"
+
+
+@contextmanager
+def weights(root: Path, recipe: str | None, model: Path | None, registry: str | None) -> Iterator[Path]:
+    """The one of three that is given, as a file that is there until the block ends.
+
+    Raises Refusal where none or several are, for a recipe that params.yaml lacks, and for what is not registered.
+    """
+    given = [choice for choice in (recipe, model, registry) if choice]
+    if len(given) != 1:
+        raise Refusal(f"say which net, with one of {_offer(root)}--model FILE or --registry NAME@ALIAS")
+    if recipe:
+        declared("evaluate", recipe, root)  # refuses a name that is not there by telling which are
+        yield root / "runs" / recipe / "model.safetensors"
+    elif model:
+        yield model
+    elif registry:
+        with tempfile.TemporaryDirectory(prefix="fcn-registry-") as folder:
+            yield _registered(root, registry, Path(folder))
+
+
+def threads(root: Path) -> int:
+    """As many as evaluation ran with, so that labels are evaluation's to the bit; elsewhere, all cores."""
+    params = root / "params.yaml"
+    if not params.is_file():
+        return os.cpu_count() or 1
+    return int(yaml.safe_load(params.read_text(encoding="utf-8"))["runtime"]["threads"])
+
+
+def _offer(root: Path) -> str:
+    """The trained recipe with the best mean IU of each data set."""
+    best: dict[str, tuple[float, str]] = {}
+    params = root / "params.yaml"
+    recipes = yaml.safe_load(params.read_text(encoding="utf-8"))["recipes"] if params.is_file() else {}
+    for name, row in recipes.items():
+        metrics = root / "eval" / name / "metrics.json"
+        if metrics.is_file() and (root / "runs" / name / "model.safetensors").is_file():
+            score = json.loads(metrics.read_text(encoding="utf-8"))[row["heads"][0]]["mean_iu"]
+            best[row["evaluate"]] = max(best.get(row["evaluate"], (0.0, name)), (score, name))
+    return "".join(f"--recipe {name} (best on {split}: mean IU {iu:.3f}), " for split, (iu, name) in best.items())
+
+
+def _registered(root: Path, name: str, folder: Path) -> Path:
+    """Download a version's weights: NAME (the champion), NAME@ALIAS or NAME/VERSION."""
+    from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
+
+    # isort: split
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    client, _ = connect(root)
+    uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"
+    try:
+        local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)
+    except MlflowException as error:
+        raise Refusal(f"{uri} is not to be had ({str(error).splitlines()[0]}): register it, or name another") from None
+    found = sorted(Path(local).glob("artifacts/*.safetensors"))
+    if not found:
+        raise Refusal(f"{uri} holds no weights of this pipeline: register a model that fcn saved")
+    return found[0]

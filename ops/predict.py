@@ -1,0 +1,55 @@
+"""Label pictures with a trained net: fcn predict PATHS… --recipe voc-fcn8s --out labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ops import _nets
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--recipe", help="A net that this pipeline trained, as params.yaml names it.")
+@click.option("--model", type=click.Path(path_type=Path), help="A model.safetensors.")
+@click.option("--registry", metavar="NAME[@ALIAS]", help="A model in MLflow's registry; its champion without alias.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--tile", type=int, help="Label tiles of this many pixels; 0 never; by default where memory needs it.")
+def main(
+    paths: tuple[Path, ...],
+    recipe: str | None,
+    model: Path | None,
+    registry: str | None,
+    out: Path,
+    device: str,
+    tile: int | None,
+) -> None:
+    """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
+    from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
+
+    # isort: split
+    from pipeline.fcn.net import build
+    from pipeline.serving import label
+    from pipeline.serving.segment import Segmenter
+
+    here = Path.cwd()
+    pictures = label.find(paths, out)
+    with _nets.weights(here, recipe, model, registry) as weights:
+        net = build(weights)
+    segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}), tile)
+    if tile and tile < segmenter.reach.side:
+        click.echo(f"tiles of {tile} px: near seams labels are approximate; exact from {segmenter.reach.side} px on")
+    refused = label.label(pictures, out, segmenter)
+    folders = ", ".join(f"{head}/ and {head}-overlay/" for head in segmenter.heads)
+    click.echo(f"labelled {len(pictures) - len(refused)} of {len(pictures)} images into {out}: {folders}")
+    for refusal in refused:
+        click.echo(f"Error: {refusal}", err=True)
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

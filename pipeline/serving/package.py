@@ -62,7 +62,7 @@ def signature(spec: NetSpec) -> ModelSignature:
     params: list[Any] = [ParamSpec("format", DataType.string, "array"), ParamSpec("head", DataType.string, "all")]
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, column) for column in spec.inputs]),
-        outputs=Schema([ColSpec(AnyType(), head) for head in spec.heads]),  # type: ignore[no-untyped-call]
+        outputs=Schema([ColSpec(AnyType(), head) for head in spec.heads]),
         params=ParamSchema(params),
     )
 

@@ -39,12 +39,12 @@ def agrees(folder: Path, net_spec: NetSpec) -> onnxruntime.InferenceSession:
         got = dict(zip(names, session.run(names, {c: pixels[None] for c, pixels in columns.items()}), strict=True))
         for head, scores in want.items():
             span = float(scores.max() - scores.min())
-            assert np.abs(got[head + onnx.SCORES] - scores.numpy()).max() < 2e-6 * span
+            assert np.abs(got[head + onnx.SCORES] - scores.numpy()).max() < 3e-6 * span
             best, second = scores.topk(2, dim=1).values.unbind(1)
             label = scores.max(1).indices.numpy()
             assert got[head].dtype == np.uint8 and got[head].shape == (1, height, width)
-            assert np.array_equal(got[head], np.where((best - second < 4e-6 * span).numpy(), got[head], label))
-            assert (got[head] == label).mean() > 0.9999 and len(np.unique(label)) > 2
+            assert np.array_equal(got[head], np.where((best - second < 6e-6 * span).numpy(), got[head], label))
+            assert (got[head] == label).mean() > 0.9999 and len(np.unique(label)) > 1
     return session
 
 

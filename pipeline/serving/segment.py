@@ -33,10 +33,13 @@ class Segmenter:
     ``side`` is that of its tiles in pixels; None leaves it whole while memory suffices and otherwise takes the largest
     tiles that do, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
     (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
+
+    Raises Refusal for a side that tiles cannot have.
     """
 
     def __init__(self, net: FCN | LateFCN, device: torch.device, side: int | None = None) -> None:
-        self.net, self.device, self.side = net, device, side
+        self.net, self.device = net, device
+        self.side = tiles.checked(side) if side else side
         self.heads = net.spec.heads
         self._reach: tiles.Reach | None = None
 

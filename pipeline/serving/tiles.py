@@ -60,18 +60,21 @@ def reach(spec: NetSpec) -> Reach:
     return Reach(before=-field.start, after=field.start + field.size - 1)
 
 
+def checked(side: int) -> int:
+    """``side``; Refusal where tiles of that many pixels cannot begin at cells of the coarsest map."""
+    if side < SMALLEST or side % COARSEST:
+        raise Refusal(f"tiles of {side} px: choose a multiple of {COARSEST}, {SMALLEST} or more")
+    return side
+
+
 def cut(height: int, width: int, side: int, reach: Reach) -> list[Tile]:
     """Tiles of at most ``side``×``side`` pixels whose kept parts cover the image, each pixel once.
 
     Tiles begin at multiples of the coarsest stride, so that their cells are cells of the whole image. From
     ``reach.side`` on, each pixel's tile holds all that its scores depend on, so scores are the whole image's up to the
     rounding of sums; a smaller side keeps a quarter of itself as a margin, and near seams labels are an approximation.
-
-    Raises Refusal for a side that is no multiple of 32 or under 64.
     """
-    if side < SMALLEST or side % COARSEST:
-        raise Refusal(f"tiles of {side} px: choose a multiple of {COARSEST}, {SMALLEST} or more")
-    margins = reach if side >= reach.side else Reach(side // 4, side // 4)
+    margins = reach if checked(side) >= reach.side else Reach(side // 4, side // 4)
     rows, columns = (list(_spans(length, side, margins)) for length in (height, width))
     return [Tile((row[0], column[0]), (row[1], column[1])) for row, column in product(rows, columns)]
 

@@ -1,0 +1,225 @@
+"""``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from ops.fcn import main
+from pipeline.fcn.net import build
+from pipeline.fcn.spec import NetSpec
+from pipeline.serving import package, picture
+from pipeline.serving.segment import Segmenter
+from tests.closure import ROOT
+from tests.serving.world import MEAN, labels, photograph, saved, spec
+
+pytestmark = pytest.mark.usefixtures("flags")
+
+HEADS = {"geometric": labels(3), "semantic": labels(21)}
+RECIPES = {
+    "voc-fcn32s": (spec(stride=32), "voc/seg11valid", 0.2),
+    "voc-fcn8s": (spec(stride=8), "voc/seg11valid", 0.4),
+    "siftflow-fcn8s": (spec(stride=8, heads=HEADS), "siftflow/test", 0.3),
+}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three trained recipes and a fourth without weights, the working directory; dvc.yaml is the pipeline's own."""
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["recipes"] = {name: params["recipes"][name] for name in (*RECIPES, "voc-fcn4s")}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for name, (net_spec, _, score) in RECIPES.items():
+        trained(tmp_path, name, net_spec)
+        (tmp_path / "eval" / name).mkdir(parents=True)
+        metrics = {head: {"mean_iu": score} for head in net_spec.heads}
+        (tmp_path / "eval" / name / "metrics.json").write_text(json.dumps(metrics))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def trained(root: Path, name: str, net_spec: NetSpec) -> Path:
+    (root / "runs" / name).mkdir(parents=True)
+    return saved(root / "runs" / name / "model.safetensors", net_spec)
+
+
+def predict(*arguments: str) -> Result:
+    done = CliRunner().invoke(main, ["predict", *arguments])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def wrote(path: Path, height: int, width: int, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(photograph(height, width, seed)).save(path)
+    return path
+
+
+def written(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_hundred_pictures_of_a_folder_are_labelled_in_one_go_and_the_broken_ones_told_at_the_end(world: Path) -> None:
+    for number in range(100):
+        wrote(world / f"photos/{number // 50}/{number:03d}.{'jpg' if number % 2 else 'PNG'}", 33 + number, 60, number)
+    (world / "photos/1/cut.jpg").write_bytes((world / "photos/1/099.jpg").read_bytes()[:700])
+    (world / "photos/empty.png").touch()
+    (world / "photos/notes.txt").write_text("no picture, not looked at")
+    (world / "photos/.thumbnail.png").write_text("hidden, not looked at")
+    done = predict("photos", "--recipe", "voc-fcn8s", "--out", "out")
+    assert done.exit_code == 1
+    assert done.stdout == "labelled 100 of 102 images into out: semantic/ and semantic-overlay/\n"
+    cut, empty = sorted(done.stderr.splitlines())[-2:]
+    assert cut.startswith("Error: photos/1/cut.jpg does not decode (")
+    assert empty == "Error: photos/empty.png is empty: fetch or export it again"
+    names = {f"{number // 50}/{number:03d}" for number in range(100)}
+    assert written(world / "out/semantic") == {f"{name}.png" for name in names}
+    assert written(world / "out/semantic-overlay") == {f"{name}.jpg" for name in names}
+    segmenter = Segmenter(build(world / "runs/voc-fcn8s/model.safetensors"), torch.device("cpu"))
+    for name in ("0/007.jpg", "1/064.PNG"):
+        pixels = picture.read(world / "photos" / name, name)
+        with Image.open(world / "out/semantic" / f"{name[:5]}.png") as label:
+            assert label.mode == "P" and label.getpalette()[:6] == [0, 0, 0, 37, 91, 151]  # type: ignore[index]
+            assert np.array_equal(np.array(label), segmenter({"color": pixels}, name)["semantic"])
+        with Image.open(world / "out/semantic-overlay" / f"{name[:5]}.jpg") as overlay:
+            assert overlay.width > pixels.shape[1]
+
+
+def test_every_head_has_its_folders_and_its_classes(world: Path) -> None:
+    wrote(world / "a.png", 40, 50)
+    assert predict("a.png", "--recipe", "siftflow-fcn8s", "--out", "out").exit_code == 0
+    assert written(world / "out") == {
+        *(f"{head}{rest}" for head in HEADS for rest in ("/a.png", "-overlay/a.jpg", "-classes.csv")),
+    }
+    rows = (world / "out/geometric-classes.csv").read_text().splitlines()
+    assert rows == ["index,class,red,green,blue", "0,class 0,0,0,0", "1,class 1,37,91,151", "2,class 2,74,182,46"]
+
+
+def test_pictures_of_one_name_are_refused_before_anything_is_written(world: Path) -> None:
+    for name in ("a/x.png", "b/x.jpg", "a/y.png"):
+        wrote(world / name, 40, 40)
+    done = predict("a", "b", "--recipe", "voc-fcn8s", "--out", "out")
+    assert done.exit_code == 1
+    assert done.stderr == "Error: a/x.png and b/x.jpg would both become x.png: label them into two folders\n"
+    assert not (world / "out").exists()
+    assert predict("a", "a/x.png", "--recipe", "voc-fcn8s", "--out", "out").exit_code == 0, "the same file twice"
+    assert written(world / "out/semantic") == {"x.png", "y.png"}
+
+
+def test_a_second_run_does_not_label_what_the_first_wrote(world: Path) -> None:
+    wrote(world / "photos/a.png", 40, 40)
+    for _ in range(2):
+        done = predict("photos", "--recipe", "voc-fcn8s", "--out", "photos/out")
+        assert done.stdout.startswith("labelled 1 of 1 images")
+
+
+def test_without_a_net_the_best_of_each_data_set_is_offered(world: Path) -> None:
+    wrote(world / "a.png", 40, 40)
+    told = (
+        "Error: say which net, with one of --recipe voc-fcn8s (best on voc/seg11valid: mean IU 0.400), "
+        "--recipe siftflow-fcn8s (best on siftflow/test: mean IU 0.300), --model FILE or --registry NAME@ALIAS\n"
+    )
+    assert predict("a.png", "--out", "out").stderr == told
+    assert predict("a.png", "--out", "out", "--recipe", "voc-fcn8s", "--model", "x").stderr == told
+
+
+def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
+    wrote(world / "a.png", 40, 40)
+    (world / "empty").mkdir()
+    for arguments, told in (
+        (("b.png", "--recipe", "voc-fcn8s"), "b.png is not there: name pictures, or folders of them"),
+        (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: they end in .bmp .gif .jpeg .jpg .png"),
+        (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: it has"),
+        (("a.png", "--recipe", "voc-fcn4s"), "no weights at"),
+        (("a.png", "--model", "b.safetensors"), "no weights at b.safetensors"),
+        (("a.png", "--recipe", "voc-fcn8s", "--tile", "100"), "tiles of 100 px: choose a multiple of 32, 64 or more"),
+    ):
+        done = predict(*arguments, "--out", "out")
+        assert done.exit_code == 1 and done.stderr.startswith(f"Error: {told}"), done.stderr
+        assert not (world / "out").exists()
+
+
+def test_a_net_that_sees_more_than_photographs_is_refused(world: Path) -> None:
+    wrote(world / "a.png", 40, 40)
+    saved(world / "late.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
+    done = predict("a.png", "--model", "late.safetensors", "--out", "out")
+    assert done.stderr == ("Error: this net sees color and hha, not photographs alone: serve it as an MLflow model\n")
+    assert not (world / "out").exists()
+
+
+def test_tiles_too_small_to_be_exact_are_told(world: Path) -> None:
+    wrote(world / "a.png", 200, 300)
+    done = predict("a.png", "--recipe", "voc-fcn8s", "--out", "out", "--tile", "96")
+    assert done.stdout.splitlines()[0] == "tiles of 96 px: near seams labels are approximate; exact from 416 px on"
+
+
+FOREIGN = """
+import sys
+from ops.fcn import main
+try:
+    main(["predict", "a.png", "--recipe", "voc-fcn8s", "--out", "out"])
+except SystemExit as end:
+    assert not end.code, end.code
+assert not {"mlflow", "dvc", "pandas"} & set(sys.modules)
+"""
+
+
+def test_a_recipe_needs_no_mlflow(world: Path) -> None:
+    wrote(world / "a.png", 40, 40)
+    command = [sys.executable, "-W", "error", "-c", FOREIGN]
+    subprocess.run(command, cwd=world, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    assert (world / "out/semantic/a.png").is_file()
+
+
+def test_a_registered_model_labels_as_its_weights_do(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.tracking.connect import connect
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    wrote(world / "a.png", 40, 50)
+    for name in ("voc-fcn32s", "voc-fcn8s"):
+        package.save(world / f"runs/{name}/model.safetensors", world / "models" / name)
+    client, experiment = connect(world)
+    client.create_registered_model("fcn-voc")
+    run = client.create_run(experiment).info
+    for name in ("voc-fcn32s", "voc-fcn8s"):
+        client.log_artifacts(run.run_id, str(world / "models" / name), name)
+        client.create_model_version("fcn-voc", f"{run.artifact_uri}/{name}", run.run_id)
+    client.set_registered_model_alias("fcn-voc", "champion", "2")
+    assert predict("a.png", "--recipe", "voc-fcn8s", "--out", "want").exit_code == 0
+    for name, out in (("fcn-voc", "b"), ("fcn-voc@champion", "c"), ("fcn-voc/1", "d")):
+        done = predict("a.png", "--registry", name, "--out", out)
+        assert done.exit_code == 0, done.output
+    want = (world / "want/semantic/a.png").read_bytes()
+    assert [(world / out / "semantic/a.png").read_bytes() == want for out in "bcd"] == [True, True, False]
+    done = predict("a.png", "--registry", "fcn-voc@nobody", "--out", "e")
+    assert done.exit_code == 1 and done.stderr.splitlines()[-1].startswith(
+        "Error: models:/fcn-voc@nobody is not to be had ("
+    )
+
+
+def test_a_picture_from_any_camera_is_labelled(world: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(photograph(50, 80)).save(world / "turned.jpg", exif=turned)
+    Image.fromarray(photograph(50, 80)[..., 0]).save(world / "grey.png")
+    Image.fromarray(photograph(50, 80)).convert("CMYK").save(world / "press.jpg")
+    Image.fromarray(photograph(50, 80)[..., 0].astype(np.uint16) << 8).save(world / "deep.tif")
+    names = ("turned.jpg", "grey.png", "press.jpg", "deep.tif")
+    assert predict(*names, "--recipe", "voc-fcn8s", "--out", "out").exit_code == 0
+    for name, size in zip(names, ((50, 80), (80, 50), (80, 50), (80, 50)), strict=True):
+        content = (world / "out/semantic" / Path(name).with_suffix(".png")).read_bytes()
+        with Image.open(io.BytesIO(content)) as label:
+            assert label.size == size

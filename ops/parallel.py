@@ -54,7 +54,7 @@ class Run:
         graph = get_active_graph(repo.index.graph)
         stages = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         needs = {stage: list(graph.successors(stage)) for stage in stages}
-        self.plan: Plan[Any] = Plan(stages, needs, alone=[stage for stage in stages if not stage.outs])
+        self.plan: Plan[Any] = Plan(stages, needs, alone=[stage for stage in stages if _tells(stage)])
         self.started: set[Any] = set()
         self.done: set[Any] = set()
         self.new: set[Any] = set()  # done, and not yet in dvc.lock
@@ -173,9 +173,9 @@ class Run:
     def _dump_if_due(self, stage: Any) -> None:
         """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.
 
-        Always before a stage without outputs: it may read the lock, as publish does.
+        Always before a stage that only tells: it may read the lock, as publish does.
         """
-        if not stage.outs or time.monotonic() - self._dumped > DUMP:
+        if _tells(stage) or time.monotonic() - self._dumped > DUMP:
             self._dump(self.plan.begun(self.done))
 
     def _dump(self, stages: Sequence[Any]) -> None:
@@ -183,6 +183,11 @@ class Run:
             new[0].dvcfile.dump_stages(new, update_pipeline=False)
             self.new.difference_update(new)
         self._dumped = time.monotonic()
+
+
+def _tells(stage: Any) -> bool:
+    """Whether the stage writes nothing that DVC keeps, as publish, whose output is a receipt, and report."""
+    return not any(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
 
 
 @contextmanager

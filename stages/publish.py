@@ -14,11 +14,12 @@ from stages._stage import Stage
 
 @click.command(cls=Stage)
 def main() -> None:
-    """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here."""
+    """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here; .published then names the state of dvc.lock."""
     root = Path.cwd()
     drain.drain(root, spool.place())  # so that what stages told live is there to be adopted
     parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
     done = store.publish(parent, children, root)
+    Path(".published").write_text(f"{parent.tags['dvc.lock']}\n", encoding="utf-8")
     click.echo(f"published {done}; make ui to look")
 
 

@@ -46,5 +46,5 @@ def main(recipe: str, force: str | None) -> None:
             client, candidate.model, Path(folder) / "model", run_id=run.info.run_id, tags=tags, gate=found
         )
     came = "which stood already" if not done.made else "new"
-    moved = f"champion since version {done.move.before or 'none'}" if done.move else "champion as before"
-    click.echo(f"{candidate.model} version {done.version}, {came}, is {moved}")
+    before = f"after version {done.move.before}" if done.move and done.move.before else "the first"
+    click.echo(f"{candidate.model} version {done.version}, {came}, is champion, {before if done.move else 'as before'}")

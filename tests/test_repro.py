@@ -108,6 +108,62 @@ def test_two_fresh_clones_give_the_same_lock(clones: tuple[Path, Path]) -> None:
     assert first == second
 
 
+def by_stage(root: Path) -> dict[str, Run]:
+    """The run of each stage of the pipeline as it is, which nests under the newest parent; there is one of each."""
+    client, experiment = connect(root)
+    parent = client.search_runs([experiment], "tags.`dvc.lock` != ''", max_results=1)[0]
+    mark = f"pipeline.{parent.data.tags['dvc.lock'][:8]}"
+    runs = client.search_runs([experiment], f"tags.`{mark}` IS NOT NULL")
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+    found = {run.data.tags["dvc.stage"]: run for run in runs}
+    assert len(found) == len(runs)
+    return found
+
+
+def test_what_was_watched_is_one_run_which_publish_adopts(clones: tuple[Path, Path]) -> None:
+    runs = by_stage(clones[1])
+    locked = yaml.safe_load((clones[1] / "dvc.lock").read_text())["stages"]
+    assert runs.keys() == locked.keys() - {"publish"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    watched = {stage for stage, run in runs.items() if "live.fingerprint" in run.data.tags}
+    assert watched == {stage for stage in runs if stage.startswith(("pretrain@", "train@", "evaluate@"))}
+    client, experiment = connect(clones[1])
+    assert len(client.search_runs([experiment])) == len(runs) + 1
+    for recipe in ("voc-fcn32s", "voc-fcn16s"):
+        points = client.get_metric_history(runs[f"train@{recipe}"].info.run_id, "loss")
+        assert [point.step for point in points] == list(range(1, 9))
+    assert module(clones[1], "ops.fcn", "backfill").startswith("backfilled 0 new runs, 0 completed, 0 adopted, ")
+
+
+def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Path, Path]) -> None:
+    """And of the others each has the run it had: exactly those that ran anew have new ones."""
+    root = clones[1]
+    before = by_stage(root)
+    params = (root / "params.yaml").read_text()
+    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(iterations=600))
+    live = {**environment(), "FCN_TRACKING": "live", "FCN_SNAPSHOT_SECONDS": "0.5"}
+    killed = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q"], cwd=root, env=live, process_group=0)
+    while not list(root.glob(".snapshots/train@voc-fcn16s/*/*.safetensors")):
+        assert killed.poll() is None
+        time.sleep(0.1)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    said = module(root, "dvc", "repro", FCN_TRACKING="live")
+    assert "resuming at iteration" in said
+    after = by_stage(root)
+    fresh = {stage for stage, run in after.items() if run.info.run_id != before[stage].info.run_id}
+    assert (
+        {"train@voc-fcn16s", "evaluate@voc-fcn16s"}
+        <= fresh
+        <= {*("leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report")}
+    )
+    client, _ = connect(root)
+    points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")
+    assert [point.step for point in points] == list(range(2, 601, 2))
+    (root / "params.yaml").write_text(params)
+    dvc(root, "repro")
+
+
 def test_running_again_runs_nothing(clones: tuple[Path, Path]) -> None:
     assert ran(dvc(clones[0], "repro")) == set()
 
@@ -145,59 +201,6 @@ def test_a_comment_reruns_exactly_who_imports_it(clones: tuple[Path, Path], file
     finally:
         (root / file).write_text(before)
         dvc(root, "repro")
-
-
-def by_stage(root: Path) -> dict[str, Run]:
-    """The run of each stage of the pipeline as it is, which nests under the newest parent; there is one of each."""
-    client, experiment = connect(root)
-    parent = client.search_runs([experiment], "tags.`dvc.lock` != ''", max_results=1)[0]
-    mark = f"pipeline.{parent.data.tags['dvc.lock'][:8]}"
-    runs = client.search_runs([experiment], f"tags.`{mark}` IS NOT NULL")
-    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
-    found = {run.data.tags["dvc.stage"]: run for run in runs}
-    assert len(found) == len(runs)
-    return found
-
-
-def test_what_was_watched_is_one_run_which_publish_adopts(clones: tuple[Path, Path]) -> None:
-    runs = by_stage(clones[1])
-    locked = yaml.safe_load((clones[1] / "dvc.lock").read_text())["stages"]
-    assert runs.keys() == locked.keys() - {"publish"}
-    assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    watched = {stage for stage, run in runs.items() if "live.fingerprint" in run.data.tags}
-    assert watched == {stage for stage in runs if stage.startswith(("pretrain@", "train@", "evaluate@"))}
-    client, experiment = connect(clones[1])
-    assert len(client.search_runs([experiment])) == len(runs) + 1
-    for recipe in ("voc-fcn32s", "voc-fcn16s"):
-        points = client.get_metric_history(runs[f"train@{recipe}"].info.run_id, "loss")
-        assert [point.step for point in points] == list(range(1, 9))
-    assert module(clones[1], "ops.fcn", "backfill").startswith("backfilled 0 new runs, 0 completed, 0 adopted, ")
-
-
-def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Path, Path]) -> None:
-    """And of the others each has the run it had: exactly those that ran anew have new ones."""
-    root = clones[1]
-    before = by_stage(root)
-    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(iterations=600))
-    live = {**environment(), "FCN_TRACKING": "live", "FCN_SNAPSHOT_SECONDS": "0.5"}
-    killed = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q"], cwd=root, env=live, process_group=0)
-    while not list(root.glob(".snapshots/train@voc-fcn16s/*/*.safetensors")):
-        assert killed.poll() is None
-        time.sleep(0.1)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    said = module(root, "dvc", "repro", FCN_TRACKING="live")
-    assert "resuming at iteration" in said
-    after = by_stage(root)
-    fresh = {stage for stage, run in after.items() if run.info.run_id != before[stage].info.run_id}
-    assert (
-        {"train@voc-fcn16s", "evaluate@voc-fcn16s"}
-        <= fresh
-        <= {*("leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report")}
-    )
-    client, _ = connect(root)
-    points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")
-    assert [point.step for point in points] == list(range(2, 601, 2))
 
 
 def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.evaluation.panels import panel
+import numpy as np
+
+from pipeline.evaluation.panels import GAP, WHITE, panel
 from pipeline.observer import Pixels
 from pipeline.tracking.spool import Spool
 from pipeline.types import LabelSpec
@@ -32,4 +34,13 @@ class Live:
     ) -> None:
         nth = slice(None, None, -(-max(image.shape) // SIDE))
         true, guessed = ({head: label[nth, nth] for head, label in maps.items()} for maps in (truth, predicted))
-        self.spool.picture(step, key, panel(image[nth, nth], true, guessed, heads))
+        name = key.replace("/", " ")  # MLflow would put a folder of pictures above the curves
+        self.spool.picture(step, name, squarer(panel(image[nth, nth], true, guessed, heads)))
+
+
+def squarer(row: Pixels) -> Pixels:
+    """Image | label | prediction | errors as two and two: MLflow shows a picture 256 pixels wide, whatever it is."""
+    half = (row.shape[1] + GAP) // 2
+    left, right = row[:, : half - GAP], row[:, half:]
+    between = np.full((GAP, *left.shape[1:]), WHITE)
+    return np.concatenate([left, between, right])

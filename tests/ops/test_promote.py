@@ -176,7 +176,7 @@ def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(
 
 def test_promote_rollback_and_history_of_both(world: Path) -> None:
     done = fcn("promote", "voc-fcn8s")
-    assert done.stdout.splitlines()[-1] == "fcn-voc version 1, new, is champion since version none"
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 1, new, is champion, the first"
     client, _ = connect(world)
     version = client.get_model_version_by_alias("fcn-voc", "champion")
     entry = _lock.entries(world)["train@voc-fcn8s"]

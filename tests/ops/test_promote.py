@@ -208,7 +208,7 @@ def test_promote_rollback_and_history_of_both(world: Path) -> None:
     fcn("promote", "voc-fcn8s")
     assert aliases(world) == ("2", "1")
     done = fcn("promote", "voc-fcn8s")
-    assert done.stdout.splitlines()[-1] == "fcn-voc version 2, which stood already, is champion as before"
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 2, which stood already, is champion, as before"
     done = fcn("rollback", "voc", "--why", "blind to dogs")
     assert done.stdout == "fcn-voc version 1 is champion, version 2 the one before\n"
     told = fcn("history", "fcn-voc").stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pipeline.gate import Champion, Verdict
 from pipeline.thresholds import Thresholds
 from pipeline.tracking.commit import checked_out
 from pipeline.types import Refusal
+from stages._live import md5
 from stages._lock import Entry, entries
 
 PREFIX = "fcn-"  # of a registered model, before its data set
@@ -136,8 +136,6 @@ def _entry(found: Mapping[str, Entry], stage: str, recipe: str) -> Entry:
 
 def _refuse_other(root: Path, path: str, entry: Entry) -> None:
     """Only the bytes that dvc.lock says ``entry`` wrote will do."""
-    if (root / path).is_file():
-        with (root / path).open("rb") as file:
-            if hashlib.file_digest(file, "md5").hexdigest() == entry.outs.get(path):
-                return
+    if (root / path).is_file() and md5(root / path) == entry.outs.get(path):
+        return
     raise Refusal(f"{path} is not what dvc.lock says {entry.stage} wrote: dvc checkout, or dvc repro {entry.stage}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +26,14 @@ def flags() -> Iterator[None]:
     yield
     torch.set_deterministic_debug_mode(mode)
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store: creating its tables takes seconds, copying it none."""
+    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
+    with warnings.catch_warnings(action="ignore"):
+        import mlflow.pyfunc  # it warns of its own type hints
+
+        mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

@@ -11,12 +11,7 @@ from click.testing import CliRunner
 
 from ops import backfill, lineage
 from stages import publish
-from tests.stages.world import CHILDREN, PARAMS, empty_store, enter, lock, locked, parents, retrained, run, runs, told
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_store(tmp_path_factory.mktemp("tables"))
+from tests.stages.world import CHILDREN, PARAMS, enter, lock, locked, parents, retrained, run, runs, told
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from pipeline.types import LabelSpec
 from stages import _lock
 
 # isort: split
-from mlflow import MlflowClient
 
 DVC = """
 stages:
@@ -47,16 +45,6 @@ SPEC = NetSpec(
     heads={"semantic": LabelSpec(classes=("cat", "dog"), palette=((0, 0, 0), (128, 0, 0)))},
 )
 RECIPES = ("voc-fcn8s", "voc-fcn16s")
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: creating its tables takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    with warnings.catch_warnings(action="ignore"):
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-        import mlflow.pyfunc  # noqa: F401 (it warns of its own type hints)
-    return path
 
 
 @pytest.fixture

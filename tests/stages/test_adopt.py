@@ -18,7 +18,6 @@ from stages.publish import main
 from tests.stages.publishing import artifact, invoke, live, marks, publish, said
 from tests.stages.world import (
     CHILDREN,
-    empty_store,
     enter,
     lock,
     locked,
@@ -31,11 +30,6 @@ from tests.stages.world import (
 )
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_store(tmp_path_factory.mktemp("tables"))
 
 
 @pytest.fixture

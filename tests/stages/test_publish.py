@@ -15,7 +15,6 @@ from tests.stages.world import (
     CHILDREN,
     CLASSES,
     HIST,
-    empty_store,
     enter,
     lock,
     locked,
@@ -27,11 +26,6 @@ from tests.stages.world import (
 )
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return empty_store(tmp_path_factory.mktemp("tables"))
 
 
 @pytest.fixture

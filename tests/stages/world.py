@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
@@ -43,14 +41,6 @@ PARAMS = {
 CLASSES = ("background", "cat", "dog")
 HIST = [[80, 10, 0], [5, 15, 0], [0, 0, 0]]
 CHILDREN = 7
-
-
-def empty_store(folder: Path) -> Path:
-    """An empty store's file: creating its tables takes seconds, copying it none."""
-    path = folder / "mlflow.db"
-    with warnings.catch_warnings(action="ignore"):
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 def enter(root: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

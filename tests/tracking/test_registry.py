@@ -27,15 +27,6 @@ from mlflow import MlflowClient
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store: creating its tables takes seconds, copying it none."""
-    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    with warnings.catch_warnings(action="ignore"):
-        MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def store(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[MlflowClient, str]:
     """A client and a run to promote."""

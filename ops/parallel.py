@@ -27,7 +27,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import get_executable, prepare_kwargs
 from tqdm import tqdm
 
-from ops.plan import Plan
+from ops._order import Order
 from pipeline.types import Refusal
 
 DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
@@ -54,7 +54,7 @@ class Run:
         graph = get_active_graph(repo.index.graph)
         stages = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         needs = {stage: list(graph.successors(stage)) for stage in stages}
-        self.plan: Plan[Any] = Plan(stages, needs, alone=[stage for stage in stages if _tells(stage)])
+        self.order: Order[Any] = Order(stages, needs, alone=[stage for stage in stages if _tells(stage)])
         self.started: set[Any] = set()
         self.done: set[Any] = set()
         self.new: set[Any] = set()  # done, and not yet in dvc.lock
@@ -70,14 +70,14 @@ class Run:
         Raises Refusal naming the stages that failed.
         """
         signal.signal(signal.SIGTERM, self._stop)
-        with tqdm(total=len(self.plan.stages), unit="stage", disable=None) as bar, self.repo.scm_context(quiet=True):
+        with tqdm(total=len(self.order.stages), unit="stage", disable=None) as bar, self.repo.scm_context(quiet=True):
             try:
                 self._start_ready(bar)
                 while self.running:
                     self._finish(self._next_ended(bar))
                     self._start_ready(bar)
             finally:
-                self._dump(self.plan.stages)
+                self._dump(self.order.stages)
         if self.stopping:
             raise Refusal("stopped: what is done is in dvc.lock, and trainings go on from their snapshots")
         if self.failed:
@@ -88,7 +88,7 @@ class Run:
 
     def _start_ready(self, bar: Any) -> None:
         while self.slots and not self.stopping and not self.failed:
-            if (stage := self.plan.next(self.started, self.done)) is None:
+            if (stage := self.order.next(self.started, self.done)) is None:
                 break
             self.started.add(stage)
             with _locked(self.repo):
@@ -176,7 +176,7 @@ class Run:
         Always before a stage that only tells: it may read the lock, as publish does.
         """
         if _tells(stage) or time.monotonic() - self._dumped > DUMP:
-            self._dump(self.plan.begun(self.done))
+            self._dump(self.order.begun(self.done))
 
     def _dump(self, stages: Sequence[Any]) -> None:
         if new := [stage for stage in stages if stage in self.new]:

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 Stage = TypeVar("Stage", bound=Hashable)
 
 
-class Plan(Generic[Stage]):
-    """``stages`` in DVC's order, and the stages that each of them needs (``needs``; those outside the plan count not).
+class Order(Generic[Stage]):
+    """``stages`` in DVC's order, and the stages that each of them needs (``needs``; those outside of it count not).
 
     ``alone`` are stages that are there for what they do and not for outputs, such as publishing all that went before:
     they need every stage that DVC would walk before them.
@@ -34,6 +34,6 @@ class Plan(Generic[Stage]):
         return max(ready, key=self._chain.__getitem__, default=None)
 
     def begun(self, done: Collection[Stage]) -> list[Stage]:
-        """The stages from the plan's start up to the first that is not ``done``."""
+        """The stages from the start up to the first that is not ``done``."""
         undone = (place for place, stage in enumerate(self.stages) if stage not in done)
         return list(self.stages[: next(undone, len(self.stages))])

@@ -54,6 +54,10 @@ class Forge:
         click.echo(f"no comment ({reason}): the text is in {went or 'the output'}", err=True)
         return ""
 
+    def raw(self, branch: str) -> str:
+        """The URL under which pages show the files of a branch; empty where there is none."""
+        return ""
+
     def _also(self, body: str) -> str:
         """Write ``body`` where it always goes, and name the place; empty: nowhere."""
         return ""
@@ -89,8 +93,9 @@ class GitHub(Forge):
         self.repository = environ.get("GITHUB_REPOSITORY", "")
         base = environ.get("GITHUB_BASE_REF") or _default_branch(environ.get("GITHUB_EVENT_PATH", ""))
         self.base = f"origin/{base}" if base else None
-        server, run = environ.get("GITHUB_SERVER_URL", "https://github.com"), environ.get("GITHUB_RUN_ID")
-        self.url = f"{server}/{self.repository}/actions/runs/{run}" if run else ""
+        self._page = f"{environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{self.repository}"
+        run = environ.get("GITHUB_RUN_ID")
+        self.url = f"{self._page}/actions/runs/{run}" if run else ""
 
     def outputs(self, **values: str) -> None:
         if "GITHUB_OUTPUT" not in self.environ:
@@ -100,6 +105,9 @@ class GitHub(Forge):
                 end = f"end-{secrets.token_hex(8)}"  # no value can end early and set another
                 file.write(f"{name}<<{end}\n{value}\n{end}\n" if "\n" in value else f"{name}={value}\n")
         return None
+
+    def raw(self, branch: str) -> str:
+        return f"{self._page}/raw/{branch}"
 
     def _also(self, body: str) -> str:
         if "GITHUB_STEP_SUMMARY" not in self.environ:
@@ -155,6 +163,9 @@ class GitLab(Forge):
             raise Refusal(f"output {several[0]} has several lines, which GitLab cannot pass on: join them")
         with Path(self.environ.get("FCN_OUTPUTS", "ci.env")).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}={value}\n" for name, value in values.items())
+
+    def raw(self, branch: str) -> str:
+        return f"{self.environ.get('CI_PROJECT_URL')}/-/raw/{branch}"
 
     def _comments(self) -> Comments | None:
         token, project = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_PROJECT_ID")

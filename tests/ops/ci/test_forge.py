@@ -98,7 +98,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         host.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield host
         server.shutdown()
 

@@ -1,4 +1,4 @@
-# make repro · make test · make lint · make ui · make params · make lock
+# make setup · make repro · make test · make lint · make ui · make params · make lock
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
@@ -7,12 +7,14 @@ UV := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test lint ui params lock
+.PHONY: setup repro test lint ui params lock
+setup: $(READY)
+
 repro: $(READY)
 	$(BIN)/fcn run
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

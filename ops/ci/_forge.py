@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -35,6 +36,10 @@ class Forge:
         """Tell the steps or jobs that follow; on a desk, print."""
         for name, value in values.items():
             click.echo(f"{name}={value}")
+
+    def login(self) -> dict[str, str]:
+        """What git's environment lacks to push; nothing, where the host's own checkout left a login."""
+        return {}
 
     def comment(self, mark: str, body: str) -> str:
         """Leave ``body`` (Markdown) on the open request of the branch, in the place of what ``mark`` left there before.
@@ -166,6 +171,15 @@ class GitLab(Forge):
 
     def raw(self, branch: str) -> str:
         return f"{self.environ.get('CI_PROJECT_URL')}/-/raw/{branch}"
+
+    def login(self) -> dict[str, str]:
+        """A header in a variable, for `ps` shows commands; a job's own token may only read, unless a project allows it."""
+        token, server = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_SERVER_URL")
+        if not token or not server:
+            return {}
+        basic = base64.b64encode(f"oauth2:{token}".encode()).decode()
+        key = f"http.{server}/.extraHeader"
+        return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}"}
 
     def _comments(self) -> Comments | None:
         token, project = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_PROJECT_ID")

@@ -30,7 +30,7 @@ def shown(root: Path, forge: Forge, pictures: Mapping[str, bytes], *, beside: Pa
     url = forge.raw(BRANCH)
     if pictures and url and push:
         try:
-            replace(root, folder := named(forge.branch), pictures)
+            replace(root, folder := named(forge.branch), pictures, login=forge.login())
             return f"{url}/{folder}"
         except Refusal as refusal:
             click.echo(f"no pictures on {BRANCH}: {refusal}", err=True)
@@ -42,7 +42,14 @@ def shown(root: Path, forge: Forge, pictures: Mapping[str, bytes], *, beside: Pa
     return beside.name
 
 
-def replace(root: Path, folder: str, pictures: Mapping[str, bytes], remote: str = "origin") -> None:
+def replace(
+    root: Path,
+    folder: str,
+    pictures: Mapping[str, bytes],
+    remote: str = "origin",
+    *,
+    login: Mapping[str, str] | None = None,
+) -> None:
     """Make ``pictures`` the content of ``folder`` in ``BRANCH`` of ``remote``; its other folders stay.
 
     The branch is replaced by a commit without a parent, so that it does not grow; neither the work tree nor the index
@@ -56,7 +63,8 @@ def replace(root: Path, folder: str, pictures: Mapping[str, bytes], remote: str 
         try:
             others = [line for line in _folders(root, remote, old) if line.partition("\t")[2] != folder]
             commit = git(root, "commit-tree", _tree(root, [*others, ours]), "-m", MESSAGE, environment=WHO)
-            git(root, "push", "-q", "--no-verify", f"--force-with-lease={REF}:{old}", remote, f"{commit}:{REF}")
+            lease = f"--force-with-lease={REF}:{old}"
+            git(root, "push", "-q", "--no-verify", lease, remote, f"{commit}:{REF}", environment=login)
             return
         except Refusal:
             if not left or _tip(root, remote) == old:  # nobody was faster: it is not allowed

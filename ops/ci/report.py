@@ -12,7 +12,7 @@ from stages._stage import Stage
 
 
 @click.command(cls=Stage)
-@click.option("--base", metavar="REV", help="Compare with REV; by default the branch that CI says it will go into.")
+@click.option("--base", metavar="REV", help="Compare with REV; by default the branch that it will go into, of that itself the commit before.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown there too.")
 @click.option("--no-comment", is_flag=True, help="Leave no comment and push no pictures.")
 def main(base: str | None, out: Path | None, no_comment: bool) -> None:
@@ -25,7 +25,7 @@ def main(base: str | None, out: Path | None, no_comment: bool) -> None:
     from ops.ci._forge import forge
 
     root, host = Path.cwd(), forge(os.environ)
-    base = base or host.base
+    base = base or ("HEAD~1" if host.base == f"origin/{host.branch}" else host.base)
     beside = out.with_name(f"{out.stem}-pictures") if out else None
     pictures = _report.chosen(root, base)
     text = _report.report(root, base, _pictures.shown(root, host, pictures, beside=beside, push=not no_comment))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, export, gate, history, lineage, predict, promote, rollback, run, sync, ui, verify
+from ops import backfill, data, export, gate, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
 
 
 @click.group()
@@ -18,6 +18,7 @@ main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
+main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(rollback.main, "rollback")

@@ -31,8 +31,8 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
 
-# uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
-$(READY): requirements.lock pyproject.toml
+# Its name tells what it was made from. uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
+$(READY):
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)

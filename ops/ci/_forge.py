@@ -173,7 +173,7 @@ class GitLab(Forge):
         return f"{self.environ.get('CI_PROJECT_URL')}/-/raw/{branch}"
 
     def login(self) -> dict[str, str]:
-        """A header in a variable, for `ps` shows commands; a job's own token may only read, unless a project allows it."""
+        """A header in a variable, for `ps` shows commands: the token of a job itself may only read."""
         token, server = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_SERVER_URL")
         if not token or not server:
             return {}

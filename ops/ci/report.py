@@ -12,7 +12,11 @@ from stages._stage import Stage
 
 
 @click.command(cls=Stage)
-@click.option("--base", metavar="REV", help="Compare with REV; by default the branch that it will go into, of that itself the commit before.")
+@click.option(
+    "--base",
+    metavar="REV",
+    help="By default the branch that this one goes into.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown there too.")
 @click.option("--no-comment", is_flag=True, help="Leave no comment and push no pictures.")
 def main(base: str | None, out: Path | None, no_comment: bool) -> None:

@@ -105,6 +105,7 @@ class Workflow:
         self.runner = runner or folder / "runner"
         self.body = yaml.safe_load(FILE.read_text())
         head = git(event.origin, "rev-parse", event.branch)
+        request = {"pull_request": {"head": {"repo": {"fork": event.fork}}}} if event.kind == "pull_request" else {}
         self.names = {
             "github": Context(
                 event_name=event.kind,
@@ -112,10 +113,7 @@ class Workflow:
                 ref_name=event.branch,
                 sha=head,
                 token="token",
-                event=Context(
-                    repository={"default_branch": "main"},
-                    **({"pull_request": {"head": {"repo": {"fork": event.fork}}}} if event.kind == "pull_request" else {}),
-                ),
+                event=Context(repository={"default_branch": "main"}, **request),
             ),
             "inputs": Context(event.inputs),
             "vars": Context(variables or {}),
@@ -171,11 +169,21 @@ class Workflow:
             git(self.folder, "clone", "--quiet", str(self.event.origin), str(place))
             self.prepare(place)
         git(place, "fetch", "--quiet", "origin")
-        git(place, "checkout", "--quiet", "--force", "-B", self.event.branch, options.get("ref") or self.names["github"].sha)
+        git(
+            place,
+            "checkout",
+            "--quiet",
+            "--force",
+            "-B",
+            self.event.branch,
+            options.get("ref") or self.names["github"].sha,
+        )
         if options.get("clean", "true") == "true":
             git(place, "clean", "-ffdxq", "--exclude=.venv", "--exclude=.dvc/config.local")
 
-    def _step(self, place: Path, script: str, more: Mapping[str, str], cancel: Callable[[str], bool]) -> tuple[int, str]:
+    def _step(
+        self, place: Path, script: str, more: Mapping[str, str], cancel: Callable[[str], bool]
+    ) -> tuple[int, str]:
         github = self.names["github"]
         actions = {
             "CI": "true",

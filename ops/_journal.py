@@ -24,10 +24,11 @@ class Line:
     params: str
 
 
-def write(root: Path, stage: str, params: Mapping[str, Any], seconds: float) -> None:
-    """Append one line, in one write: another run may write beside this one."""
+def write(root: Path, stage: Any, took: float) -> None:
+    """Append one line for DVC's ``stage``, in one write: another run may write beside this one."""
+    params = {name: value for dep in stage.params for name, value in dep.hash_info.value.items()}
     with (root / NAME).open("a", encoding="utf-8") as file:
-        file.write(f"{stage}\t{seconds:.1f}\t{scale(root)}\t{digest(params)}\n")
+        file.write(f"{stage.addressing}\t{took:.1f}\t{scale(root)}\t{digest(params)}\n")
 
 
 def read(root: Path) -> list[Line]:

@@ -27,6 +27,10 @@ class Part:
     def all_of(cls, out: Any) -> Part:
         return cls(out, out.fs_path, out.meta.size or 0)
 
+    def __str__(self) -> str:
+        fs, out = self.out.fs, self.out
+        return str(out) if self.path == out.fs_path else fs.join(str(out), fs.relpath(self.path, out.fs_path))
+
     @cached_property
     def files(self) -> Mapping[tuple[str, ...], Any] | None:
         """Hashes by path below this part, ``()`` for a file; None where the cache has no listing of the folder."""
@@ -74,7 +78,7 @@ def bring(repo: Repo, parts: Iterable[Part]) -> None:
         repo.cloud.pull(wanted)
     for part in parts:
         if part.absent() or not part.out.use_cache:
-            raise Refusal(f"{part.out} is neither here nor on the remote: dvc repro {part.out.stage.addressing}")
+            raise Refusal(f"{part} is neither here nor on the remote: fcn run {part.out.stage.addressing}")
         part.out.checkout(filter_info=part.path)
 
 

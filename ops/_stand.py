@@ -105,17 +105,15 @@ def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:
     """
     known = {stage: stage for stage in repo.index.stages}
     chosen: list[Any] = []
-    for target in targets or [None]:
+    for target in targets or [PROJECT_FILE]:
         named = [stage for stage in known if _goes_by(stage, target)]
-        chosen += named or collect_stages(repo, [target or PROJECT_FILE])
+        chosen += named or collect_stages(repo, [target])
     return [known[stage] for stage in plan_repro(get_active_graph(repo.index.graph), list(dict.fromkeys(chosen)))]
 
 
-def _goes_by(stage: Any, target: str | None) -> bool:
-    """``train@voc-fcn8s`` and ``train`` are names of one; None is all of dvc.yaml."""
-    if target is None:
-        return bool(stage.relpath == PROJECT_FILE)
-    return bool(stage.cmd) and target in (stage.addressing, stage.addressing.partition("@")[0])
+def _goes_by(stage: Any, target: str) -> bool:
+    """``train@voc-fcn8s``, ``train`` and ``dvc.yaml`` are names of one."""
+    return bool(stage.cmd) and target in (stage.addressing, stage.addressing.partition("@")[0], stage.relpath)
 
 
 def _out(out: Any, allow_missing: bool) -> Iterator[str]:

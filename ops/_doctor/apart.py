@@ -60,12 +60,17 @@ def ask(module: str, check: str, root: Path, patience: float = PATIENCE) -> Iter
 
 def begin(subjects: Sequence[str]) -> None:
     """In the process: the imports are done, the clock starts, and this is what will be told of."""
-    print(json.dumps(list(subjects)), flush=True)  # noqa: T201
+    _write(list(subjects))
 
 
 def tell(subject: str, state: str, text: str, **more: str) -> None:
     """In the process: what was found of ``subject``; ``check`` names another check than the one asked for."""
-    print(json.dumps({"subject": subject, "state": state, "text": text, **more}), flush=True)  # noqa: T201
+    _write({"subject": subject, "state": state, "text": text, **more})
+
+
+def _write(value: object) -> None:
+    sys.stdout.write(f"{json.dumps(value)}\n")  # at once: threads tell side by side
+    sys.stdout.flush()
 
 
 def _silent(check: str, subject: str, patience: float, last: str | None) -> Finding:

@@ -8,15 +8,19 @@ from urllib.parse import urlsplit
 KEYS = "correct its keys with dvc remote modify --local {name} access_key_id … (and secret_access_key)"
 LOGIN = "correct user, keyfile or password with dvc remote modify --local {name} …"
 KNOWN = (  # in the type or the text of an error; the first that is there counts
-    (r"missing dependencies", "install them with uv pip install '{extra}'"),
+    (r"missing dependencies|to be installed", "install it with uv pip install '{extra}'"),
     (r"locate credentials|NoCredentials", "give it keys with dvc remote modify --local {name} access_key_id …"),
     (r"access key|signature|token|forbidden|AccessDenied|Access Denied", KEYS),
-    (r"bucket", "make the bucket, or dvc remote modify {name} url s3://BUCKET/FOLDER"),
-    (r"PermissionDenied|Permission denied for user|host based|publickey", LOGIN),
+    (
+        r"bucket does not exist|NoSuchBucket|bucket name",
+        "make the bucket, or dvc remote modify {name} url s3://BUCKET/FOLDER",
+    ),
+    (r"PermissionDenied|Permission denied for user|EOFError", LOGIN),
+    (r"No such file", "name one that is here with dvc remote modify --local {name} keyfile FILE"),
     (r"WRONG_VERSION_NUMBER|record layer", "write http:// in its endpointurl, for it speaks no TLS"),
     (r"certificate", "name its certificate with dvc remote modify {name} ssl_verify FILE"),
     (r"not known|getaddrinfo|name resolution|No address", "correct the host's name"),
-    (r"timed? ?out", "is the host up, and its port open to this machine?"),
+    (r"timed? ?out|Connection lost|reset|closed", "is the host up, and its port open to this machine?"),
     (r"refused|Connect call failed|Could not connect|not connect", "start it, or correct host and port"),
     (r"Permission", "let this user write there"),
     (r"No space|quota", "make room there"),

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import logging
 import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -46,8 +47,13 @@ def main() -> None:
     remotes, default = config["remote"], config["core"].get("remote")
     _import(remotes)
     logging.disable(logging.CRITICAL)  # clients tell of errors that are told here
-    apart.begin([*remotes, *([] if default else [""])])
-    asked = [threading.Thread(target=_look, args=(config, name, url), daemon=True) for name, url in _urls(remotes)]
+    secrets = secret.words(Path.cwd())
+    told = {name: secret.masked(f"{name} ({url})", secrets) for name, url in _urls(remotes)}
+    apart.begin([*told.values(), *([] if default else [""])])
+    asked = [
+        threading.Thread(target=_look, args=(config, name, url, told[name]), daemon=True)
+        for name, url in _urls(remotes)
+    ]
     for each in asked:
         each.start()
     if not remotes:
@@ -72,13 +78,12 @@ def _import(remotes: secret.Remotes) -> None:
             continue
 
 
-def _look(config: Any, name: str, url: str) -> None:
-    secrets = secret.words(Path.cwd())
+def _look(config: Any, name: str, url: str, subject: str) -> None:
     try:
         state, text = _web(name, url) if url.startswith(WEB) else _round(config, name, url)
     except Exception as error:  # each client has its own
         state, text = FIX, f"{_line(error)}: {remedy.of(error, name, url)}"
-    apart.tell(name, state, secret.masked(f"{name} ({url}): {text}", secrets))
+    apart.tell(subject, state, f"{subject}: {text}")
 
 
 def _round(config: Any, name: str, url: str) -> tuple[str, str]:
@@ -112,10 +117,15 @@ def _web(name: str, url: str) -> tuple[str, str]:
 
 def _line(error: BaseException) -> str:
     """What ``error``, or else what caused it, says, in one line."""
-    text = " ".join(str(error).split())
-    if not text and error.__cause__:
-        return _line(error.__cause__)
-    return (text or type(error).__name__).rstrip(".")
+    if isinstance(error, EOFError):  # of a prompt that has no terminal
+        return "the login is refused, and the client asks for a password"
+    if isinstance(error, TimeoutError):
+        return f"no answer in {PATIENCE} s"
+    cause = error
+    while not isinstance(cause, OSError) and (deeper := cause.__cause__ or cause.__context__):
+        cause = deeper  # botocore's own word is but "could not connect"
+    text = " ".join(str(cause if isinstance(cause, OSError) else error).split())
+    return re.sub(r"/\.fcn-doctor-\w+", "", text).rstrip(".") or type(error).__name__
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, export, gate, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
+from ops import backfill, data, doctor, export, gate, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
 from ops.ci import ci
 
 
@@ -16,6 +16,7 @@ def main() -> None:
 main.add_command(backfill.main, "backfill")
 main.add_command(ci.main, "ci")
 main.add_command(data.main, "data")
+main.add_command(doctor.main, "doctor")
 main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
 main.add_command(history.main, "history")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, export, gate, history, lineage, predict, promote, rollback, run, sync, ui, verify
+from ops import backfill, data, export, gate, gc, history, lineage, predict, promote, rollback, run, sync, ui, verify
 
 
 @click.group()
@@ -16,6 +16,7 @@ main.add_command(backfill.main, "backfill")
 main.add_command(data.main, "data")
 main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
+main.add_command(gc.main, "gc")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
 main.add_command(predict.main, "predict")

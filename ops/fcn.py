@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, doctor, export, gate, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
+from ops import backfill, data, doctor, export, gate, gc, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
 from ops.ci import ci
 
 
@@ -19,6 +19,7 @@ main.add_command(data.main, "data")
 main.add_command(doctor.main, "doctor")
 main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
+main.add_command(gc.main, "gc")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
 main.add_command(plan.main, "plan")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ops.ci._git import asked
+from ops._git import asked
 from ops.ci._request import Comments, Host, Unheard
 from pipeline.types import Refusal
 

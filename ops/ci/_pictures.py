@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from ops._git import git
 from ops.ci._forge import Forge
-from ops.ci._git import git
 from pipeline.types import Refusal
 
 BRANCH = "ci-pictures"

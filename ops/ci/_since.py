@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ops.ci._git import answer, asked, git
+from ops._git import answer, asked, git
 from pipeline.tracking import record
 from pipeline.types import Refusal
 from stages._lock import LOADER, Entry, entries

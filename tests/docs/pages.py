@@ -77,17 +77,18 @@ def place(path: Path, text: str) -> None:
 def insert(lines: list[str], rows: list[str], start: int, end: int) -> int:
     """Add ``rows`` to the group that is ``lines[start:end]``, in place, and return the group's new end."""
     margin = depth(rows[0])
-    entries = [place for place, row in enumerate(rows) if depth(row) == margin] + [len(rows)]
+    items = rows[0].lstrip().startswith("- ")  # a list's may stand as deep as its name
+    entries = [i for i, row in enumerate(rows) if depth(row) == margin and row.lstrip().startswith("- ") == items]
+    entries.append(len(rows))
     for first, last in pairwise(entries):
         header, inside = rows[first], rows[first + 1 : last]
         known = header if header.endswith(":") else None
         at = next((i for i in range(start, end) if known and lines[i].removesuffix(" {}") == known), None)
         if at is None:
-            while not lines[end - 1].strip() or (
-                lines[end - 1].lstrip().startswith("#") and depth(lines[end - 1]) < margin
-            ):
-                end -= 1  # of what belongs to the next group
-            lines[end:end] = rows[first:last]
+            place = end
+            while not lines[place - 1].strip() or lines[place - 1].startswith("#"):
+                place -= 1  # what lies between two groups belongs to the next
+            lines[place:place] = rows[first:last]
             end += last - first
         else:
             lines[at] = header
@@ -101,7 +102,7 @@ def depth(line: str) -> int:
 
 
 def outside(line: str, margin: int) -> bool:
-    """Whether a group that is ``margin`` deep ended before ``line``; a list's items may stand as deep as its name."""
+    """Whether a group whose name is ``margin`` deep has ended before ``line``."""
     return bool(line.strip()) and depth(line) <= margin and not line.lstrip().startswith(("- ", "#"))
 
 

@@ -1,0 +1,52 @@
+"""docs/dataset.md, backbone.md and stage.md work when a person does what they say, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.closure import ROOT
+from tests.docs import pages
+
+PAGES = ("dataset.md", "backbone.md", "stage.md")
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[None]]:
+    """Each page is followed in a copy of one small project that ran; all at once, for most of a stage is one core's."""
+    project = pages.small(tmp_path_factory.mktemp("project") / "fcn")
+    copies = {page: shutil.copytree(project, project.parent / page, symlinks=True) for page in PAGES}
+    with ThreadPoolExecutor() as pool:
+        return {page: pool.submit(pages.follow, page, copy) for page, copy in copies.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_whoever_follows_the_page_gets_what_it_shows(followed: dict[str, Future[None]], page: str) -> None:
+    followed[page].result()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_on_a_page_is_as_clean_as_ours(page: str) -> None:
+    files = [block for block in pages.blocks(page) if block.path.endswith(".py")]
+    assert files
+    for file in files:
+        for command in (["check"], ["format", "--check"]):
+            ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", file.path, "-"]
+            done = subprocess.run(ruff, cwd=ROOT, input=file.text, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{file.path}: {done.stdout}{done.stderr}"
+
+
+def test_rows_go_to_the_end_of_their_groups(tmp_path: Path) -> None:
+    path = tmp_path / "rows.yaml"
+    path.write_text("a: {}\nb:\n  one: 1\n\n# of c\nc:\n  x:\n    list:\n    - 1\n    more: 2\n  y: 3\n")
+    pages.place(path, "a:\n  new: 0\nb:\n  two: 2\nc:\n  x:\n    list:\n    - 9\n  z:\n    deep: 4\n")
+    assert path.read_text() == (
+        "a:\n  new: 0\nb:\n  one: 1\n  two: 2\n\n# of c\nc:\n  x:\n    list:\n    - 1\n    - 9\n    more: 2\n"
+        "  y: 3\n  z:\n    deep: 4\n"
+    )

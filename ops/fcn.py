@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, doctor, export, gate, gc, history, lineage, plan, predict, promote, rollback, run, sync, ui, verify
+from ops import (
+    backfill,
+    data,
+    doctor,
+    export,
+    gate,
+    gc,
+    history,
+    lineage,
+    plan,
+    predict,
+    promote,
+    rollback,
+    run,
+    sync,
+    ui,
+    verify,
+)
 from ops.ci import ci
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ops.ci._git import asked, git
+from ops._git import asked, git
 from pipeline.types import Refusal
 
 NAME, EMAIL = "fcn ci", "fcn-ci@localhost"  # where git knows nobody

@@ -9,8 +9,8 @@ import click
 from dvc.repo import Repo
 
 from ops import _plan
+from ops._git import git
 from ops.ci import _forge, _results, _runner
-from ops.ci._git import git
 from pipeline.types import Refusal
 from stages._live import written
 from stages._stage import Stage

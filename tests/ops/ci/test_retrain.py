@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mlflow import MlflowClient
 
 from tests.closure import ROOT
 from tests.ops.ci.hosts import Host, host
@@ -60,8 +60,10 @@ class Site:
         return git(self.origin, "show", f"{branch}:{path}")
 
     def champion(self) -> str:
-        client = MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
-        return str(client.get_model_version_by_alias("fcn-voc", "champion").version)
+        with sqlite3.connect(self.folder / "mlflow.db") as tables:
+            return str(
+                tables.execute("select version from registered_model_aliases where alias = 'champion'").fetchone()[0]
+            )
 
 
 def prepare(clone: Path) -> None:
@@ -80,9 +82,8 @@ def small(root: Path, remote: Path) -> None:
     (root / "conf/gate.yaml").write_text(
         yaml.safe_dump({"defaults": GATE, "miniature": {"voc": {"candidate": "voc-fcn16s"}}})
     )
-    (root / ".dvc/config").write_text(
-        (root / ".dvc/config").read_text() + f"    remote = store\n['remote \"store\"']\n    url = {remote}\n"
-    )
+    config = (root / ".dvc/config").read_text().replace("[core]\n", "[core]\n    remote = store\n")
+    (root / ".dvc/config").write_text(f"{config}['remote \"store\"']\n    url = {remote}\n")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         prepare(root)
         if subprocess.run(["make", "--question", "setup"], cwd=root, check=False).returncode:
             pytest.skip("these packages are not the lock's: `make setup` would start from nothing in every clone")
-        small(root, folder / "store")
+        (store := folder / "store").mkdir()
+        small(root, store)
         compose(root)
         git(root, "commit", "-qam", "small")
         git(folder, "clone", "-q", "--bare", str(root), str(site.origin))

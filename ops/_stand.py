@@ -54,6 +54,10 @@ class Look:
         elif self._hash(dep) != dep.hash_info:
             yield f"{dep} changed"
 
+    def unchanged(self, stage: Any) -> bool:
+        """Whether ``stage`` stands as it is; that files are not here is no matter."""
+        return next(self.changes(stage, allow_missing=True), None) is None
+
     def inputs(self, stage: Any, skip: Callable[[Any], bool]) -> dict[Any, Any]:
         """The hash of each dependency as it is now, and of those to ``skip`` as dvc.lock has it."""
         found: dict[Any, Any] = {}
@@ -91,11 +95,6 @@ class Look:
         if dep.fs_path not in self._params:
             self._params[dep.fs_path] = read_param_file(dep.repo.fs, dep.fs_path)
         return self._params[dep.fs_path]
-
-
-def unchanged(stage: Any, allow_missing: bool) -> bool:
-    """Whether ``stage`` stands as it is."""
-    return next(Look().changes(stage, allow_missing), None) is None
 
 
 def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:

@@ -213,9 +213,9 @@ def _last_word(repo: Repo, targets: Sequence[str]) -> str:
     return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
 
 
-def _left(repo: Repo, targets: Sequence[str]) -> str:
-    """`dvc repro` would run what reads a folder of which a part is missing, so it has no say where that may be."""
-    steps = plan(repo, targets, allow_missing=True).steps
+def _left(repo: Repo, targets: Sequence[str], settle: Settle) -> str:
+    """`dvc repro` would run what reads a folder of which a part is missing, so here it has no say."""
+    steps = plan(repo, targets, allow_missing=True).steps if settle.new else ()
     return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"
 
 
@@ -233,9 +233,10 @@ def main(
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:
         with Repo() as repo:
-            Run(repo, targets, _slots(jobs, gpus), Settle(repo, force, pull, allow_missing))()
+            settle = Settle(repo, force, pull, allow_missing)
+            Run(repo, targets, _slots(jobs, gpus), settle)()
             repo._reset()
-            click.echo(_left(repo, targets) if allow_missing else _last_word(repo, targets))
+            click.echo(_left(repo, targets, settle) if allow_missing else _last_word(repo, targets))
     except (DvcException, Refusal) as error:
         raise click.ClickException(str(error)) from None
 

@@ -145,8 +145,9 @@ class _Walk:
         return sum(part.bytes() for part in parts)
 
     def _notes(self, steps: Collection[Any]) -> Iterator[str]:
+        """What nobody could tell."""
         standing = [dep for stage in self.stages if stage not in steps for dep in wholes(stage)]
-        if names := sorted({str(dep) for dep in standing if dep.unlisted()}):
+        if names := sorted({str(dep) for dep in standing if dep.folder and dep.unlisted()}):
             yield f"taken as unchanged, for nobody here knows all that lies in them: {', '.join(names)}"
 
 

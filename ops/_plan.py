@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -144,11 +144,14 @@ class _Walk:
         self.pulled |= {part.path for part in parts}
         return sum(part.bytes() for part in parts)
 
-    def _notes(self, steps: Collection[Any]) -> Iterator[str]:
-        """What nobody could tell."""
+    def _notes(self, steps: Mapping[Any, Step]) -> Iterator[str]:
+        """What nobody could tell, and what another option would leave out."""
         standing = [dep for stage in self.stages if stage not in steps for dep in wholes(stage)]
         if names := sorted({str(dep) for dep in standing if dep.folder and dep.unlisted()}):
             yield f"taken as unchanged, for nobody here knows all that lies in them: {', '.join(names)}"
+        lacking = [step for step in steps.values() if step.reasons[-1].endswith(" missing")]
+        if lacking and not self.allow_missing:
+            yield f"{len(lacking)} of these miss files: fcn plan --allow-missing tells what changed besides"
 
 
 def _told(repo: Repo, targets: Sequence[str], error: DvcException) -> str:

@@ -49,8 +49,8 @@ class Settle:
         Raises Refusal where that must be pulled and nobody asked for it, or the remote lacks it.
         """
         parts = needed(stage)
-        if parts and not self.pull:
-            raise Refusal(f"it needs {', '.join(sorted(map(str, parts)))}: add --pull")
+        if not self.pull and (kept := sorted(str(part) for part in parts if part.out.use_cache)):
+            raise Refusal(f"it needs {', '.join(kept)}: add --pull")
         _part.bring(self.repo, parts)
         stage.save_deps()
 
@@ -85,7 +85,7 @@ class Settle:
             try:
                 self.repo.stage_cache.pull(None)
             except RunCacheNotSupported as error:
-                say(stage, f"the remote has no cache of runs: {error}")
+                say(stage, f"no cache of runs comes from the remote: {flat(error)}")
         try:
             self.repo.stage_cache.restore(stage, pull=self.pull)
         except RunCacheNotFoundError:
@@ -93,6 +93,11 @@ class Settle:
         self.save(stage)
         say(stage, "restored from the cache of runs")
         return True
+
+
+def flat(error: Exception) -> str:
+    """What DVC says in several lines, in one."""
+    return " ".join(str(error).split())
 
 
 def say(stage: Any, text: str) -> None:

@@ -116,7 +116,9 @@ def _goes_by(stage: Any, target: str) -> bool:
 
 
 def _out(out: Any, allow_missing: bool) -> Iterator[str]:
-    if not out.exists:
+    if not out.hash_info:
+        yield f"output {out} is new to it"
+    elif not out.exists:
         if not allow_missing:
             yield f"output {out} missing"
     elif out.changed_checksum():

@@ -24,7 +24,7 @@ from ops import _journal
 from ops._job import Job, start
 from ops._order import Order
 from ops._plan import plan
-from ops._settle import Settle, say
+from ops._settle import Settle, flat, say
 from ops._stand import ordered
 from ops._whole import complete
 from pipeline.types import Refusal
@@ -121,7 +121,7 @@ class Run:
         try:
             yield
         except (DvcException, Refusal) as error:
-            self.failed.append(f"{stage.addressing} ({error})")
+            self.failed.append(f"{stage.addressing} ({flat(error)})")
 
     def _dump_if_due(self, stage: Any) -> None:
         """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.

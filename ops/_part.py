@@ -77,7 +77,9 @@ def bring(repo: Repo, parts: Iterable[Part]) -> None:
     if wanted := set().union(*(part.absent() for part in parts)):
         repo.cloud.pull(wanted)
     for part in parts:
-        if part.absent() or not part.out.use_cache:
+        if not part.out.use_cache:
+            raise Refusal(f"{part} is not here, and git keeps it, not DVC: git checkout {part}")
+        if part.absent():
             raise Refusal(f"{part} is neither here nor on the remote: fcn run {part.out.stage.addressing}")
         part.out.checkout(filter_info=part.path)
 

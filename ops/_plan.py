@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -144,18 +144,23 @@ class _Walk:
         self.pulled |= {part.path for part in parts}
         return sum(part.bytes() for part in parts)
 
-    def _notes(self, steps: Collection[Any]) -> Iterator[str]:
+    def _notes(self, steps: Mapping[Any, Step]) -> Iterator[str]:
+        """What nobody could tell, and what another option would leave out."""
         standing = [dep for stage in self.stages if stage not in steps for dep in wholes(stage)]
-        if names := sorted({str(dep) for dep in standing if dep.unlisted()}):
+        if names := sorted({str(dep) for dep in standing if dep.folder and dep.unlisted()}):
             yield f"taken as unchanged, for nobody here knows all that lies in them: {', '.join(names)}"
+        lacking = [step for step in steps.values() if step.reasons[-1].endswith(" missing")]
+        if lacking and not self.allow_missing:
+            yield f"{len(lacking)} of these miss files: fcn plan --allow-missing tells what changed besides"
 
 
 def _told(repo: Repo, targets: Sequence[str], error: DvcException) -> str:
     """``error`` in one line, with a stage's name that is near to a target that is none."""
     names = [stage.addressing for stage in repo.index.stages if stage.cmd]
-    known = {*names, *(name.partition("@")[0] for name in names)}
+    groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
+    known = {*names, *groups}
     for target in targets:
         if target not in known and repr(target) in str(error):
             close = get_close_matches(target, known, n=1)
-            return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}")
+            return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
     return " ".join(str(error).split())

@@ -10,7 +10,7 @@ from typing import Any
 from ops import _journal, _patience
 from pipeline.tracking import record
 
-PATIENCE = 8.0  # seconds: MLflow takes three to load, and a server that is away is asked twice
+PATIENCE = 5.0  # seconds for MLflow to answer
 
 Params = Mapping[str, Any]
 
@@ -25,16 +25,16 @@ def of(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
     }
     rest = {stage.addressing: _kept(stage, params) for stage, params in stages.items() if stage not in found}
     if rest and (os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()):
-        nothing: dict[str, float] = {}
-        told = _patience.within(PATIENCE, lambda: _tracked(root, rest), nothing)
+        told = _tracked(root, rest)
         found |= {stage: told[stage.addressing] for stage in stages if stage.addressing in told}
     return found
 
 
 def _tracked(root: Path, stages: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
-    from pipeline.tracking import lasted  # it loads MLflow
+    from pipeline.tracking import lasted  # it loads MLflow, 3 s
 
-    return lasted.seconds(root, stages)
+    nothing: dict[str, float] = {}
+    return _patience.within(PATIENCE, lambda: lasted.seconds(root, stages), nothing)
 
 
 def _kept(stage: Any, params: Params) -> dict[str, str]:

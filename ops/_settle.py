@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ops import _part
 from ops._part import Part
-from ops._stand import unchanged
+from ops._stand import Look
 from ops._whole import needed, wholes
 from pipeline.types import Refusal
 
@@ -28,6 +28,7 @@ class Settle:
         self.pull = pull
         self.allow_missing = allow_missing
         self.new: set[Any] = set()
+        self._look = Look()
         self._runs_pulled = not pull
 
     def stands(self, stage: Any) -> bool:
@@ -48,8 +49,8 @@ class Settle:
         Raises Refusal where that must be pulled and nobody asked for it, or the remote lacks it.
         """
         parts = needed(stage)
-        if parts and not self.pull:
-            raise Refusal(f"it needs {', '.join(sorted(map(str, parts)))}: add --pull")
+        if not self.pull and (kept := sorted(str(part) for part in parts if part.out.use_cache)):
+            raise Refusal(f"it needs {', '.join(kept)}: add --pull")
         _part.bring(self.repo, parts)
         stage.save_deps()
 
@@ -59,11 +60,12 @@ class Settle:
         stage.save(run_cache=not uncached)
         stage.commit()
         self.new.add(stage)
+        self._look = Look()
 
     def _unchanged(self, stage: Any) -> bool:
         if not self.allow_missing:
             return not stage.changed()
-        if not unchanged(stage, allow_missing=True):
+        if not self._look.unchanged(stage):
             return False
         if unlisted := sorted(str(dep) for dep in wholes(stage) if dep.folder and dep.unlisted()):
             say(stage, f"taken as unchanged, for nobody here knows all that lies in {', '.join(unlisted)}")
@@ -71,7 +73,7 @@ class Settle:
 
     def _bring_outs(self, stage: Any) -> None:
         parts = [part for out in stage.outs if out.use_cache and not (part := Part.all_of(out)).here]
-        if parts and unchanged(stage, allow_missing=True):
+        if parts and self._look.unchanged(stage):
             try:
                 _part.bring(self.repo, parts)
             except Refusal as refusal:
@@ -83,7 +85,7 @@ class Settle:
             try:
                 self.repo.stage_cache.pull(None)
             except RunCacheNotSupported as error:
-                say(stage, f"the remote has no cache of runs: {error}")
+                say(stage, f"no cache of runs comes from the remote: {flat(error)}")
         try:
             self.repo.stage_cache.restore(stage, pull=self.pull)
         except RunCacheNotFoundError:
@@ -91,6 +93,11 @@ class Settle:
         self.save(stage)
         say(stage, "restored from the cache of runs")
         return True
+
+
+def flat(error: Exception) -> str:
+    """What DVC says in several lines, in one."""
+    return " ".join(str(error).split())
 
 
 def say(stage: Any, text: str) -> None:

@@ -54,6 +54,10 @@ class Look:
         elif self._hash(dep) != dep.hash_info:
             yield f"{dep} changed"
 
+    def unchanged(self, stage: Any) -> bool:
+        """Whether ``stage`` stands as it is; that files are not here is no matter."""
+        return next(self.changes(stage, allow_missing=True), None) is None
+
     def inputs(self, stage: Any, skip: Callable[[Any], bool]) -> dict[Any, Any]:
         """The hash of each dependency as it is now, and of those to ``skip`` as dvc.lock has it."""
         found: dict[Any, Any] = {}
@@ -93,11 +97,6 @@ class Look:
         return self._params[dep.fs_path]
 
 
-def unchanged(stage: Any, allow_missing: bool) -> bool:
-    """Whether ``stage`` stands as it is."""
-    return next(Look().changes(stage, allow_missing), None) is None
-
-
 def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:
     """What DVC would walk for ``targets``, or for all of dvc.yaml, in its order: the very stages of the index.
 
@@ -117,7 +116,9 @@ def _goes_by(stage: Any, target: str) -> bool:
 
 
 def _out(out: Any, allow_missing: bool) -> Iterator[str]:
-    if not out.exists:
+    if not out.hash_info:
+        yield f"output {out} is new to it"
+    elif not out.exists:
         if not allow_missing:
             yield f"output {out} missing"
     elif out.changed_checksum():

@@ -113,10 +113,11 @@ def wholes(stage: Any) -> list[Whole]:
 def needed(stage: Any) -> list[Part]:
     """What must be here before ``stage`` can run, and is not.
 
-    Where dvc.yaml says ``meta: {pull: false}`` of it, it reads of the folders that stages fill what there is.
+    Where dvc.yaml says ``meta: {pull: false}`` of it, it does without what DVC keeps of the folders that stages fill.
     """
     partly = (stage.meta or {}).get("pull") is False
-    return [part for dep in wholes(stage) if not (partly and dep.folder) for part in dep.missing()]
+    parts = [(dep, part) for dep in wholes(stage) for part in dep.missing()]
+    return [part for dep, part in parts if not (partly and dep.folder and part.out.use_cache)]
 
 
 def _tree(files: Mapping[tuple[str, ...], Any]) -> Tree:

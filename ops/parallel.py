@@ -6,12 +6,9 @@ import logging
 import os
 import queue
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +18,18 @@ from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph
-from dvc.rwlock import rwlock
-from dvc.stage.run import get_executable, prepare_kwargs
 from tqdm import tqdm
 
 from ops import _journal
+from ops._job import Job, start
 from ops._order import Order
 from ops._plan import plan
-from ops._settle import Settle, say
+from ops._settle import Settle, flat, say
 from ops._stand import ordered
 from ops._whole import complete
 from pipeline.types import Refusal
 
 DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
-
-
-@dataclass(frozen=True)
-class Job:
-    """A stage whose command runs, in one of the slots; ``held`` are DVC's locks on what it reads and writes."""
-
-    stage: Any
-    process: subprocess.Popen[str]
-    slot: dict[str, str]
-    held: ExitStack
-    began: float
 
 
 class Run:
@@ -96,11 +81,8 @@ class Run:
             if (stage := self.order.next(self.started, self.done)) is None:
                 break
             self.started.add(stage)
-            with _locked(self.repo):
-                try:
-                    self._begin(stage)
-                except (DvcException, Refusal) as error:
-                    self.failed.append(f"{stage.addressing} ({error})")
+            with _locked(self.repo), self._failing(stage):
+                self._begin(stage)
             bar.update(len(self.done) - bar.n)
 
     def _begin(self, stage: Any) -> None:
@@ -109,32 +91,7 @@ class Run:
             return
         self.settle.prepare(stage)
         self._dump_if_due(stage)
-        self.running.append(self._start(stage))
-
-    def _start(self, stage: Any) -> Job:
-        held = ExitStack()
-        read, write = ([item.fs_path for item in items] for items in (stage.deps, stage.outs))
-        held.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, stage.addressing, read, write, False))
-        slot = self.slots.pop(0)
-        process = subprocess.Popen(
-            [get_executable(), "-c", stage.cmd],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            **prepare_kwargs(stage, run_env={**slot, "PYTHONUNBUFFERED": "1"}),
-        )
-        job = Job(stage, process, slot, held, time.monotonic())
-        say(stage, stage.cmd)
-        threading.Thread(target=self._relay, args=(job,), daemon=True).start()
-        return job
-
-    def _relay(self, job: Job) -> None:
-        assert job.process.stdout is not None
-        for line in job.process.stdout:
-            say(job.stage, line.rstrip("\n"))
-        job.process.wait()
-        self.ended.put(job)
+        self.running.append(start(stage, self.slots.pop(0), self.ended))
 
     def _next_ended(self, bar: Any) -> Job:
         bar.set_postfix_str(", ".join(job.stage.addressing for job in self.running))
@@ -152,15 +109,19 @@ class Run:
             if code := job.process.returncode:
                 self.failed.append(f"{job.stage.addressing} (exit {code})")
                 return
-            try:
+            with self._failing(job.stage):
                 self.settle.save(job.stage)
-            except (DvcException, Refusal) as error:
-                self.failed.append(f"{job.stage.addressing} ({error})")
-                return
-            self.done.add(job.stage)
-        seconds = time.monotonic() - job.began
-        _journal.write(Path(self.repo.root_dir), job.stage, seconds)
-        say(job.stage, f"done in {seconds:.0f} s")
+                self.done.add(job.stage)
+                _journal.write(Path(self.repo.root_dir), job.stage, job.seconds)
+                say(job.stage, f"done in {job.seconds:.0f} s")
+
+    @contextmanager
+    def _failing(self, stage: Any) -> Iterator[None]:
+        """What DVC or the house refuses is the stage's failure: what runs beside it may end."""
+        try:
+            yield
+        except (DvcException, Refusal) as error:
+            self.failed.append(f"{stage.addressing} ({flat(error)})")
 
     def _dump_if_due(self, stage: Any) -> None:
         """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.
@@ -213,9 +174,9 @@ def _last_word(repo: Repo, targets: Sequence[str]) -> str:
     return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
 
 
-def _left(repo: Repo, targets: Sequence[str]) -> str:
-    """`dvc repro` would run what reads a folder of which a part is missing, so it has no say where that may be."""
-    steps = plan(repo, targets, allow_missing=True).steps
+def _left(repo: Repo, targets: Sequence[str], settle: Settle) -> str:
+    """`dvc repro` would run what reads a folder of which a part is missing, so here it has no say."""
+    steps = plan(repo, targets, allow_missing=True).steps if settle.new else ()
     return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"
 
 
@@ -233,9 +194,10 @@ def main(
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:
         with Repo() as repo:
-            Run(repo, targets, _slots(jobs, gpus), Settle(repo, force, pull, allow_missing))()
+            settle = Settle(repo, force, pull, allow_missing)
+            Run(repo, targets, _slots(jobs, gpus), settle)()
             repo._reset()
-            click.echo(_left(repo, targets) if allow_missing else _last_word(repo, targets))
+            click.echo(_left(repo, targets, settle) if allow_missing else _last_word(repo, targets))
     except (DvcException, Refusal) as error:
         raise click.ClickException(str(error)) from None
 

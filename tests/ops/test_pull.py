@@ -2,82 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-from tests.ops.test_run import environment, project, run
-
-
-def net(name: str) -> dict[str, Any]:
-    """A training and an evaluation, whose folders later stages read."""
-    fit = f"grep '^{name}' params.yaml > runs/{name}/net; cat d/train/x >> runs/{name}/net"
-    score = f"cp runs/{name}/net eval/{name}/hist; cp runs/{name}/net eval/{name}/panels/1"
-    return {
-        f"train-{name}": {
-            "cmd": f"mkdir -p runs/{name}; {fit}",
-            "deps": ["d/train"],
-            "params": [name],
-            "outs": [f"runs/{name}/net"],
-        },
-        f"evaluate-{name}": {
-            "cmd": f"mkdir -p eval/{name}/panels; {score}; wc -c < runs/{name}/net > eval/{name}/metrics.json",
-            "deps": [f"runs/{name}/net"],
-            "outs": [f"eval/{name}/hist", f"eval/{name}/panels"],
-            "metrics": [{f"eval/{name}/metrics.json": {"cache": False}}],
-        },
-    }
-
-
-STAGES: dict[str, Any] = {
-    "convert": {"cmd": "mkdir -p d/train d/val; cp code d/train/x; seq 100 > d/val/y", "deps": ["code"], "outs": ["d"]},
-    **net("a"),
-    **net("b"),
-    "join": {"cmd": "cat eval/*/hist > joined", "deps": ["eval"], "outs": ["joined"]},
-    "report": {
-        "cmd": "cat eval/*/metrics.json > table",
-        "deps": ["eval"],
-        "outs": [{"table": {"cache": False}}],
-        "meta": {"pull": False},
-    },
-    "publish": {
-        "cmd": "grep -c md5 dvc.lock > published",
-        "deps": ["runs", "eval", "table"],
-        "outs": [{"published": {"cache": False}}],
-        "meta": {"pull": False},
-    },
-}
-
-
-def command(root: Path, *words: str) -> str:
-    done = subprocess.run(words, cwd=root, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def dvc(root: Path, *words: str) -> str:
-    return command(root, sys.executable, "-m", "dvc", *words)
+from tests.ops.conftest import dvc
+from tests.ops.test_run import run
 
 
 def change(root: Path, name: str, before: str, after: str) -> None:
     (root / name).write_text((root / name).read_text().replace(before, after))
-
-
-def world(tmp_path: Path) -> tuple[Path, Path]:
-    """A project that ran, pushed to a folder beside it, and a clone of it without data."""
-    full, clone = project(tmp_path / "full", STAGES), tmp_path / "clone"
-    (full / ".gitignore").write_text("/d\n/runs\n/joined\n/published\nhist\npanels\n.seconds.tsv\n")
-    (full / "params.yaml").write_text("runtime: {device: cpu, threads: 1}\na: 1\nb: 1\n")
-    dvc(full, "remote", "add", "-d", "far", str(tmp_path / "far"))
-    code, output = run(full, "--jobs", "2")
-    assert code == 0, output
-    dvc(full, "push", "-q", "--run-cache")
-    command(full, "git", "add", "-A")
-    command(full, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "all of it")
-    command(tmp_path, "git", "clone", "-q", "full", "clone")
-    assert sorted(path.name for path in (clone / "eval/a").iterdir()) == ["metrics.json"]
-    return full, clone
 
 
 def cached(root: Path) -> list[Path]:
@@ -85,8 +17,8 @@ def cached(root: Path) -> list[Path]:
     return [path for path in (root / ".dvc/cache/files").rglob("*") if path.is_file() and path.suffix != ".dir"]
 
 
-def test_a_clone_without_data_runs_what_changed_and_its_lock_is_a_full_clones(tmp_path: Path) -> None:
-    full, clone = world(tmp_path)
+def test_a_clone_without_data_runs_what_changed_and_its_lock_is_a_full_clones(world: tuple[Path, Path]) -> None:
+    full, clone = world
     lock = (clone / "dvc.lock").read_bytes()
     code, output = run(clone, "--pull", "--allow-missing", "--jobs", "2")
     assert (code, output) == (0, "nothing is left to do\n")
@@ -110,8 +42,8 @@ def test_a_clone_without_data_runs_what_changed_and_its_lock_is_a_full_clones(tm
     assert (code, output) == (0, "nothing is left to do\n")
 
 
-def test_a_run_that_the_remote_knows_is_restored_and_its_inputs_are_not_pulled(tmp_path: Path) -> None:
-    full, clone = world(tmp_path)
+def test_a_run_that_the_remote_knows_is_restored_and_its_inputs_are_not_pulled(world: tuple[Path, Path]) -> None:
+    full, clone = world
     change(full, "params.yaml", "a: 1", "a: 22")
     assert run(full, "train-a")[0] == 0
     dvc(full, "push", "-q", "--run-cache")
@@ -123,8 +55,8 @@ def test_a_run_that_the_remote_knows_is_restored_and_its_inputs_are_not_pulled(t
     assert (clone / "dvc.lock").read_bytes() == (full / "dvc.lock").read_bytes()
 
 
-def test_pull_alone_brings_all_and_dvc_repro_finds_nothing_to_do(tmp_path: Path) -> None:
-    full, clone = world(tmp_path)
+def test_pull_alone_brings_all_and_dvc_repro_finds_nothing_to_do(world: tuple[Path, Path]) -> None:
+    full, clone = world
     (clone / "published").write_bytes((full / "published").read_bytes())
     code, output = run(clone, "--pull")
     assert (code, output) == (0, "dvc repro finds nothing to do\n")
@@ -132,8 +64,8 @@ def test_pull_alone_brings_all_and_dvc_repro_finds_nothing_to_do(tmp_path: Path)
     assert (clone / "d/val/y").is_file()
 
 
-def test_what_cannot_be_had_is_named(tmp_path: Path) -> None:
-    _, clone = world(tmp_path)
+def test_what_cannot_be_had_is_named(world: tuple[Path, Path]) -> None:
+    _, clone = world
     dvc(clone, "remote", "remove", "far")
     code, output = run(clone, "--allow-missing")
     assert code == 0

@@ -1,0 +1,209 @@
+"""fcn plan on real DVC projects: what it says is what DVC says, and what the run after it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from dvc.repo import Repo
+
+from ops import _journal, _page
+from ops import plan as plan_command
+from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
+from tests.ops.conftest import dvc
+from tests.ops.test_pull import change
+from tests.ops.test_run import project, run
+
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's, of its pygtrie
+
+CODE = {
+    "data": {"cmd": "wc -l < code > data", "deps": ["code"], "outs": ["data"]},
+    "fit": {
+        "cmd": "grep lr params.yaml > fit; cat data >> fit",
+        "deps": ["data"],
+        "params": ["net.lr"],
+        "outs": ["fit"],
+    },
+    "score": {"cmd": "wc -c < fit > score", "deps": ["fit"], "outs": ["score"]},
+    "other": {"cmd": "cat data > other", "deps": ["data"], "outs": ["other"]},
+}
+
+
+def planned(root: Path, *targets: str, allow_missing: bool | None = None) -> Plan:
+    with pytest.MonkeyPatch.context() as patch, Repo(str(root)) as repo:
+        patch.chdir(root)
+        return plan(repo, targets, allow_missing)
+
+
+def actions(found: Plan) -> dict[str, str]:
+    return {step.stage: step.action for step in found.steps}
+
+
+def in_words_of_dvc(root: Path) -> set[str]:
+    return set(re.findall(r"Running stage '(.*)'", dvc(root, "repro", "--dry", "--allow-missing")))
+
+
+def executed(root: Path) -> set[str]:
+    return set(re.findall(r"Running stage '(.*)'", dvc(root, "repro")))
+
+
+def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> None:
+    root = project(tmp_path / "project", CODE)
+    (root / "params.yaml").write_text("net: {lr: 1.0e-10}\n")
+    assert actions(planned(root)) == dict.fromkeys(["data", "fit", "score", "other"], RUN)
+    assert {step.reasons for step in planned(root).steps} == {
+        ("new stage",),
+        ("new stage", "after data"),
+        ("new stage", "after fit"),
+    }
+    assert executed(root) == {"data", "fit", "score", "other"}
+    assert planned(root) == Plan((), unchanged=4)
+
+    change(root, "params.yaml", "1.0e-10", "2.0e-10")
+    found = planned(root)
+    assert actions(found) == {"fit": RUN, "score": MAY_RUN}
+    assert [step.reasons for step in found.steps] == [("net.lr 1e-10 → 2e-10",), ("after fit",)]
+    assert {step.stage for step in found.runs} == in_words_of_dvc(root)
+    assert executed(root) == set(actions(found)), "another param, other bytes"
+
+    (root / "code").write_text("2\n")
+    change(root, "dvc.yaml", "wc -c < fit", "wc -m < fit")
+    found = planned(root)
+    assert actions(found) == {"data": RUN, "fit": MAY_RUN, "score": RUN, "other": MAY_RUN}
+    assert found.steps[2].reasons == ("command changed", "after fit")
+    certain = {step.stage for step in found.runs}
+    assert certain == in_words_of_dvc(root)
+    assert certain <= executed(root) <= set(actions(found))
+
+    change(root, "params.yaml", "2.0e-10", "1.0e-10")
+    found = planned(root)
+    assert actions(found)["fit"] == RESTORED
+    assert executed(root) & set(actions(found)) == {step.stage for step in found.runs}
+
+
+def test_an_output_that_is_gone_is_restored_or_written_again(world: tuple[Path, Path]) -> None:
+    full, _ = world
+    (full / "joined").unlink()
+    found = planned(full)
+    assert [(step.stage, step.action, step.reasons) for step in found.steps] == [
+        ("join", RESTORED, ("output joined missing",))
+    ]
+    shutil.rmtree(full / ".dvc/cache")
+    assert actions(planned(full)) == {"join": RUN}
+    assert planned(full, allow_missing=True).steps == ()
+
+
+def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: tuple[Path, Path]) -> None:
+    full, clone = world
+    found = planned(clone)
+    assert (found.steps, found.unchanged, found.notes) == ((), 8, ())
+    change(clone, "params.yaml", "a: 1", "a: 22")
+    found = planned(clone)
+    pulls = {step.stage: step.pulls for step in found.steps}
+    of_b = sum((full / "eval/b" / name).stat().st_size for name in ("hist", "panels/1"))
+    assert pulls == {
+        "train-a": (full / "d/train/x").stat().st_size,
+        "evaluate-a": 0,
+        "join": of_b,
+        "report": 0,
+        "publish": 0,
+    }
+    assert not (clone / "d").exists()
+    assert [path.suffix for path in (clone / ".dvc/cache").rglob("*") if path.is_file()].count("") == 0
+
+    change(full, "params.yaml", "a: 1", "a: 22")
+    assert run(full, "train-a")[0] == 0
+    dvc(full, "push", "-q", "--run-cache")
+    first, *rest = planned(clone).steps
+    assert (first.action, first.pulls) == (RESTORED, (full / "runs/a/net").stat().st_size)
+    assert [step.action for step in rest] == [RUN, MAY_RUN, MAY_RUN, RUN], "publish reads runs, known to be others"
+
+    dvc(clone, "remote", "remove", "far")
+    shutil.rmtree(clone / ".dvc/cache")
+    change(clone, "params.yaml", "a: 22", "a: 1")
+    assert planned(clone).notes == ("taken as unchanged, for nobody here knows all that lies in them: eval",)
+
+
+def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
+    full, _ = world
+    lines = _journal.read(full)
+    assert [line.stage for line in lines].count("train-a") == 1
+    with (full / _journal.NAME).open("a") as file:
+        file.write(f"train-a\t200.0\t\t{'0' * 8}\nevaluate-a\t77.0\tpaper\t{'0' * 8}\nhalf a li")
+    change(full, "params.yaml", "a: 1", "a: 22")
+    seconds = {step.stage: step.seconds for step in planned(full).steps}
+    assert seconds["train-a"] == 200.0, "the newest: none had these params"
+    assert seconds["evaluate-a"] == lines[2].seconds != 77.0, "another scale is no measure"
+    change(full, "params.yaml", "a: 22", "a: 1\nx: 1")
+    (full / "code").write_text("2\n")
+    seconds = {step.stage: step.seconds for step in planned(full).steps}
+    assert seconds["train-a"] == next(line.seconds for line in lines if line.stage == "train-a"), "these very params"
+    (full / _journal.NAME).unlink()
+    found = planned(full)
+    assert found.untimed == len(found.steps) > 0
+
+
+def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
+    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, _ = world
+    (full / _journal.NAME).unlink()
+    (full / "code").write_text("2\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    began = time.monotonic()
+    assert planned(full).untimed == 8
+    assert time.monotonic() - began < 30
+
+
+def test_pages_are_for_people_and_json_for_machines(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, clone = world
+    change(clone, "params.yaml", "a: 1", "a: 22")
+    monkeypatch.chdir(clone)
+    told = CliRunner().invoke(plan_command.main, ["evaluate-a", "--json"])
+    found = json.loads(told.output)
+    assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
+    assert found["steps"][0]["reasons"] == ["a 1 → 22"]
+    assert (found["pulls"], found["unchanged"]) == (2, 1)
+    told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
+    assert told.output.splitlines()[0] == "run      train-a     unknown  2 B to pull  a 1 → 22"
+    assert told.output.splitlines()[-1] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
+    told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
+    assert told.exit_code == 1
+    assert told.output == "Error: no stage train: did you mean train-b?\n"
+
+
+def test_a_page_says_what_is_known() -> None:
+    steps = (
+        Step("train@a", RUN, ("lr 1 → 2", "x.py changed", "y.py changed", "z.py changed"), 246.0, 12_400_000),
+        Step("evaluate@a", MAY_RUN, ("after train@a",), None, 0),
+        Step("join", RESTORED, ("command changed",), 0.0, 999),
+    )
+    *lines, last = _page.lines(Plan(steps, 80))
+    assert lines == [
+        "run       train@a     about 4 min  12 MB to pull  lr 1 → 2, x.py changed, y.py changed, 1 more",
+        "may run   evaluate@a  unknown                     after train@a",
+        "restored  join                     999 B to pull  command changed",
+    ]
+    assert last == (
+        "1 run, 1 restored, 1 may run, 80 unchanged; at least 4 min one after another, 1 stage never ran here; "
+        "12 MB to pull"
+    )
+    table = _page.markdown(Plan(steps, 80)).splitlines()
+    assert table[0].startswith("| Stage ")
+    assert table[2].startswith("| `train@a` ")
+    assert table[-1] == last
+    assert _page.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
+    assert [_page.size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "4.9 MB",
+        "12 MB",
+        "2.5 TB",
+    ]
+    assert [_page.duration(seconds) for seconds in (0.2, 40, 246, 9000)] == ["1 s", "40 s", "4 min", "2.5 h"]

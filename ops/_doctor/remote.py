@@ -131,7 +131,7 @@ def _web(name: str, url: str) -> tuple[str, str]:
 def _line(error: BaseException) -> str:
     """What ``error``, or else what caused it, says, in one line."""
     if isinstance(error, EOFError):  # of a prompt that has no terminal
-        return "the login is refused, and the client asks for a password"
+        return "the login is refused, and the client asks for a password or passphrase"
     if isinstance(error, TimeoutError):
         return f"no answer in {PATIENCE} s"
     cause = error

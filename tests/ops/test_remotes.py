@@ -133,8 +133,8 @@ def test_a_wrong_ssh_remote_has_one_line_with_the_reason_within_ten_seconds(ssh:
             },
         )
         lines = refused(root)
-    told(lines, "key", f"Permission denied for user {user} on host 127.0.0.1: correct user, keyfile or password")
-    told(lines, "password", "the login is refused, and the client asks for a password: correct user, keyfile or")
+    told(lines, "key", f"Permission denied for user {user} on host 127.0.0.1: correct user, keyfile, password or")
+    told(lines, "password", "the login is refused, and the client asks for a password or passphrase: correct user")
     told(lines, "file", f"No such file or directory: '{tmp_path}/absent': name one that is here with dvc remote modify")
     told(lines, "port", f"Connect call failed ('127.0.0.1', {closed}): start it, or correct host and port")
     told(lines, "host", "Name or service not known: correct the host's name")
@@ -168,9 +168,8 @@ def test_a_wrong_s3_remote_has_one_line_with_the_reason_within_ten_seconds(s3: s
     told(lines, "silence", "does not answer in 5 s: is it up, and reached from here?")
     told(lines, "none", "Unable to locate credentials: give it keys with dvc remote modify --local none access_key_id")
     (line,) = [line for line in lines if " keeper (" in line]
-    assert line.startswith("note ") and line.endswith(
-        "written and read; its key may not delete (Access Denied), which only `dvc gc` needs"
-    )
+    assert line.startswith("note  remote    keeper (")
+    assert line.endswith("written and read; its key may not delete (Access Denied), which only `dvc gc` needs")
     assert not [line for line in lines if str(s3.team["secret_access_key"]) in line]
 
 

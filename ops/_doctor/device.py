@@ -11,6 +11,7 @@ import yaml
 
 from ops._doctor import apart
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
+from stages._lock import LOADER
 
 PATIENCE = 60.0  # seconds: the first look at a GPU takes some, and nobody else hangs here
 CPU = "or python -m ops.compose runtime.device=cpu"
@@ -23,15 +24,16 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
 
 def main() -> None:
     """In a process that has not imported torch."""
-    runtime: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["runtime"]
+    runtime: dict[str, Any] = yaml.load(Path("params.yaml").read_text(encoding="utf-8"), Loader=LOADER)["runtime"]
     from pipeline import determinism
 
     apart.begin(["torch", "vectors"])
-    apart.tell("torch", *_device(runtime.get("device", "cpu")))
+    apart.tell("torch", *found(runtime.get("device", "cpu")))
     apart.tell("vectors", *_vectors(determinism.PINS, determinism.UNPINNED), check="vectors")
 
 
-def _device(wanted: str) -> tuple[str, str]:
+def found(wanted: str) -> tuple[str, str]:
+    """State and text for the device that runtime wants."""
     import torch
 
     name = f"torch {torch.__version__}"
@@ -66,14 +68,14 @@ def _driver() -> str:
 def _vectors(pins: dict[str, str], unpinned: dict[str, str | None]) -> tuple[str, str]:
     import torch
 
-    found = torch.backends.cpu.get_cpu_capability()
+    capability = torch.backends.cpu.get_cpu_capability()
     if unpinned:
         return FIX, f"torch was imported before {', '.join(unpinned)} were set: unset them"
-    if found != "AVX2":
-        return NOTE, f"this processor computes with {found}, not AVX2: results repeat, but differ from dvc.lock's"
+    if capability != "AVX2":
+        return NOTE, f"this processor computes with {capability}, not AVX2: results repeat, but differ from dvc.lock's"
     return (
         OK,
-        f"held to {found}: {', '.join(f'{name}={value}' for name, value in pins.items() if 'CUBLAS' not in name)}",
+        f"held to {capability}: {', '.join(f'{name}={value}' for name, value in pins.items() if 'CUBLAS' not in name)}",
     )
 
 

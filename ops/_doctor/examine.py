@@ -14,6 +14,7 @@ import yaml
 from ops._doctor import archives, device, disk, git, locks, remote, runtime, secret, store
 from ops._doctor.finding import FIX, Check, Finding, Params
 from pipeline.types import Refusal
+from stages._lock import LOADER
 
 CHECKS: dict[str, Check] = {
     "python": runtime.python,
@@ -61,7 +62,7 @@ def _run(name: str, check: Check, root: Path, params: Params, found: queue.Simpl
 
 def _params(root: Path) -> Params:
     try:
-        params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+        params = yaml.load((root / "params.yaml").read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError:
         raise Refusal(f"no params.yaml in {root}: run fcn doctor in the root of a clone") from None
     except yaml.YAMLError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -57,7 +58,7 @@ def _paths(root: Path, mend: bool) -> Iterator[Finding]:
     dead = {pid: cmd for pid, cmd in holders.items() if _dead(pid, before)}
     if not dead:
         return
-    told = ", ".join(f"process {pid} ({cmd})" for pid, cmd in dead.items())
+    told = ", ".join(f"process {pid} ({re.sub(r'[^ ]*/', '', cmd)})" for pid, cmd in dead.items())
     if mend:
         _take_out(path, set(dead))
         yield Finding("locks", OK, f"{RWLOCK} named {told}, dead: taken out")
@@ -100,7 +101,8 @@ def _spools() -> Iterator[Finding]:
         return
     left = [folder for folder in spool.spools(place) if not spool.alive(folder) and not (folder / "sent.json").exists()]
     if left:
-        yield Finding("locks", NOTE, f"{place} holds events of {len(left)} runs, whose stages are gone: fcn sync")
+        runs = "1 run, whose stage is" if len(left) == 1 else f"{len(left)} runs, whose stages are"
+        yield Finding("locks", NOTE, f"{place} holds events of {runs} gone: fcn sync")
 
 
 def _held(path: Path) -> bool:

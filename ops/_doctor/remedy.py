@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 KEYS = "correct its keys with dvc remote modify --local {name} access_key_id … (and secret_access_key)"
-LOGIN = "correct user, keyfile or password with dvc remote modify --local {name} …"
+LOGIN = "correct user, keyfile, password or passphrase with dvc remote modify --local {name} …"
 KNOWN = (  # in the type or the text of an error; the first that is there counts
     (r"missing dependencies|to be installed", "install it with uv pip install '{extra}'"),
     (r"locate credentials|NoCredentials", "give it keys with dvc remote modify --local {name} access_key_id …"),
@@ -15,7 +15,7 @@ KNOWN = (  # in the type or the text of an error; the first that is there counts
         r"bucket does not exist|NoSuchBucket|bucket name",
         "make the bucket, or dvc remote modify {name} url s3://BUCKET/FOLDER",
     ),
-    (r"PermissionDenied|Permission denied for user|EOFError", LOGIN),
+    (r"PermissionDenied|Permission denied for user|EOFError|passphrase", LOGIN),
     (r"No such file", "name one that is here with dvc remote modify --local {name} keyfile FILE"),
     (r"WRONG_VERSION_NUMBER|record layer", "write http:// in its endpointurl, for it speaks no TLS"),
     (r"certificate", "name its certificate with dvc remote modify {name} ssl_verify FILE"),

@@ -99,8 +99,21 @@ def _round(config: Any, name: str, url: str) -> tuple[str, str]:
     try:
         came = files.cat_file(path)
     finally:
+        kept = _refused(files, path)
+    if came != sent:
+        return FIX, f"{path} came back other than it was written"
+    if kept:
+        return NOTE, f"written and read; its key may not delete ({kept}), which only `dvc gc` needs"
+    return OK, "written, read, deleted"
+
+
+def _refused(files: Any, path: str) -> str | None:
+    """Why ``path`` could not be deleted."""
+    try:
         files.rm_file(path)
-    return (OK, "written, read, deleted") if came == sent else (FIX, f"{path} came back other than it was written")
+    except Exception as error:
+        return _line(error)
+    return None
 
 
 def _web(name: str, url: str) -> tuple[str, str]:
@@ -118,7 +131,7 @@ def _web(name: str, url: str) -> tuple[str, str]:
 def _line(error: BaseException) -> str:
     """What ``error``, or else what caused it, says, in one line."""
     if isinstance(error, EOFError):  # of a prompt that has no terminal
-        return "the login is refused, and the client asks for a password"
+        return "the login is refused, and the client asks for a password or passphrase"
     if isinstance(error, TimeoutError):
         return f"no answer in {PATIENCE} s"
     cause = error

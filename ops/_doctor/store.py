@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import os
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ops._doctor import apart
 from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
 from pipeline.tracking import uri as store
 from pipeline.types import Refusal
 
-PATIENCE = 6.0  # seconds: connect asks a server twice, the first time for 4
+PATIENCE = 5.0  # seconds: connect alone would ask a silent server twice, for 4 each
 
 
 def check(root: Path, params: Params) -> Iterator[Finding]:
@@ -25,8 +30,27 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
         yield Finding("mlflow", SKIP, "MLflow is not installed: stages write .spool, and `fcn sync` elsewhere sends it")
     elif file and not Path(file).exists():
         yield Finding("mlflow", NOTE, f"no {Path(file).name} yet: the first run makes it")
+    elif uri.startswith(store.HTTP) and (why := _silence(uri)):
+        remedy = "start it, or unset MLFLOW_TRACKING_URI"
+        yield Finding("mlflow", FIX, f"MLflow at {store.masked(uri)} does not answer ({why}): {remedy}")
     else:
         yield from apart.ask("ops._doctor.store", "mlflow", root, PATIENCE)
+
+
+def _silence(uri: str) -> str | None:
+    """Why no web server answers at all, known before MLflow is imported, which takes seconds; None where one does."""
+    parts = urlsplit(uri)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    try:
+        urllib.request.urlopen(f"{bare.rstrip('/')}/health", timeout=PATIENCE).close()
+    except TimeoutError:
+        return f"nothing within {PATIENCE:.0f} s"
+    except urllib.error.URLError as error:
+        odd = isinstance(error, urllib.error.HTTPError) or isinstance(error.reason, ssl.SSLError)
+        return None if odd else getattr(error.reason, "strerror", None) or str(error.reason)
+    except (OSError, ValueError, http.client.HTTPException):
+        return None  # MLflow's client tells it better
+    return None
 
 
 def main() -> None:

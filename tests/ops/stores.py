@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -32,6 +33,7 @@ PermitRootLogin yes
 Subsystem sftp internal-sftp
 """
 BUCKET = "fcn-data"
+Login = dict[str, object]  # DVC's options
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,11 @@ class Ssh:
 
 @dataclass(frozen=True)
 class S3:
-    endpoint: str
-    access_key_id: str
-    secret_access_key: str
+    """``team`` may do everything, ``keeper`` delete nothing."""
 
-    def login(self) -> dict[str, object]:
-        """As DVC's options."""
-        return {"access_key_id": self.access_key_id, "secret_access_key": self.secret_access_key}
+    endpoint: str
+    team: Login
+    keeper: Login
 
 
 @contextmanager
@@ -81,23 +81,29 @@ def sshd(folder: Path) -> Iterator[Ssh]:
 
 @contextmanager
 def s3(folder: Path) -> Iterator[S3]:
-    """moto with its IAM turned on after four requests, which make a user and ``BUCKET``: a wrong key is refused."""
+    """moto with its IAM turned on after the requests that make two users and ``BUCKET``: a wrong key is refused."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    opened = {"INITIAL_NO_AUTH_ACTION_COUNT": "4"}
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    opened = {"INITIAL_NO_AUTH_ACTION_COUNT": "7"}
     login = {"aws_access_key_id": "nobody", "aws_secret_access_key": "yet", "region_name": "us-east-1"}
     with running(command, f"{endpoint}/moto-api/data.json", opened, folder / "moto.log"):
         iam = boto3.client("iam", endpoint_url=endpoint, **login)
-        iam.create_user(UserName="team")
-        iam.put_user_policy(UserName="team", PolicyName="all", PolicyDocument=json.dumps(everything))
-        key = iam.create_access_key(UserName="team")["AccessKey"]
+        team = _user(iam, "team", ["s3:*"])
+        keeper = _user(iam, "keeper", ["s3:PutObject", "s3:GetObject", "s3:ListBucket"])
         bucket = boto3.client("s3", endpoint_url=endpoint, **login)
         bucket.create_bucket(Bucket=BUCKET)
         for client in (iam, bucket):
             client.close()
-        yield S3(endpoint, key["AccessKeyId"], key["SecretAccessKey"])
+        yield S3(endpoint, team, keeper)
+
+
+def _user(iam: Any, name: str, actions: list[str]) -> Login:
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
 
 
 @contextmanager

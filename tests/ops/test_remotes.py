@@ -113,7 +113,7 @@ def test_ssh_brings_results_to_another_clone(ssh: stores.Ssh, tmp_path: Path) ->
 
 
 def test_s3_brings_results_to_another_clone(s3: stores.S3, tmp_path: Path) -> None:
-    assert_travels(tmp_path, f"s3://{stores.BUCKET}/fcn", endpointurl=s3.endpoint, **s3.login())
+    assert_travels(tmp_path, f"s3://{stores.BUCKET}/fcn", endpointurl=s3.endpoint, **s3.team)
 
 
 def test_a_wrong_ssh_remote_has_one_line_with_the_reason_within_ten_seconds(ssh: stores.Ssh, tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_a_wrong_ssh_remote_has_one_line_with_the_reason_within_ten_seconds(ssh:
             },
         )
         lines = refused(root)
-    told(lines, "key", f"Permission denied for user {user} on host 127.0.0.1: correct user, keyfile or password")
-    told(lines, "password", "the login is refused, and the client asks for a password: correct user, keyfile or")
+    told(lines, "key", f"Permission denied for user {user} on host 127.0.0.1: correct user, keyfile, password or")
+    told(lines, "password", "the login is refused, and the client asks for a password or passphrase: correct user")
     told(lines, "file", f"No such file or directory: '{tmp_path}/absent': name one that is here with dvc remote modify")
     told(lines, "port", f"Connect call failed ('127.0.0.1', {closed}): start it, or correct host and port")
     told(lines, "host", "Name or service not known: correct the host's name")
@@ -144,7 +144,7 @@ def test_a_wrong_ssh_remote_has_one_line_with_the_reason_within_ten_seconds(ssh:
 
 def test_a_wrong_s3_remote_has_one_line_with_the_reason_within_ten_seconds(s3: stores.S3, tmp_path: Path) -> None:
     root, closed = project(tmp_path / "project", {}), free_port()
-    there, keys = f"s3://{stores.BUCKET}/fcn", s3.login() | {"endpointurl": s3.endpoint}
+    there, keys = f"s3://{stores.BUCKET}/fcn", s3.team | {"endpointurl": s3.endpoint}
     with stores.silent() as port:
         configure(
             root,
@@ -156,6 +156,7 @@ def test_a_wrong_s3_remote_has_one_line_with_the_reason_within_ten_seconds(s3: s
                 "tls": (there, keys | {"endpointurl": s3.endpoint.replace("http:", "https:")}),
                 "silence": (there, keys | {"endpointurl": f"http://127.0.0.1:{port}"}),
                 "none": (there, {"endpointurl": s3.endpoint}),
+                "keeper": (there, s3.keeper | {"endpointurl": s3.endpoint}),
             },
         )
         lines = refused(root)
@@ -166,7 +167,10 @@ def test_a_wrong_s3_remote_has_one_line_with_the_reason_within_ten_seconds(s3: s
     told(lines, "tls", "wrong version number (_ssl.c:1006)]: write http:// in its endpointurl")
     told(lines, "silence", "does not answer in 5 s: is it up, and reached from here?")
     told(lines, "none", "Unable to locate credentials: give it keys with dvc remote modify --local none access_key_id")
-    assert not [line for line in lines if s3.secret_access_key in line]
+    (line,) = [line for line in lines if " keeper (" in line]
+    assert line.startswith("note  remote    keeper (")
+    assert line.endswith("written and read; its key may not delete (Access Denied), which only `dvc gc` needs")
+    assert not [line for line in lines if str(s3.team["secret_access_key"]) in line]
 
 
 def refused(root: Path, **variables: str) -> list[str]:

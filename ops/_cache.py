@@ -19,7 +19,7 @@ from pipeline.orphan import Orphan, measured
 from pipeline.types import Refusal
 from stages._lock import LOADER
 
-REFS = ("refs/heads", "refs/tags", "refs/exps")  # the last are DVC's experiments
+REFS = ("refs/heads", "refs/tags", "refs/exps", "refs/stash")  # the third are DVC's experiments
 OBJECT, RUN = "cache", "run cache"
 WHY = "no dvc.lock of the work tree, a branch, a tag or an experiment names it"
 

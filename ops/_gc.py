@@ -17,7 +17,6 @@ from pipeline.types import Refusal
 from stages import _lock
 from stages._records import identity
 
-NAME = 60  # characters of a name that are shown
 STEPS = ("B", "kB", "MB", "GB")
 
 
@@ -50,12 +49,12 @@ def find(root: Path, days: float) -> Found:
 def remove(root: Path, chosen: Iterable[Orphan], days: float) -> list[Orphan]:
     """Remove those of ``chosen`` that still are orphans, and return them."""
     wanted = {(each.kind, each.id) for each in chosen}
+    still = [each for each in find(root, days).orphans if (each.kind, each.id) in wanted]
     with _opened(root) as repo, lock_repo(repo):
-        still = [each for each in find(root, days).orphans if (each.kind, each.id) in wanted]
         _cache.remove(repo, still)
     _scratch.remove(still)
-    tracked = [each for each in still if each.kind in TRACKED]
-    return [each for each in still if each not in tracked] + _forgotten(root, tracked)
+    _forget(root, [each for each in still if each.kind in TRACKED])
+    return still
 
 
 def told(found: Found, days: float) -> str:
@@ -102,15 +101,15 @@ def _tracked(root: Path) -> list[Orphan]:
         return spent.orphans(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")
 
 
-def _forgotten(root: Path, orphans: Sequence[Orphan]) -> list[Orphan]:
+def _forget(root: Path, orphans: Sequence[Orphan]) -> None:
     if not orphans:
-        return []
+        return
     from pipeline.tracking import registry
     from pipeline.tracking.forget import forget
 
     client, _ = registry.ask(root)
     with registry.answering(client):
-        return forget(client, orphans)
+        forget(client, orphans)
 
 
 @contextmanager
@@ -125,6 +124,5 @@ def _opened(root: Path) -> Iterator[Repo]:
 
 
 def _row(orphan: Orphan) -> tuple[str, str, str, str, str]:
-    name = orphan.name if len(orphan.name) <= NAME else f"{orphan.name[: NAME - 1]}…"
     why = orphan.why if orphan.ours else f"{orphan.why}, on a server: --server"
-    return orphan.kind, name, size(orphan.bytes), age(orphan.days), why
+    return orphan.kind, orphan.name, size(orphan.bytes), age(orphan.days), why

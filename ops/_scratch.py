@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -46,6 +47,9 @@ def remove(chosen: Iterable[Orphan]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+        if orphan.kind in (SNAPSHOT, SPOOL):
+            with suppress(OSError):  # the stage has another
+                path.parent.rmdir()
 
 
 def _snapshots(repo: Repo, root: Path) -> tuple[list[Orphan], set[tuple[str, ...]]]:

@@ -52,7 +52,10 @@ def unneeded(repo: Repo, folder: Path) -> str:
 
 
 def _finished(repo: Repo, address: str) -> bool:
+    """Whether dvc.lock has what the stage writes from these inputs, and the cache too: nothing is left to train."""
     try:
-        return not repo.status(targets=[address])
+        told = [each for rows in repo.status(targets=[address]).values() for each in rows]
     except DvcException:
         return False
+    outs = [each.get("changed outs", {}) if isinstance(each, dict) else {} for each in told]
+    return all(outs) and "not in cache" not in {state for each in outs for state in each.values()}

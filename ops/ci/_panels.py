@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.api import DVCFileSystem
-from dvc.exceptions import DvcException
 
 from ops.ci._scores import Change
 from pipeline.report import ladder
@@ -61,10 +60,10 @@ def files(found: Sequence[Pair]) -> Mapping[str, bytes]:
 
 
 def _at(then: DVCFileSystem, path: str) -> bytes | None:
-    """From DVC's cache or else its remote."""
+    """From DVC's cache or else its remote; None where neither gives it, whatever they raise."""
     try:
         return bytes(then.read_bytes(path))
-    except (DvcException, OSError):
+    except Exception:
         return None
 
 

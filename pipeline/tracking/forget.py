@@ -14,44 +14,40 @@ from pipeline.orphan import FILES, MODEL, RUN, Orphan
 from pipeline.tracking.spent import local
 
 
-def forget(client: MlflowClient, orphans: Iterable[Orphan]) -> list[Orphan]:
+def forget(client: MlflowClient, orphans: Iterable[Orphan]) -> None:
     """Delete each as MLflow's UI does and then, where the database is at hand, for good with its files.
 
     `mlflow gc` would also take what else lies in MLflow's trash, which nobody was shown; so what it calls is called.
-    Behind a server runs go to its trash, and those that are there stay. Whenever this is killed, the next call
-    completes it. Returns what was removed.
+    Behind a server they go to its trash. Whenever this is killed, the next call completes it.
     """
-    removes = {FILES: _folder, RUN: _run, MODEL: _model}
-    return [orphan for orphan in orphans if removes[orphan.kind](client, orphan.id)]
+    for orphan in orphans:
+        if orphan.kind == FILES:
+            shutil.rmtree(orphan.id)
+        elif orphan.kind == RUN:
+            _run(client, orphan.id)
+        elif orphan.kind == MODEL:
+            _model(client, orphan.id)
 
 
-def _folder(client: MlflowClient, path: str) -> bool:
-    shutil.rmtree(path)
-    return True
-
-
-def _run(client: MlflowClient, run_id: str) -> bool:
+def _run(client: MlflowClient, run_id: str) -> None:
     run, store = client.get_run(run_id), _database(client)
-    active = run.info.lifecycle_stage == "active"
-    if active:
+    if run.info.lifecycle_stage == "active":
         client.delete_run(run_id)
     if store is not None:
         _files(run.info.artifact_uri)
         store._hard_delete_run(run_id)
-    return active or store is not None
 
 
-def _model(client: MlflowClient, model_id: str) -> bool:
+def _model(client: MlflowClient, model_id: str) -> None:
     location, store = client.get_logged_model(model_id).artifact_location, _database(client)
     client.delete_logged_model(model_id)
     if store is not None:
         _files(location)
         store._hard_delete_logged_model(model_id)
-    return True
 
 
 def _database(client: MlflowClient) -> Any:
-    """MLflow's store that knows no trash; None behind a server."""
+    """MLflow's store itself, which can do without a trash; None behind a server."""
     store = client._tracking_client.store
     return store if hasattr(store, "_hard_delete_run") else None
 

@@ -16,7 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from pipeline.orphan import FILES, MODEL, RUN, Orphan, lying, measured
 from pipeline.tracking import adopt, record, version
-from pipeline.tracking.uri import SQLITE
+from pipeline.tracking.uri import HTTP, SQLITE
 
 UPSTREAM = "upstream."  # a tag's beginning; then a stage, and as its value that stage's dvc.inputs
 DEAD = ("FAILED", "KILLED")
@@ -27,7 +27,7 @@ Identity = tuple[str, str]  # a stage's name as MLflow takes it in a key, and it
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """All that an experiment has, ``runs`` and ``deleted`` ones, and the versions of every registered model."""
+    """What an experiment has, ``runs`` and ``deleted`` ones and logged models, and all registered versions."""
 
     runs: Sequence[Run]
     deleted: Sequence[Run]
@@ -42,9 +42,10 @@ def orphans(client: MlflowClient, experiment: str, locked: Iterable[Mapping[str,
     a registered version or one of these was made of stays, over all its upstream.
     """
     folders = _folders(client, experiment)  # first: a run that comes meanwhile is known below
+    remote = client.tracking_uri.startswith(HTTP)  # only its own machine can empty a server's trash
     found = Store(
         runs=_runs(client, [experiment], ViewType.ACTIVE_ONLY),
-        deleted=_runs(client, [experiment], ViewType.DELETED_ONLY),
+        deleted=[] if remote else _runs(client, [experiment], ViewType.DELETED_ONLY),
         versions=_paged(lambda token: client.search_model_versions("", page_token=token)),
         models=_paged(lambda token: client.search_logged_models([experiment], page_token=token)),
     )
@@ -56,8 +57,8 @@ def orphans(client: MlflowClient, experiment: str, locked: Iterable[Mapping[str,
         *(_orphan(run, why, ours) for run, why in runs.values()),
         *(_upload(model, ours) for model in _uploads(found)),
         *(
-            lying(FILES, folder, folder.parents[1], "no run or model has this id")
-            for folder in _strays(client, folders, found)
+            lying(FILES, path, path.parents[1], "no run or model has this id")
+            for path in _strays(client, folders, found)
         ),
     ]
 

@@ -32,6 +32,7 @@ from stages._fingerprint import digest
 from stages._records import identity
 from tests.tracking import registered
 from tests.tracking.registered import aliases, promote, whole
+from tests.tracking.servers import mlflow_server
 
 # isort: split
 from mlflow import MlflowClient
@@ -150,9 +151,8 @@ def test_of_the_cache_what_no_lock_anywhere_names_goes_with_the_runs_that_would_
 
     for revision, lr in (("main", 1), ("side", 2), ("t", 3)):
         git("checkout", "-q", revision)
-        shutil.rmtree("runs", ignore_errors=True)
         with Repo(".") as repo:
-            repo.checkout()
+            repo.checkout(force=True)
         assert f"lr: {lr}" in Path("runs/a/model").read_text()
         assert Path("runs/a/more/code").read_text() == "1"
     git("checkout", "-q", "main")
@@ -345,6 +345,25 @@ def test_of_mlflow_what_tells_nothing_goes_and_what_a_version_came_from_stays(pr
     assert whole(client, "2")
     assert registry.history(client, registered.NAME).moves == history.moves
     assert fcn("--dry-run", "--keep-days", "0").stdout == "nothing to remove\n"
+
+
+@pytest.mark.slow
+def test_runs_on_a_server_are_listed_and_go_to_its_trash_when_that_is_asked_for(
+    project: Path, tables: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(tables, tmp_path / "team.db")
+    with mlflow_server(f"sqlite:///{tmp_path}/team.db", str(tmp_path / "artifacts"), tmp_path) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        client, experiment = connect(project)
+        dead, deleted = (run(client, experiment, "FAILED", scored=False) for _ in range(2))
+        client.delete_run(deleted)
+        done = fcn("--yes", "--keep-days", "0")
+        assert [row[2] for row in listed(done)] == ["FAILED before it told a number, on a server: --server"]
+        assert "removed" not in done.stdout
+        assert client.get_run(dead).info.lifecycle_stage == "active"
+        assert fcn("--yes", "--server", "--keep-days", "0").stdout.splitlines()[-1] == "removed: 1, 0 B"
+        assert {client.get_run(each).info.lifecycle_stage for each in (dead, deleted)} == {"deleted"}
+    assert not (project / "mlflow.db").exists()
 
 
 def test_a_server_that_is_away_leaves_the_rest_to_be_cleaned(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,9 @@ def test_other_images_are_no_better_or_worse_ones_and_what_is_gone_is_told(proje
     assert re.search(r"\| voc-fcn8s +\| 40.0 → – +\| gone +\|", told)
     assert "Classes" not in told
     assert "before |" not in told
+    assert any("voc-fcn16s-before" in name for name in _report.chosen(root, "main"))
+    shutil.rmtree(root / ".dvc/cache")
+    assert [name[:-13] for name in _report.chosen(root, "main")] == ["voc-fcn16s-after", "voc-fcn4s-after"]
 
 
 def test_without_a_base_all_that_is_here_is_told(project: Path) -> None:

@@ -1,4 +1,4 @@
-# make repro · make test · make lint · make ui · make params · make lock
+# make setup · make repro · make test · make lint · make ui · make params · make lock
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
@@ -7,12 +7,14 @@ UV := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test lint ui params lock
+.PHONY: setup repro test lint ui params lock
+setup: $(READY)
+
 repro: $(READY)
 	$(BIN)/fcn run
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -29,8 +31,8 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--no-header --extra dev pyproject.toml --output-file requirements.lock
 
-# uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
-$(READY): requirements.lock pyproject.toml
+# Its name tells what it was made from. uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
+$(READY):
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)

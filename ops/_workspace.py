@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +15,8 @@ from ops._digest import difference, digest, locked
 from pipeline.types import Refusal
 from stages._lock import Entry, entries, overlap
 
+PREFIX, LOCK = "fcn-verify-", ".lock"  # of the folder; in it a file that its process locks while it lives
+
 
 @contextmanager
 def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Path]:
@@ -23,8 +27,10 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
 
     Raises Refusal where ``root`` is no git repository, and for an input that is absent or not what dvc.lock says.
     """
-    folder = Path(tempfile.mkdtemp(prefix="fcn-verify-"))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    held = (folder / LOCK).open("w")
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
         for name in _tracked(root):
             if (root / name).is_file():
                 _copy(root, folder, name)
@@ -37,6 +43,25 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
     finally:
         if not keep:
             shutil.rmtree(folder)
+        held.close()
+
+
+def abandoned() -> Iterator[Path]:
+    """The workspaces that this user's processes kept, or left when they were killed."""
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
+        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not _held(folder / LOCK):
+            yield folder
+
+
+def _held(lock: Path) -> bool:
+    try:
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _tracked(root: Path) -> list[str]:

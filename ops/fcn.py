@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import click
 
-from ops import backfill, data, export, gate, history, lineage, predict, promote, rollback, run, sync, ui, verify
+from ops import (
+    backfill,
+    data,
+    doctor,
+    export,
+    gate,
+    gc,
+    history,
+    lineage,
+    plan,
+    predict,
+    promote,
+    rollback,
+    run,
+    sync,
+    ui,
+    verify,
+)
+from ops.ci import ci
 
 
 @click.group()
@@ -13,11 +31,15 @@ def main() -> None:
 
 
 main.add_command(backfill.main, "backfill")
+main.add_command(ci.main, "ci")
 main.add_command(data.main, "data")
+main.add_command(doctor.main, "doctor")
 main.add_command(export.main, "export")
 main.add_command(gate.main, "gate")
+main.add_command(gc.main, "gc")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
+main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(rollback.main, "rollback")

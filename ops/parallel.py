@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,13 +20,17 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
-from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.repo.reproduce import get_active_graph
 from dvc.rwlock import rwlock
-from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import get_executable, prepare_kwargs
 from tqdm import tqdm
 
+from ops import _journal
 from ops._order import Order
+from ops._plan import plan
+from ops._settle import Settle, say
+from ops._stand import ordered
+from ops._whole import complete
 from pipeline.types import Refusal
 
 DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
@@ -47,22 +50,24 @@ class Job:
 class Run:
     """One reproduction of ``targets``. ``slots`` are the environments of the jobs that may run at once."""
 
-    def __init__(self, repo: Repo, targets: Sequence[str], slots: Sequence[dict[str, str]], force: bool) -> None:
+    def __init__(self, repo: Repo, targets: Sequence[str], slots: Sequence[dict[str, str]], settle: Settle) -> None:
         self.repo = repo
         self.slots = list(slots)
-        self.force = force
+        self.settle = settle
+        stages = ordered(repo, targets)
         graph = get_active_graph(repo.index.graph)
-        stages = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         needs = {stage: list(graph.successors(stage)) for stage in stages}
         self.order: Order[Any] = Order(stages, needs, alone=[stage for stage in stages if _tells(stage)])
         self.started: set[Any] = set()
         self.done: set[Any] = set()
-        self.new: set[Any] = set()  # done, and not yet in dvc.lock
+        self.dumped: set[Any] = set()  # to dvc.lock, of those that are new
         self.failed: list[str] = []
         self.running: list[Job] = []
         self.ended: queue.Queue[Job] = queue.Queue()
         self.stopping = False
         self._dumped = time.monotonic()
+        if settle.pull or settle.allow_missing:
+            complete(repo, stages, ran=settle.new)
 
     def __call__(self) -> None:
         """Until nothing is left to do, or a stage failed or a SIGTERM came: then what runs may end, and no more starts.
@@ -92,33 +97,21 @@ class Run:
                 break
             self.started.add(stage)
             with _locked(self.repo):
-                if self._stands(stage):
-                    self.done.add(stage)
-                else:
-                    self._dump_if_due(stage)
-                    self.running.append(self._start(stage))
+                try:
+                    self._begin(stage)
+                except (DvcException, Refusal) as error:
+                    self.failed.append(f"{stage.addressing} ({error})")
             bar.update(len(self.done) - bar.n)
 
-    def _stands(self, stage: Any) -> bool:
-        """Whether the stage needs no run: unchanged, or a run of it with these inputs is in DVC's cache."""
-        if stage.frozen or not stage.cmd:
-            stage.reproduce()
-            return True
-        if not self.force and not stage.changed():
-            return True
-        stage.remove_outs(ignore_remove=False, force=False)
-        if self.force:
-            return False
-        try:
-            self.repo.stage_cache.restore(stage)
-        except RunCacheNotFoundError:
-            return False
-        self._save(stage)
-        _say(stage, "restored from the cache of runs")
-        return True
+    def _begin(self, stage: Any) -> None:
+        if self.settle.stands(stage):
+            self.done.add(stage)
+            return
+        self.settle.prepare(stage)
+        self._dump_if_due(stage)
+        self.running.append(self._start(stage))
 
     def _start(self, stage: Any) -> Job:
-        stage.save_deps()
         held = ExitStack()
         read, write = ([item.fs_path for item in items] for items in (stage.deps, stage.outs))
         held.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, stage.addressing, read, write, False))
@@ -132,14 +125,14 @@ class Run:
             **prepare_kwargs(stage, run_env={**slot, "PYTHONUNBUFFERED": "1"}),
         )
         job = Job(stage, process, slot, held, time.monotonic())
-        _say(stage, stage.cmd)
+        say(stage, stage.cmd)
         threading.Thread(target=self._relay, args=(job,), daemon=True).start()
         return job
 
     def _relay(self, job: Job) -> None:
         assert job.process.stdout is not None
         for line in job.process.stdout:
-            _say(job.stage, line.rstrip("\n"))
+            say(job.stage, line.rstrip("\n"))
         job.process.wait()
         self.ended.put(job)
 
@@ -159,16 +152,15 @@ class Run:
             if code := job.process.returncode:
                 self.failed.append(f"{job.stage.addressing} (exit {code})")
                 return
-            self._save(job.stage)
+            try:
+                self.settle.save(job.stage)
+            except (DvcException, Refusal) as error:
+                self.failed.append(f"{job.stage.addressing} ({error})")
+                return
             self.done.add(job.stage)
-        _say(job.stage, f"done in {time.monotonic() - job.began:.0f} s")
-
-    def _save(self, stage: Any) -> None:
-        """What DVC does once a command is over (Stage.run)."""
-        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-        stage.save(run_cache=not uncached)
-        stage.commit()
-        self.new.add(stage)
+        seconds = time.monotonic() - job.began
+        _journal.write(Path(self.repo.root_dir), job.stage, seconds)
+        say(job.stage, f"done in {seconds:.0f} s")
 
     def _dump_if_due(self, stage: Any) -> None:
         """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.
@@ -179,9 +171,9 @@ class Run:
             self._dump(self.order.begun(self.done))
 
     def _dump(self, stages: Sequence[Any]) -> None:
-        if new := [stage for stage in stages if stage in self.new]:
+        if new := [stage for stage in stages if stage in self.settle.new - self.dumped]:
             new[0].dvcfile.dump_stages(new, update_pipeline=False)
-            self.new.difference_update(new)
+            self.dumped.update(new)
         self._dumped = time.monotonic()
 
 
@@ -207,11 +199,6 @@ def _locked(repo: Repo, patience: float = 60.0) -> Iterator[None]:
         repo.lock.unlock()
 
 
-def _say(stage: Any, text: str) -> None:
-    tqdm.write(f"[{stage.addressing}] {text}", file=sys.stdout)
-    sys.stdout.flush()
-
-
 def _slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
     if gpus:
         return [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")]
@@ -221,20 +208,34 @@ def _slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
     return [{} for _ in range(jobs)]
 
 
+def _last_word(repo: Repo, targets: Sequence[str]) -> str:
+    left = repo.reproduce(list(targets) or None)
+    return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
+
+
+def _left(repo: Repo, targets: Sequence[str]) -> str:
+    """`dvc repro` would run what reads a folder of which a part is missing, so it has no say where that may be."""
+    steps = plan(repo, targets, allow_missing=True).steps
+    return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"
+
+
 @click.command()
 @click.option("--jobs", type=int)
 @click.option("--gpus")
 @click.option("--force", is_flag=True)
+@click.option("--pull", is_flag=True)
+@click.option("--allow-missing", is_flag=True)
 @click.argument("targets", nargs=-1)
-def main(jobs: int | None, gpus: str | None, force: bool, targets: tuple[str, ...]) -> None:
+def main(
+    jobs: int | None, gpus: str | None, force: bool, pull: bool, allow_missing: bool, targets: tuple[str, ...]
+) -> None:
     """What `fcn run` starts in a process group of its own."""
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:
         with Repo() as repo:
-            Run(repo, targets, _slots(jobs, gpus), force)()
+            Run(repo, targets, _slots(jobs, gpus), Settle(repo, force, pull, allow_missing))()
             repo._reset()
-            left = repo.reproduce(list(targets) or None)
-        click.echo(f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do")
+            click.echo(_left(repo, targets) if allow_missing else _last_word(repo, targets))
     except (DvcException, Refusal) as error:
         raise click.ClickException(str(error)) from None
 

@@ -12,7 +12,7 @@ import yaml
 from pipeline.training import fields
 from pipeline.types import Refusal
 
-DEFAULTS = "defaults"
+DEFAULTS, CANDIDATE = "defaults", "candidate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,25 @@ def read(path: Path, scale: str, dataset: str) -> Thresholds:
 
     Every row is looked at, so that a slip in one is told before it matters. Raises Refusal naming file, key and remedy.
     """
+    defaults, rows = _tree(path)
+    found = {(DEFAULTS, ""): fields.read(Thresholds, f"{path.name}: {DEFAULTS}", defaults)}
+    for (group, key), row in rows.items():
+        own = {name: value for name, value in row.items() if name != CANDIDATE}
+        found[group, key] = fields.read(Thresholds, f"{path.name}: {group}.{key}", {**defaults, **own})
+    return found.get((scale, dataset), found[DEFAULTS, ""])
+
+
+def candidates(path: Path, scale: str) -> list[str]:
+    """The recipes that CI offers for promotion at ``scale``: each row's ``candidate``, where it names one.
+
+    Raises Refusal as ``read`` does.
+    """
+    read(path, scale, "")
+    return [str(row[CANDIDATE]) for (group, _), row in _tree(path)[1].items() if group == scale and CANDIDATE in row]
+
+
+def _tree(path: Path) -> tuple[Mapping[str, Any], dict[tuple[str, str], Mapping[str, Any]]]:
+    """The defaults, and the rows by scale and data set."""
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -43,13 +62,11 @@ def read(path: Path, scale: str, dataset: str) -> Thresholds:
     except yaml.YAMLError as error:
         raise Refusal(f"{path} is no YAML ({' '.join(str(error).split())}): mend it") from None
     tree = _map(path.name, tree)
-    defaults = _map(f"{path.name}: {DEFAULTS}", tree.get(DEFAULTS))
-    rows = {(DEFAULTS, ""): fields.read(Thresholds, f"{path.name}: {DEFAULTS}", defaults)}
-    for group in (name for name in tree if name != DEFAULTS):
-        for key, row in _map(f"{path.name}: {group}", tree[group]).items():
-            name = f"{path.name}: {group}.{key}"
-            rows[group, key] = fields.read(Thresholds, name, {**defaults, **_map(name, row)})
-    return rows.get((scale, dataset), rows[DEFAULTS, ""])
+    groups = {group: _map(f"{path.name}: {group}", tree[group]) for group in tree if group != DEFAULTS}
+    rows = {
+        (group, key): _map(f"{path.name}: {group}.{key}", row) for group in groups for key, row in groups[group].items()
+    }
+    return _map(f"{path.name}: {DEFAULTS}", tree.get(DEFAULTS)), rows
 
 
 def _map(name: str, value: object) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ def _accompany(spools: Path) -> None:
 
 def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
     """What is known of the run when it begins, with keys and params as ``publish`` will have them."""
-    name, commit = fingerprint.stage.partition("@")[2], checked_out(Path.cwd(), _written())
+    name, commit = fingerprint.stage.partition("@")[2], checked_out(Path.cwd(), written())
     github, run = os.environ.get("GITHUB_REPOSITORY"), os.environ.get("GITHUB_RUN_ID")
     actions = f"{os.environ.get('GITHUB_SERVER_URL')}/{github}/actions/runs/{run}" if github and run else ""
     tags = {
@@ -89,7 +89,7 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
     return {"tags": tags, "params": params, "texts": {"changes.patch": commit.changes} if commit.changes else {}}
 
 
-def _written() -> set[str]:
+def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty: every output's path up to its first ``${…}``."""
     written = {"dvc.lock"}
     if Path("dvc.yaml").is_file():

@@ -148,9 +148,9 @@ def test_wrong_calls_say_what_is_wrong(tmp_path: Path) -> None:
     code, output = run(root, "bothh")
     assert code == 1
     assert "'bothh'" in output
-    code, output = run(root, "--jobs", "2", "--pull")
+    code, output = run(root, "--jobs", "2", "--pull", "--dry")
     assert code == 2
-    assert "--jobs and --gpus go without dvc repro's own options: --pull" in output
+    assert "--jobs and --gpus go without dvc repro's own options: --dry" in output
 
 
 def await_file(path: Path) -> None:

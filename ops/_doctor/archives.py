@@ -1,0 +1,66 @@
+"""The originals that the scale in params.yaml reads: which are here, and who serves the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params, size
+from pipeline._download import Download, stored_name
+from pipeline._transfer import SourceError
+from pipeline.fetch import STORE
+
+
+def check(root: Path, params: Params) -> Iterator[Finding]:
+    """A line for each archive of a wrong size, and one for those that are absent."""
+    wanted = listed(params)
+    mirror = os.environ.get("FCN_MIRROR")
+    if mirror and not (Path(mirror).is_dir() and os.access(mirror, os.R_OK | os.X_OK)):
+        yield Finding("archives", FIX, f"FCN_MIRROR is {mirror}, no folder to read: correct or unset it")
+        mirror = None
+    if not wanted:
+        yield Finding("archives", SKIP, f"scale {params.get('scale')} renders its own")
+        return
+    absent = []
+    for folder, entry in wanted:
+        places = [root / folder / entry.name, *([Path(mirror) / entry.name] if mirror else [])]
+        places += [root / STORE / stored_name(digest) for digest in entry.sha256]
+        here = next((place for place in places if place.is_file()), None)
+        if here is None:
+            absent.append(entry)
+        elif why := _wrong(here, entry):
+            yield Finding("archives", FIX, f"{here} {why}: replace it, or remove it and run dvc repro")
+    yield _told(len(wanted), absent, mirror)
+
+
+def listed(params: Params) -> list[tuple[Path, Download]]:
+    """The folder and the row of each file that params.yaml has fetched. Raises Refusal for a row that is none."""
+    archives, weights = params.get("downloads") or {}, params.get("weight_downloads") or {}
+    rows = [(Path("data/raw") / key, row) for key, files in archives.items() for row in files["files"]]
+    rows += [(Path("data/weights") / key, row["file"]) for key, row in weights.items()]
+    return [(folder, Download.parse(row)) for folder, row in rows]
+
+
+def _wrong(path: Path, entry: Download) -> str | None:
+    """What is wrong with the size; a file of several that are accepted is known by its digest alone."""
+    found = path.stat().st_size
+    if entry.bytes in (None, found):
+        return None
+    if len(entry.sha256) < 2:
+        return f"has {found} bytes, not {entry.bytes}"
+    try:
+        entry.verified(path)
+    except SourceError as error:
+        return str(error)
+    return None
+
+
+def _told(count: int, absent: list[Download], mirror: str | None) -> Finding:
+    if not absent:
+        return Finding("archives", OK, f"all {count} are here" + (f" or in {mirror}" if mirror else ""))
+    names = ", ".join(dict.fromkeys(entry.name for entry in absent))
+    if os.environ.get("FCN_OFFLINE", "0") not in ("", "0"):
+        return Finding("archives", FIX, f"{names} are absent and FCN_OFFLINE is set: put them into FCN_MIRROR")
+    total = size(sum(entry.bytes or 0 for entry in absent))
+    return Finding("archives", NOTE, f"{len(absent)} of {count} will be downloaded, {total}: {names}")

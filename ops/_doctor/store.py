@@ -1,0 +1,58 @@
+"""MLflow: whether it answers, lets us in, and keeps its runs in this MLflow's tables."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ops._doctor import apart
+from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
+from pipeline.tracking import uri as store
+from pipeline.types import Refusal
+
+PATIENCE = 6.0  # seconds: connect asks a server twice, the first time for 4
+
+
+def check(root: Path, params: Params) -> Iterator[Finding]:
+    """The store that stages would log to; an absent mlflow.db is not made."""
+    uri = store.chosen(root)
+    file = uri.removeprefix(store.SQLITE) if uri.startswith(store.SQLITE) else None
+    if os.environ.get("FCN_TRACKING") == "off":
+        yield Finding("mlflow", SKIP, "FCN_TRACKING is off: stages tell nothing")
+    elif importlib.util.find_spec("mlflow") is None:
+        yield Finding("mlflow", SKIP, "MLflow is not installed: stages write .spool, and `fcn sync` elsewhere sends it")
+    elif file and not Path(file).exists():
+        yield Finding("mlflow", NOTE, f"no {Path(file).name} yet: the first run makes it")
+    else:
+        yield from apart.ask("ops._doctor.store", "mlflow", root, PATIENCE)
+
+
+def main() -> None:
+    """In a process of its own."""
+    root, uri = Path.cwd(), store.chosen(Path.cwd())
+    from pipeline.tracking import connect, schema
+
+    # connect sets what MLflow reads when it is imported, so MLflow comes after it
+    # isort: split
+    from mlflow.version import VERSION
+    from sqlalchemy.exc import SQLAlchemyError
+
+    name = f"MLflow at {store.masked(uri)}"
+    apart.begin([name])
+    try:
+        if uri.startswith(store.HTTP):
+            connect.connect(root)
+        else:
+            schema.check(uri)  # connect would make the tables of a fresh PostgreSQL
+        apart.tell(name, OK, f"{store.masked(uri)} answers, and its tables are MLflow {VERSION}'s")
+    except Refusal as refusal:
+        apart.tell(name, FIX, str(refusal))
+    except SQLAlchemyError as error:
+        remedy = "start it, or unset MLFLOW_TRACKING_URI"
+        apart.tell(name, FIX, f"{name} does not answer ({store.told(error, uri)}): {remedy}")
+
+
+if __name__ == "__main__":
+    main()

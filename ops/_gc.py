@@ -1,0 +1,130 @@
+"""All orphans of a clone, in DVC's cache, in MLflow and in scratch folders: found, told, removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo, lock_repo
+
+from ops import _cache, _scratch
+from pipeline.orphan import TRACKED, Orphan
+from pipeline.types import Refusal
+from stages import _lock
+from stages._records import identity
+
+NAME = 60  # characters of a name that are shown
+STEPS = ("B", "kB", "MB", "GB")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """``orphans`` as old as asked for, how many are ``younger``, and ``notes`` of what was left alone, and why."""
+
+    orphans: Sequence[Orphan]
+    younger: int
+    notes: Sequence[str]
+
+
+def find(root: Path, days: float) -> Found:
+    """Everything that nobody wrote to for ``days``. Raises Refusal where ``root`` is no clone's root."""
+    notes: list[str] = []
+    with _opened(root) as repo:
+        found = _scratch.orphans(repo)
+        if why := _cache.untouchable(repo):
+            notes.append(f"DVC's cache is left alone: {why}")
+        else:
+            found += _cache.orphans(repo)
+    try:
+        found += _tracked(root)
+    except Refusal as refusal:
+        notes.append(f"MLflow is left alone: {refusal}")
+    old = [each for each in found if each.days >= days]
+    return Found(orphans=old, younger=len(found) - len(old), notes=notes)
+
+
+def remove(root: Path, chosen: Iterable[Orphan], days: float) -> list[Orphan]:
+    """Remove those of ``chosen`` that still are orphans, and return them."""
+    wanted = {(each.kind, each.id) for each in chosen}
+    with _opened(root) as repo, lock_repo(repo):
+        still = [each for each in find(root, days).orphans if (each.kind, each.id) in wanted]
+        _cache.remove(repo, still)
+    _scratch.remove(still)
+    tracked = [each for each in still if each.kind in TRACKED]
+    return [each for each in still if each not in tracked] + _forgotten(root, tracked)
+
+
+def told(found: Found, days: float) -> str:
+    """A line for each, the largest of a kind first, and the totals by kind."""
+    rows = [_row(each) for each in sorted(found.orphans, key=lambda each: (each.kind, -each.bytes, each.name))]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    lines = [
+        f"{kind:{widths[0]}}  {name:{widths[1]}}  {bytes_:>{widths[2]}}  {old:>{widths[3]}}  {why}"
+        for kind, name, bytes_, old, why in rows
+    ]
+    kinds = sorted({each.kind for each in found.orphans})
+    totals = [total(kind, [each for each in found.orphans if each.kind == kind]) for kind in kinds]
+    younger = [f"{found.younger} more are younger than {days:g} days: --keep-days 0"] if found.younger else []
+    return "\n".join([*lines, *([""] if lines else ["nothing to remove"]), *totals, *younger])
+
+
+def total(name: str, orphans: Sequence[Orphan]) -> str:
+    return f"{name}: {len(orphans)}, {size(sum(each.bytes for each in orphans))}"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them, in powers of 1000."""
+    for unit in STEPS[:-1]:
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {STEPS[-1]}"
+
+
+def age(days: float) -> str:
+    return f"{days:.0f} d" if days >= 2 else f"{24 * days:.0f} h"
+
+
+def _tracked(root: Path) -> list[Orphan]:
+    """MLflow's, where there is any. Raises Refusal where it does not answer."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
+        return []
+    from pipeline.tracking import registry, spent  # MLflow takes seconds to import
+
+    entries = list(_lock.entries(root).values()) if (root / "dvc.lock").exists() else []
+    lock = _lock.digest([[entry.stage, entry.inputs, entry.outputs] for entry in entries])
+    client, experiment = registry.ask(root)
+    with registry.answering(client):
+        return spent.orphans(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")
+
+
+def _forgotten(root: Path, orphans: Sequence[Orphan]) -> list[Orphan]:
+    if not orphans:
+        return []
+    from pipeline.tracking import registry
+    from pipeline.tracking.forget import forget
+
+    client, _ = registry.ask(root)
+    with registry.answering(client):
+        return forget(client, orphans)
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[Repo]:
+    try:
+        with Repo(str(root)) as repo:
+            if Path(repo.root_dir) != root.resolve():
+                raise Refusal(f"{root} is not the repository's root: cd {repo.root_dir}")
+            yield repo
+    except DvcException as error:
+        raise Refusal(f"DVC cannot tell what is needed: {error}") from None
+
+
+def _row(orphan: Orphan) -> tuple[str, str, str, str, str]:
+    name = orphan.name if len(orphan.name) <= NAME else f"{orphan.name[: NAME - 1]}…"
+    why = orphan.why if orphan.ours else f"{orphan.why}, on a server: --server"
+    return orphan.kind, name, size(orphan.bytes), age(orphan.days), why

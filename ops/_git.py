@@ -1,0 +1,46 @@
+"""git, asked in a repository: what it says, or why it would not."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.types import Refusal
+
+MARKS = ("error:", "fatal:", "! [")  # begin the lines in which git says why
+
+
+def git(root: Path, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
+    """What ``git arguments`` prints in ``root``, without the last newline; ``environment`` is added to this one's.
+
+    Raises Refusal, in git's own words without the password in a URL, where it fails or is not installed.
+    """
+    return answer(root, *arguments, stdin=stdin, environment=environment).decode(errors="replace").rstrip("\n")
+
+
+def answer(root: Path, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+    """As ``git``, byte for byte."""
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # a runner has nobody to type a password
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(
+            command, input=stdin, env={**os.environ, **quiet, **(environment or {})}, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise Refusal("git is not installed: install it") from None
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()]
+        reason = next((line for line in said if line.startswith(MARKS)), "\n".join(said).partition("\n")[0])
+        raise Refusal(f"git {arguments[0]} failed: {re.sub(r'//[^@/ ]*@', '//***@', reason)}")
+    return done.stdout
+
+
+def asked(root: Path, *arguments: str) -> str:
+    """As ``git``, but empty where it has no answer."""
+    try:
+        return git(root, *arguments)
+    except Refusal:
+        return ""

@@ -1,0 +1,32 @@
+"""Tell what a retraining would do, before a machine with a GPU is asked for: fcn ci plan."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+from dvc.repo import Repo
+
+from ops import _page, _plan
+from ops.ci import _forge, _runner
+from stages._stage import Stage
+
+MARK = "plan"
+
+
+@click.command(cls=Stage)
+@click.argument("stages", nargs=-1)
+def main(stages: tuple[str, ...]) -> None:
+    """Say which stages (of STAGES, or all) would run, why, how long and what they pull; no data is needed, none comes.
+
+    Tells later jobs `run` (true or false) and `stages` (JSON), and comments on the branch's open request.
+    """
+    root, forge = Path.cwd(), _forge.forge(os.environ)
+    _runner.override(root, os.environ)
+    with Repo() as repo:
+        plan = _plan.plan(repo, stages)
+    runs = [step.stage for step in plan.steps if step.action != _plan.MAY_RUN]
+    forge.outputs(run=str(bool(runs)).lower(), stages=json.dumps(runs))
+    forge.comment(MARK, _page.markdown(plan))

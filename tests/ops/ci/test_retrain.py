@@ -1,0 +1,222 @@
+"""The retraining workflow, executed: each job's steps in order, with a bare git remote and a DVC remote in a folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from tests.closure import ROOT
+from tests.ops.ci.hosts import Host, host
+from tests.ops.ci.workflow import FILE, Event, Job, Workflow, git, matches, triggers
+from tests.test_repro import clone, environment
+
+pytestmark = pytest.mark.slow
+
+WORSE = "recipes.voc-fcn16s.solver.lr=3.0e-6 recipes.voc-fcn16s.solver.iterations=3"  # a step too long, three times
+LONGER = "recipes.voc-fcn16s.solver.iterations=400"
+GATE = {"floor": 0.0, "tolerance": 0.0, "class_drop": 0.5, "heads": ["semantic"], "proofs": ["train", "evaluate"]}
+
+
+@dataclass
+class Site:
+    """A team's machines: git's remote, DVC's, MLflow's database, one runner with a GPU's label, and a host's API."""
+
+    folder: Path
+    host: Host
+    first: dict[str, Job] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def origin(self) -> Path:
+        return self.folder / "origin.git"
+
+    def dispatch(self, event: Event, cancel: Callable[[str], bool] = lambda text: False) -> dict[str, Job]:
+        assert triggers(event)
+        self.count += 1
+        (folder := self.folder / f"run{self.count}").mkdir()
+        machine = environment() | {
+            "PYTHONPATH": str(ROOT),
+            "FCN_TRACKING": "off",
+            "FCN_SNAPSHOT_SECONDS": "0.5",
+            "GITHUB_API_URL": self.host.url,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+        }
+        variables = {
+            "FCN_SCRATCH": str(self.folder / "scratch"),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
+        }
+        return Workflow(event, folder, machine, variables, self.folder / "runner", prepare).run(cancel)
+
+    def on(self, branch: str, path: str) -> str:
+        return git(self.origin, "show", f"{branch}:{path}")
+
+    def champion(self) -> str:
+        client = MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
+        return str(client.get_model_version_by_alias("fcn-voc", "champion").version)
+
+
+def prepare(clone: Path) -> None:
+    """The set-up of a machine that has these packages: `make setup` finds nothing to do."""
+    (clone / ".venv").symlink_to(sys.prefix)
+
+
+def small(root: Path, remote: Path) -> None:
+    """Only the data set of the two recipes, composed from conf/ as params.yaml says, and a row in the gate."""
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    for group in ("miniatures", "datasets"):
+        params[group] = {key: row for key, row in params[group].items() if key in ("voc", "sbd", "imagenet")}
+    own = {key: value for key, value in params.items() if key not in ("runtime", "convert")}
+    scale = root / "conf/scale/miniature.yaml"
+    scale.write_text("# @package _global_\n" + yaml.safe_dump(own, sort_keys=False))
+    (root / "conf/gate.yaml").write_text(
+        yaml.safe_dump({"defaults": GATE, "miniature": {"voc": {"candidate": "voc-fcn16s"}}})
+    )
+    (root / ".dvc/config").write_text(
+        (root / ".dvc/config").read_text() + f"    remote = store\n['remote \"store\"']\n    url = {remote}\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A project that nothing of was ever trained is pushed."""
+    folder = tmp_path_factory.mktemp("site")
+    with host() as api:
+        site = Site(folder, api)
+        root = clone(folder / "desk")
+        prepare(root)
+        if subprocess.run(["make", "--question", "setup"], cwd=root, check=False).returncode:
+            pytest.skip("these packages are not the lock's: `make setup` would start from nothing in every clone")
+        small(root, folder / "store")
+        compose(root)
+        git(root, "commit", "-qam", "small")
+        git(folder, "clone", "-q", "--bare", str(root), str(site.origin))
+        shutil.rmtree(root)
+        site.first = site.dispatch(Event("push", site.origin, changed=["params.yaml"]))
+        yield site
+
+
+def compose(root: Path) -> None:
+    from ops.compose import composed
+
+    (root / "params.yaml").write_text(composed(root))
+
+
+def results(jobs: dict[str, Job]) -> dict[str, str]:
+    return {name: job.result for name, job in jobs.items()}
+
+
+def ran(job: Job) -> set[str]:
+    """The stages whose command ran."""
+    return set(re.findall(r"^\[(\S+)\] python -m", job.text, re.MULTILINE))
+
+
+def test_a_first_push_trains_commits_reports_and_promotes(site: Site) -> None:
+    told = "\n".join(f"{name}:\n{job.text[-3000:]}" for name, job in site.first.items())
+    assert set(results(site.first).values()) == {"success"}, told
+    assert {"train@voc-fcn32s", "train@voc-fcn16s", "publish"} <= ran(site.first["run"])
+    subject, _, body = git(site.origin, "log", "-1", "--format=%B", "main").partition("\n")
+    assert subject == "Results of a retraining"
+    assert "[skip ci]" in body
+    assert {"dvc.lock", "eval/voc-fcn16s/metrics.json", "results/table.md"} <= set(
+        git(site.origin, "show", "--format=", "--name-only", "main").split()
+    )
+    assert site.champion() == "1"
+    bodies = [comment["body"] for comment in site.host.comments]
+    assert [body.partition("\n")[0] for body in bodies] == ["<!-- fcn:plan -->", "<!-- fcn:report -->"]
+    assert "train@voc-fcn32s" in bodies[0]
+    assert "voc-fcn16s" in bodies[1]
+
+
+def test_without_a_change_nobody_asks_for_the_runner_and_no_byte_comes(site: Site) -> None:
+    jobs = site.dispatch(Event("workflow_dispatch", site.origin))
+    assert results(jobs) == {
+        "plan": "success",
+        "run": "skipped",
+        "report": "skipped",
+        "gate": "skipped",
+        "promote": "skipped",
+    }
+    planned = site.folder / f"run{site.count}" / "plan"
+    assert not (planned / ".dvc/cache").exists()
+    assert not (planned / "data/shards").exists()
+    assert len(site.host.comments) == 2, "the plan's comment was written anew in its place"
+
+
+def test_cancelled_and_dispatched_again_it_goes_on_and_runs_exactly_the_descendants(site: Site) -> None:
+    before = git(site.origin, "rev-parse", "main")
+    event = Event("workflow_dispatch", site.origin, inputs={"overrides": LONGER})
+    snapshots = site.folder / "scratch/snapshots/train@voc-fcn16s"
+    known = set(snapshots.glob("*"))
+
+    def cancel(text: str) -> bool:
+        return any(folder.glob("*.safetensors") for folder in set(snapshots.glob("*")) - known)
+
+    cancelled = site.dispatch(event, cancel)
+    assert results(cancelled) == {
+        "plan": "success", "run": "cancelled", "report": "skipped", "gate": "skipped", "promote": "skipped"
+    }  # fmt: skip
+    jobs = site.dispatch(event)
+    assert "resuming at iteration" in jobs["run"].text
+    assert ran(jobs["run"]) >= {"train@voc-fcn16s", "evaluate@voc-fcn16s", "publish"}
+    assert ran(jobs["run"]) <= {"leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
+    assert (jobs["gate"].result, jobs["promote"].result) == ("success", "skipped")
+    assert git(site.origin, "rev-parse", "main") == before, "an override is no change of main"
+    branch = f"retrain/{jobs['run'].outputs['commit'][:12]}"
+    assert yaml.safe_load(site.on(branch, "params.yaml"))["recipes"]["voc-fcn16s"]["solver"]["iterations"] == 400
+    assert site.champion() == "1"
+
+
+def test_a_worse_model_shuts_the_gate_and_is_not_promoted(site: Site) -> None:
+    jobs = site.dispatch(Event("workflow_dispatch", site.origin, inputs={"overrides": WORSE}))
+    assert (jobs["run"].result, jobs["gate"].result, jobs["promote"].result) == ("success", "failure", "skipped")
+    assert "voc-fcn16s FAILS as fcn-voc, beside version 1" in jobs["gate"].text
+    assert "the gate is shut for voc-fcn16s" in jobs["gate"].text
+    assert "python -m stages.train" not in jobs["gate"].text, "what fails by its scores is not trained again"
+    assert site.champion() == "1"
+
+
+def test_a_failed_run_is_pushed_and_goes_no_further(site: Site) -> None:
+    diverging = "recipes.voc-fcn32s.solver.lr=1.0e-3 recipes.voc-fcn16s.solver.seed=2"
+    jobs = site.dispatch(Event("workflow_dispatch", site.origin, inputs={"overrides": diverging}))
+    assert results(jobs) == {
+        "plan": "success", "run": "failure", "report": "skipped", "gate": "skipped", "promote": "skipped"
+    }  # fmt: skip
+    assert "lower solver.lr" in jobs["run"].text
+    assert "Everything is up to date" in jobs["run"].text or "file" in jobs["run"].text.rpartition("lower solver.lr")[2]
+
+
+def test_of_a_forks_request_only_the_plan_runs() -> None:
+    body = yaml.safe_load(FILE.read_text())
+    assert "pull_request_target" not in body[True]
+    told = [name for name, job in body["jobs"].items() if "secrets." in str(job)]
+    assert told
+    assert "plan" not in told
+    for name in set(body["jobs"]) - {"plan"}:
+        assert "plan" in body["jobs"][name]["needs"] or "run" in body["jobs"][name]["needs"]
+    assert "github.event_name != 'pull_request'" in body["jobs"]["run"]["if"]
+
+
+@pytest.mark.parametrize("path", ["docs/ci.md", "README.md", "tests/test_gate.py", "ops/run.py", "benchmarks/gpu.py"])
+def test_a_push_that_no_stage_reads_triggers_nothing(path: str, tmp_path: Path) -> None:
+    assert not triggers(Event("push", tmp_path, changed=[path]))
+
+
+def test_a_push_of_anything_that_a_stage_reads_triggers_the_workflow() -> None:
+    paths = yaml.safe_load(FILE.read_text())[True]["push"]["paths"]
+    tracked = set(git(ROOT, "ls-files").split("\n"))
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    written = {out["path"] for row in locked.values() for out in row.get("outs", [])}
+    read = {dep["path"] for row in locked.values() for dep in row.get("deps", [])} & tracked - written
+    assert len(read) > 50
+    assert [
+        path for path in sorted(read | {"params.yaml", "dvc.yaml"}) if not any(matches(path, each) for each in paths)
+    ] == []

@@ -37,12 +37,9 @@ def untouchable(repo: Repo) -> str:
     cache = Path(repo.cache.local_cache_dir)
     if not cache.is_relative_to(repo.root_dir):
         return f"{cache} lies outside of this clone, others may use it"
-    try:
-        locked = json.loads((Path(repo.tmp_dir) / RWLOCK_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return ""
-    holders = [*locked.get("write", {}).values(), *(each for rows in locked.get("read", {}).values() for each in rows)]
-    alive = sorted({row["pid"] for row in holders if row and psutil.pid_exists(row["pid"])})
+    tmp = Path(repo.tmp_dir)
+    locks = [tmp / RWLOCK_FILE, *tmp.glob(f"exps/*/.dvc/tmp/{RWLOCK_FILE}")]  # those of `dvc exp run --temp`, too
+    alive = sorted(pid for lock in locks for pid in _holders(lock) if psutil.pid_exists(pid))
     return f"stages run (process {alive[0]})" if alive else ""
 
 
@@ -73,6 +70,16 @@ def remove(repo: Repo, chosen: Iterable[Orphan]) -> None:
             with suppress(OSError):  # another run of the same inputs, or of the same first digits
                 path.parent.rmdir()
                 path.parent.parent.rmdir()
+
+
+def _holders(lock: Path) -> set[int]:
+    """The processes that DVC's ``lock`` tells of, dead ones among them."""
+    try:
+        told = json.loads(lock.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return set()
+    rows = [*told.get("write", {}).values(), *(each for rows in told.get("read", {}).values() for each in rows)]
+    return {row["pid"] for row in rows if row}
 
 
 def _named(root: Path) -> set[str]:

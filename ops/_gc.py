@@ -67,7 +67,9 @@ def told(found: Found, days: float) -> str:
     ]
     kinds = sorted({each.kind for each in found.orphans})
     totals = [total(kind, [each for each in found.orphans if each.kind == kind]) for kind in kinds]
-    younger = [f"{found.younger} more are younger than {days:g} days: --keep-days 0"] if found.younger else []
+    younger = (
+        [f"{found.younger} more, younger than {days:g} d, stay: --keep-days 0 lists them"] if found.younger else []
+    )
     return "\n".join([*lines, *([""] if lines else ["nothing to remove"]), *totals, *younger])
 
 

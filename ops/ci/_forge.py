@@ -28,6 +28,7 @@ class Forge:
     base: str | None
     url: str
     repository: str
+    alone = "the branch has no open request, or the job no token to ask with"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -47,7 +48,7 @@ class Forge:
         Returns the comment's URL. Where there is no request, no token or no answer it is empty: the text went
         elsewhere, and stderr says where and why. Nothing is raised, for no comment decides anything.
         """
-        went, reason = self._also(body), f"{self.branch or 'this commit'} has no open request, or no token to ask with"
+        went, reason = self._also(body), self.alone
         try:
             comments = self._comments()
             if comments is not None:
@@ -76,6 +77,7 @@ class Desk(Forge):
     """A laptop, or a runner of no host that is known here: git tells what it can, and everything is printed."""
 
     name = "desk"
+    alone = "no CI host"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(environ)
@@ -131,8 +133,7 @@ class GitHub(Forge):
             headers={"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"},
             remedy="the job needs `permissions: pull-requests: write`, which a fork's never has",
         )
-        number = self._number(host)
-        if number is None:
+        if (number := self._number(host)) is None:
             return None
         listed = f"issues/{number}/comments"
         return Comments(host=host, listed=listed, one="issues/comments", method="PATCH", limit=65_536)
@@ -191,8 +192,7 @@ class GitLab(Forge):
             headers={"PRIVATE-TOKEN": token},
             remedy="FCN_GITLAB_TOKEN needs the scope `api` and the role Reporter or more",
         )
-        number = self.environ.get("CI_MERGE_REQUEST_IID") or self._number(host)
-        if number is None:
+        if (number := self.environ.get("CI_MERGE_REQUEST_IID") or self._number(host)) is None:
             return None
         request = f"merge_requests/{number}"
         page, notes = f"{self.environ.get('CI_PROJECT_URL')}/-/{request}", f"{request}/notes"

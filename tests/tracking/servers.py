@@ -73,8 +73,8 @@ def running(command: list[str], url: str, environment: Mapping[str, str], log: P
 
 
 def wait(url: str, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path) -> None:
-    """Until ``url`` answers; fails with the log when ``process`` ends before, or after 40 s."""
-    until = time.monotonic() + 40
+    """Until ``url`` answers; fails with the log when ``process`` ends before, or after 120 s."""
+    until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

@@ -185,7 +185,7 @@ def test_without_request_or_token_the_text_is_printed_and_stderr_says_so(
         assert host(api, **other).comment("plan", "text") == ""
         said = capsys.readouterr()
         assert said.out == "text\n"
-        assert "has no open request" in said.err
+        assert "no open request" in said.err
     assert api.comments == []
 
 
@@ -193,6 +193,11 @@ def test_a_dead_host_is_a_warning(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(_request, "PAUSES", (0.0, 0.0))
     assert github(Api(url="http://127.0.0.1:9")).comment("plan", "text") == ""
     assert "GitHub does not answer (ConnectionError)" in capsys.readouterr().err
+
+
+def test_a_desk_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert forge({}).comment("plan", "text") == ""
+    assert capsys.readouterr() == ("text\n", "no comment (no CI host): the text is in the output\n")
 
 
 def test_the_summary_always_gets_the_text_on_github(

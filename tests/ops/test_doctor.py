@@ -18,7 +18,7 @@ import pytest
 import torch
 import yaml
 
-from ops._doctor import archives, device, disk, git, locks, runtime, secret, store
+from ops._doctor import apart, archives, device, disk, git, locks, runtime, secret, store
 from ops._doctor.examine import CHECKS, examine
 from ops._doctor.finding import Check, Finding
 from ops.doctor import main
@@ -140,6 +140,10 @@ def test_a_check_that_breaks_is_told_and_hides_no_other(tmp_path: Path, monkeypa
     lines = [str(finding) for finding in examine(tmp_path, ["python", "git"])]
     assert lines[0].startswith("ok    python")
     assert lines[1] == "fix   git       this check failed itself: KeyError: '***'"
+    (finding,) = apart.ask("ops._doctor.absent", "remote", tmp_path)
+    assert finding.state == "fix"
+    assert "this check failed itself: " in finding.text
+    assert "No module named" in finding.text
 
 
 def test_kill_9_leaves_a_lock_that_is_told_and_mended(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from stages._stage import Stage
 
 
 @click.command(cls=Stage)
-@click.argument("checks", nargs=-1, type=click.Choice(list(examine.CHECKS)))
+@click.argument("checks", nargs=-1, type=click.Choice(list(examine.CHECKS)), metavar="[CHECKS…]")
 @click.option("--mend", is_flag=True, help="Take dead processes out of DVC's locks.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {check, state, text}.")
 def main(checks: tuple[str, ...], mend: bool, as_json: bool) -> None:
-    """Look at this machine, the remotes and MLflow, or at CHECKS alone; exit 1 where anything is to be fixed.
+    """Look at this machine, the remotes and MLflow; exit 1 where anything is to be fixed.
 
+    CHECKS are python, runtime, torch, git, disk, archives, locks, secrets, remote and mlflow: all, where none is named.
     Each line is ok; fix, with a remedy; note; or skip, of what is not set up. A remote has a small object written,
     read and deleted.
     """

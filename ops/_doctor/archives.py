@@ -14,24 +14,25 @@ from pipeline.fetch import STORE
 
 def check(root: Path, params: Params) -> Iterator[Finding]:
     """A line for each archive of a wrong size, and one for those that are absent."""
-    wanted = listed(params)
-    mirror = os.environ.get("FCN_MIRROR")
+    wanted, mirror = listed(params), os.environ.get("FCN_MIRROR")
     if mirror and not (Path(mirror).is_dir() and os.access(mirror, os.R_OK | os.X_OK)):
         yield Finding("archives", FIX, f"FCN_MIRROR is {mirror}, no folder to read: correct or unset it")
-        mirror = None
     if not wanted:
         yield Finding("archives", SKIP, f"scale {params.get('scale')} renders its own")
         return
-    absent = []
-    for folder, entry in wanted:
-        places = [root / folder / entry.name, *([Path(mirror) / entry.name] if mirror else [])]
-        places += [root / STORE / stored_name(digest) for digest in entry.sha256]
-        here = next((place for place in places if place.is_file()), None)
-        if here is None:
-            absent.append(entry)
-        elif why := _wrong(here, entry):
-            yield Finding("archives", FIX, f"{here} {why}: replace it, or remove it and run dvc repro")
-    yield _told(len(wanted), absent, mirror)
+    places = {(folder, entry): place(root, folder, entry) for folder, entry in wanted}
+    odd = [(path, why) for (_, entry), path in places.items() if path and (why := _wrong(path, entry))]
+    for path, why in dict.fromkeys(odd):
+        yield Finding("archives", FIX, f"{path} {why}: replace it, or remove it and run dvc repro")
+    yield _told(len(wanted), [entry for (_, entry), path in places.items() if path is None])
+
+
+def place(root: Path, folder: Path, entry: Download) -> Path | None:
+    """Where ``entry`` is now: where stages read it, in $FCN_MIRROR or in the store of downloads."""
+    mirror = os.environ.get("FCN_MIRROR")
+    places = [root / folder / entry.name, *([Path(mirror) / entry.name] if mirror else [])]
+    places += [root / STORE / stored_name(digest) for digest in entry.sha256]
+    return next((path for path in places if path.is_file()), None)
 
 
 def listed(params: Params) -> list[tuple[Path, Download]]:
@@ -56,11 +57,12 @@ def _wrong(path: Path, entry: Download) -> str | None:
     return None
 
 
-def _told(count: int, absent: list[Download], mirror: str | None) -> Finding:
+def _told(count: int, absent: list[Download]) -> Finding:
     if not absent:
-        return Finding("archives", OK, f"all {count} are here" + (f" or in {mirror}" if mirror else ""))
-    names = ", ".join(dict.fromkeys(entry.name for entry in absent))
+        return Finding("archives", OK, f"all {count} are here")
+    names = list(dict.fromkeys(entry.name for entry in absent))
+    told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     if os.environ.get("FCN_OFFLINE", "0") not in ("", "0"):
-        return Finding("archives", FIX, f"{names} are absent and FCN_OFFLINE is set: put them into FCN_MIRROR")
+        return Finding("archives", FIX, f"{told} are absent and FCN_OFFLINE is set: put them into FCN_MIRROR")
     total = size(sum(entry.bytes or 0 for entry in absent))
-    return Finding("archives", NOTE, f"{len(absent)} of {count} will be downloaded, {total}: {names}")
+    return Finding("archives", NOTE, f"{len(absent)} of {count} will be downloaded, {total}: {told}")

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from ops._doctor.archives import listed
+from ops._doctor.archives import listed, place
 from ops._doctor.finding import FIX, OK, Finding, Params, size
+from pipeline._download import Download
 from pipeline.types import Refusal
 from stages._lock import LOADER, stages
 
@@ -25,20 +26,25 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
     for out in _outs(root):
         needs[root] += 0 if (root / out["path"]).exists() else out.get("size", 0)
         needs[cache] += 0 if _cached(cache, out) else out.get("size", 0)
-    archives = sum(entry.bytes or 0 for folder, entry in listed(params) if not (root / folder / entry.name).exists())
+    archives = sum(_bytes(root, *row) for row in listed(params) if not (root / row[0] / row[1].name).exists())
     needs[root] += 2 * archives  # the archive, and its images again in shards
     needs[cache] += 2 * archives
     needs[root / ".snapshots"] += 2 * _largest(root, params)  # weights and momentum
     yield from _told(root, needs)
 
 
+def _bytes(root: Path, folder: Path, entry: Download) -> int:
+    path = place(root, folder, entry)
+    return path.stat().st_size if path else entry.bytes or 0
+
+
 def _told(root: Path, needs: Mapping[Path, float]) -> Iterator[Finding]:
     disks: dict[int, list[Path]] = defaultdict(list)
-    for place in needs:
-        disks[_standing(place).stat().st_dev].append(place)
-    for places in disks.values():
-        free, need = shutil.disk_usage(_standing(places[0])).free, sum(needs[place] for place in places)
-        names = ", ".join("." if place == root else _short(root, place) for place in places)
+    for folder in needs:
+        disks[_standing(folder).stat().st_dev].append(folder)
+    for folders in disks.values():
+        free, need = shutil.disk_usage(_standing(folders[0])).free, sum(needs[folder] for folder in folders)
+        names = ", ".join("." if folder == root else _short(root, folder) for folder in folders)
         text = f"{size(free)} free for {names}; the pipeline writes about {size(need)} more"
         if free < need + SPARE:
             yield Finding("disk", FIX, f"{text}: free some, or move the cache with dvc cache dir --local FOLDER")
@@ -76,7 +82,7 @@ def _cached(cache: Path, out: Mapping[str, Any]) -> bool:
 def _largest(root: Path, params: Params) -> float:
     """Bytes of the largest net: as trained before, or as large as the ImageNet weights that it will start from."""
     trained = [out.get("size", 0) for out in _outs(root) if out["path"].endswith("model.safetensors")]
-    weights = [entry.bytes or 0 for folder, entry in listed(params) if folder.parts[1] == "weights"]
+    weights = [_bytes(root, *row) for row in listed(params) if row[0].parts[1] == "weights"]
     return float(max([0, *trained, *weights]))
 
 

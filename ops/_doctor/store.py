@@ -68,9 +68,10 @@ def main() -> None:
     try:
         if uri.startswith(store.HTTP):
             connect.connect(root)
+            apart.tell(name, OK, f"{store.masked(uri)} answers and lets you in")
         else:
             schema.check(uri)  # connect would make the tables of a fresh PostgreSQL
-        apart.tell(name, OK, f"{store.masked(uri)} answers, and its tables are MLflow {VERSION}'s")
+            apart.tell(name, OK, f"{store.masked(uri)} answers, and no other MLflow than {VERSION} wrote it")
     except Refusal as refusal:
         apart.tell(name, FIX, str(refusal))
     except SQLAlchemyError as error:

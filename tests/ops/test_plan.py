@@ -15,6 +15,7 @@ from dvc.repo import Repo
 from ops import _journal, _page
 from ops import plan as plan_command
 from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
+from pipeline.tracking.connect import connect
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
 from tests.ops.test_run import project, run
@@ -131,21 +132,35 @@ def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: 
 
 def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
     full, _ = world
-    lines = _journal.read(full)
-    assert [line.stage for line in lines].count("train-a") == 1
+    took = {line.stage: line.seconds for line in _journal.read(full)}
+    assert len(took) == 8
     with (full / _journal.NAME).open("a") as file:
         file.write(f"train-a\t200.0\t\t{'0' * 8}\nevaluate-a\t77.0\tpaper\t{'0' * 8}\nhalf a li")
     change(full, "params.yaml", "a: 1", "a: 22")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
-    assert seconds["train-a"] == 200.0, "the newest: none had these params"
-    assert seconds["evaluate-a"] == lines[2].seconds != 77.0, "another scale is no measure"
-    change(full, "params.yaml", "a: 22", "a: 1\nx: 1")
+    assert seconds["train-a"] == 200.0, "the newest, for none had these params"
+    assert seconds["evaluate-a"] == took["evaluate-a"], "one of another scale is no measure"
+    change(full, "params.yaml", "a: 22", "a: 1")
     (full / "code").write_text("2\n")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
-    assert seconds["train-a"] == next(line.seconds for line in lines if line.stage == "train-a"), "these very params"
+    assert seconds["train-a"] == took["train-a"], "one had these very params"
+
+
+def test_where_nothing_ran_here_seconds_are_those_of_live_runs_with_the_same_params(
+    world: tuple[Path, Path], tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    full, _ = world
     (full / _journal.NAME).unlink()
-    found = planned(full)
-    assert found.untimed == len(found.steps) > 0
+    (full / "code").write_text("2\n")
+    assert planned(full).untimed == 8
+    shutil.copy(tables, full / "mlflow.db")
+    client, experiment = connect(full)
+    for stage, a in (("train-a", "1"), ("train-b", "another")):
+        run_ = client.create_run(experiment, 1000, {"dvc.stage": stage, "live.device": "cpu AVX2"})
+        client.log_param(run_.info.run_id, stage[-1], a)
+        client.set_terminated(run_.info.run_id, "FINISHED", 91_000)
+    assert {step.stage: step.seconds for step in planned(full).steps if step.seconds} == {"train-a": 90.0}
 
 
 def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(

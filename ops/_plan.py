@@ -156,11 +156,13 @@ class _Walk:
 
 def _told(repo: Repo, targets: Sequence[str], error: DvcException) -> str:
     """``error`` in one line, with a stage's name that is near to a target that is none."""
-    names = [stage.addressing for stage in repo.index.stages if stage.cmd]
+    try:
+        names = [stage.addressing for stage in repo.index.stages if stage.cmd]
+    except DvcException:
+        names = []  # that is the error
     groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
-    known = {*names, *groups}
     for target in targets:
-        if target not in known and repr(target) in str(error):
-            close = get_close_matches(target, known, n=1)
+        if names and target not in {*names, *groups} and repr(target) in str(error):
+            close = get_close_matches(target, [*names, *groups], n=1)
             return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
     return " ".join(str(error).split())

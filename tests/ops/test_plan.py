@@ -175,7 +175,9 @@ def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
     assert time.monotonic() - began < 30
 
 
-def test_pages_are_for_people_and_json_for_machines(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
+    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
@@ -190,6 +192,13 @@ def test_pages_are_for_people_and_json_for_machines(world: tuple[Path, Path], mo
     told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
     assert told.exit_code == 1
     assert told.output == "Error: no stage train: did you mean train-b?\n"
+    (clone / "params.yaml").write_text("a: [")
+    told = CliRunner().invoke(plan_command.main, [])
+    assert told.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
+    monkeypatch.chdir(clone.parent)
+    told = CliRunner().invoke(plan_command.main, [])
+    assert told.exit_code == 1
+    assert "not inside of a DVC repository" in told.output
 
 
 def test_a_page_says_what_is_known() -> None:

@@ -20,7 +20,7 @@ from stages._stage import Stage
     "--allow-missing/--no-allow-missing",
     default=None,
     help="Whether to run nothing merely because files are not here, as fcn run --pull --allow-missing; "
-    "by default where no output is here at all.",
+    "by default where an output is neither here nor in DVC's cache.",
 )
 def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missing: bool | None) -> None:
     """Tell what `fcn run` would do for STAGES, or for all of dvc.yaml; nothing runs, and nothing is pulled.

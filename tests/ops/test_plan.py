@@ -14,7 +14,7 @@ from dvc.repo import Repo
 
 from ops import _journal, _page
 from ops import plan as plan_command
-from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
+from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
 from pipeline.tracking.connect import connect
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
@@ -95,14 +95,15 @@ def test_an_output_that_is_gone_is_restored_or_written_again(world: tuple[Path, 
         ("join", RESTORED, ("output joined missing",))
     ]
     shutil.rmtree(full / ".dvc/cache")
-    assert actions(planned(full)) == {"join": RUN}
-    assert planned(full, allow_missing=True).steps == ()
+    assert actions(planned(full, allow_missing=False)) == {"join": RUN}
+    assert planned(full) == Plan((), 8, (PARTIAL,))
 
 
 def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: tuple[Path, Path]) -> None:
     full, clone = world
     found = planned(clone)
-    assert (found.steps, found.unchanged, found.notes) == ((), 8, ())
+    assert found == Plan((), 8, (PARTIAL,))
+    assert planned(clone, allow_missing=True) == Plan((), 8)
     change(clone, "params.yaml", "a: 1", "a: 22")
     found = planned(clone)
     pulls = {step.stage: step.pulls for step in found.steps}
@@ -127,7 +128,8 @@ def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: 
     dvc(clone, "remote", "remove", "far")
     shutil.rmtree(clone / ".dvc/cache")
     change(clone, "params.yaml", "a: 22", "a: 1")
-    assert planned(clone).notes == ("taken as unchanged, for nobody here knows all that lies in them: eval",)
+    notes = ("taken as unchanged, for nobody here knows all that lies in them: eval",)
+    assert planned(clone, allow_missing=True) == Plan((), 8, notes)
 
 
 def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
@@ -185,10 +187,10 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     found = json.loads(told.output)
     assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
     assert found["steps"][0]["reasons"] == ["a 1 → 22"]
-    assert (found["pulls"], found["unchanged"]) == (2, 1)
+    assert (found["pulls"], found["unchanged"], found["notes"]) == (2, 1, [PARTIAL])
     told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
     assert told.output.splitlines()[0] == "run      train-a     unknown  2 B to pull  a 1 → 22"
-    assert told.output.splitlines()[-1] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
+    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
     told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
     assert told.exit_code == 1
     assert told.output == "Error: no stage train: did you mean train-b?\n"

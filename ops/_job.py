@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
 from dvc.rwlock import rwlock
 from dvc.stage.run import get_executable, prepare_kwargs
 
@@ -30,6 +33,16 @@ class Job:
     def seconds(self) -> float:
         """Since it began."""
         return time.monotonic() - self.began
+
+
+def slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
+    """Environments of as many jobs as may run at once: one a GPU, or ``jobs``, or one for each runtime.threads cores."""
+    if gpus:
+        return [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")]
+    if jobs is None:
+        runtime = yaml.safe_load(Path("params.yaml").read_text())["runtime"]
+        jobs = max(1, len(os.sched_getaffinity(0)) // runtime["threads"]) if runtime["device"] == "cpu" else 1
+    return [{} for _ in range(jobs)]
 
 
 def start(stage: Any, slot: dict[str, str], ended: queue.Queue[Job]) -> Job:

@@ -19,6 +19,7 @@ from ops._whole import complete, needed, wholes
 from pipeline.types import Refusal
 
 RUN, RESTORED, MAY_RUN = "run", "restored", "may run"
+PARTIAL = "some data is not here, so this is of fcn run --pull --allow-missing; of fcn run alone: --no-allow-missing"
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,18 @@ def plan(repo: Repo, targets: Sequence[str] = (), allow_missing: bool | None = N
     """What `fcn run` would do for ``targets``, or for all of dvc.yaml.
 
     With ``allow_missing``, what `fcn run --pull --allow-missing` would do, to which it is no change that files are not
-    here. None asks for that where no output is here at all, as in a fresh clone.
+    here. None asks for that where an output is neither here nor in DVC's cache, as in a clone without all data.
 
     Writes nothing but listings of folders, into DVC's cache. Raises Refusal for an unknown target, and for a project
     that DVC cannot read.
     """
     try:
         stages = ordered(repo, targets)
-        if allow_missing is None:
-            allow_missing = not any(out.exists for stage in stages for out in stage.outs if out.use_cache)
-        return _Walk(repo, stages, allow_missing).plan()
+        if allow_missing is not None:
+            return _Walk(repo, stages, allow_missing).plan()
+        lacks = any(Part.all_of(out).absent() for stage in stages for out in stage.outs if not out.exists)
+        found = _Walk(repo, stages, lacks).plan()
+        return replace(found, notes=(*found.notes, PARTIAL)) if lacks else found
     except DvcException as error:
         raise Refusal(_told(repo, targets, error)) from None
     finally:
@@ -156,11 +159,13 @@ class _Walk:
 
 def _told(repo: Repo, targets: Sequence[str], error: DvcException) -> str:
     """``error`` in one line, with a stage's name that is near to a target that is none."""
-    names = [stage.addressing for stage in repo.index.stages if stage.cmd]
+    try:
+        names = [stage.addressing for stage in repo.index.stages if stage.cmd]
+    except DvcException:
+        names = []  # that is the error
     groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
-    known = {*names, *groups}
     for target in targets:
-        if target not in known and repr(target) in str(error):
-            close = get_close_matches(target, known, n=1)
+        if names and target not in {*names, *groups} and repr(target) in str(error):
+            close = get_close_matches(target, [*names, *groups], n=1)
             return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
     return " ".join(str(error).split())

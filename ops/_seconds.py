@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ops import _journal, _patience
-from pipeline.tracking import record
 
 PATIENCE = 5.0  # seconds for MLflow to answer
 
@@ -23,23 +22,22 @@ def of(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
         for stage, params in stages.items()
         if (seconds := _journal.seconds(lines, stage.addressing, params, scale)) is not None
     }
-    rest = {stage.addressing: _kept(stage, params) for stage, params in stages.items() if stage not in found}
+    rest = {stage: params for stage, params in stages.items() if stage not in found}
     if rest and (os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()):
-        told = _tracked(root, rest)
-        found |= {stage: told[stage.addressing] for stage in stages if stage.addressing in told}
+        found |= _tracked(root, rest)
     return found
 
 
-def _tracked(root: Path, stages: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
-    from pipeline.tracking import lasted  # it loads MLflow, 3 s
+def _tracked(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
+    """MLflow's, of runs with the params that are as dvc.lock has them: one with others may be of another scale."""
+    from pipeline.tracking import lasted, record  # they load MLflow, 3 s
 
+    asked = {}
+    for stage, params in stages.items():
+        before = {name: value for dep in stage.params for name, value in (dep.hash_info.value or {}).items()}
+        same = record.dotted({name: value for name, value in params.items() if before.get(name) == value})
+        key = stage.addressing.partition("@")[2]
+        asked[stage.addressing] = {record.keyless(name, key): record.shortened(text) for name, text in same.items()}
     nothing: dict[str, float] = {}
-    return _patience.within(PATIENCE, lambda: lasted.seconds(root, stages), nothing)
-
-
-def _kept(stage: Any, params: Params) -> dict[str, str]:
-    """The params that are as dvc.lock has them, as MLflow has them: a run with others may be of another scale."""
-    before = {name: value for dep in stage.params for name, value in (dep.hash_info.value or {}).items()}
-    same = {name: value for name, value in params.items() if before.get(name) == value}
-    key = stage.addressing.partition("@")[2]
-    return {record.keyless(name, key): record.shortened(text) for name, text in record.dotted(same).items()}
+    told = _patience.within(PATIENCE, lambda: lasted.seconds(root, asked), nothing)
+    return {stage: told[stage.addressing] for stage in stages if stage.addressing in told}

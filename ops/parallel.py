@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
 import time
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
@@ -21,7 +19,7 @@ from dvc.repo.reproduce import get_active_graph
 from tqdm import tqdm
 
 from ops import _journal
-from ops._job import Job, start
+from ops._job import Job, slots, start
 from ops._order import Order
 from ops._plan import plan
 from ops._settle import Settle, flat, say
@@ -160,15 +158,6 @@ def _locked(repo: Repo, patience: float = 60.0) -> Iterator[None]:
         repo.lock.unlock()
 
 
-def _slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
-    if gpus:
-        return [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")]
-    if jobs is None:
-        runtime = yaml.safe_load(Path("params.yaml").read_text())["runtime"]
-        jobs = max(1, len(os.sched_getaffinity(0)) // runtime["threads"]) if runtime["device"] == "cpu" else 1
-    return [{} for _ in range(jobs)]
-
-
 def _last_word(repo: Repo, targets: Sequence[str]) -> str:
     left = repo.reproduce(list(targets) or None)
     return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
@@ -195,7 +184,7 @@ def main(
     try:
         with Repo() as repo:
             settle = Settle(repo, force, pull, allow_missing)
-            Run(repo, targets, _slots(jobs, gpus), settle)()
+            Run(repo, targets, slots(jobs, gpus), settle)()
             repo._reset()
             click.echo(_left(repo, targets, settle) if allow_missing else _last_word(repo, targets))
     except (DvcException, Refusal) as error:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from pipeline.types import Refusal
 from stages._stage import Stage
 
 
@@ -19,7 +20,7 @@ from stages._stage import Stage
     "--allow-missing/--no-allow-missing",
     default=None,
     help="Whether to run nothing merely because files are not here, as fcn run --pull --allow-missing; "
-    "by default where no output is here at all.",
+    "by default where an output is neither here nor in DVC's cache.",
 )
 def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missing: bool | None) -> None:
     """Tell what `fcn run` would do for STAGES, or for all of dvc.yaml; nothing runs, and nothing is pulled.
@@ -27,14 +28,18 @@ def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missin
     What does not stand will run, be restored from DVC's cache of runs, or may run: if a stage before it writes other
     bytes than before.
     """
-    from dvc.repo import Repo  # it loads in a second, which `fcn --help` need not wait for
+    from dvc.exceptions import NotDvcRepoError  # DVC loads in a second, which `fcn --help` need not wait for
+    from dvc.repo import Repo
 
     from ops import _page
     from ops._plan import plan
 
     logging.getLogger("dvc").setLevel(logging.ERROR)
-    with Repo() as repo:
-        found = plan(repo, stages, allow_missing)
+    try:
+        with Repo() as repo:
+            found = plan(repo, stages, allow_missing)
+    except NotDvcRepoError as error:
+        raise Refusal(f"{error}: go to the clone's folder") from None
     if as_json:
         totals = {"pulls": found.pulls, "seconds": found.seconds, "untimed": found.untimed}
         click.echo(json.dumps({**asdict(found), **totals}, indent=1, ensure_ascii=False))

@@ -14,7 +14,8 @@ from dvc.repo import Repo
 
 from ops import _journal, _page
 from ops import plan as plan_command
-from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
+from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+from pipeline.tracking.connect import connect
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
 from tests.ops.test_run import project, run
@@ -94,14 +95,15 @@ def test_an_output_that_is_gone_is_restored_or_written_again(world: tuple[Path, 
         ("join", RESTORED, ("output joined missing",))
     ]
     shutil.rmtree(full / ".dvc/cache")
-    assert actions(planned(full)) == {"join": RUN}
-    assert planned(full, allow_missing=True).steps == ()
+    assert actions(planned(full, allow_missing=False)) == {"join": RUN}
+    assert planned(full) == Plan((), 8, (PARTIAL,))
 
 
 def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: tuple[Path, Path]) -> None:
     full, clone = world
     found = planned(clone)
-    assert (found.steps, found.unchanged, found.notes) == ((), 8, ())
+    assert found == Plan((), 8, (PARTIAL,))
+    assert planned(clone, allow_missing=True) == Plan((), 8)
     change(clone, "params.yaml", "a: 1", "a: 22")
     found = planned(clone)
     pulls = {step.stage: step.pulls for step in found.steps}
@@ -126,26 +128,41 @@ def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: 
     dvc(clone, "remote", "remove", "far")
     shutil.rmtree(clone / ".dvc/cache")
     change(clone, "params.yaml", "a: 22", "a: 1")
-    assert planned(clone).notes == ("taken as unchanged, for nobody here knows all that lies in them: eval",)
+    notes = ("taken as unchanged, for nobody here knows all that lies in them: eval",)
+    assert planned(clone, allow_missing=True) == Plan((), 8, notes)
 
 
 def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
     full, _ = world
-    lines = _journal.read(full)
-    assert [line.stage for line in lines].count("train-a") == 1
+    took = {line.stage: line.seconds for line in _journal.read(full)}
+    assert len(took) == 8
     with (full / _journal.NAME).open("a") as file:
         file.write(f"train-a\t200.0\t\t{'0' * 8}\nevaluate-a\t77.0\tpaper\t{'0' * 8}\nhalf a li")
     change(full, "params.yaml", "a: 1", "a: 22")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
-    assert seconds["train-a"] == 200.0, "the newest: none had these params"
-    assert seconds["evaluate-a"] == lines[2].seconds != 77.0, "another scale is no measure"
-    change(full, "params.yaml", "a: 22", "a: 1\nx: 1")
+    assert seconds["train-a"] == 200.0, "the newest, for none had these params"
+    assert seconds["evaluate-a"] == took["evaluate-a"], "one of another scale is no measure"
+    change(full, "params.yaml", "a: 22", "a: 1")
     (full / "code").write_text("2\n")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
-    assert seconds["train-a"] == next(line.seconds for line in lines if line.stage == "train-a"), "these very params"
+    assert seconds["train-a"] == took["train-a"], "one had these very params"
+
+
+def test_where_nothing_ran_here_seconds_are_those_of_live_runs_with_the_same_params(
+    world: tuple[Path, Path], tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    full, _ = world
     (full / _journal.NAME).unlink()
-    found = planned(full)
-    assert found.untimed == len(found.steps) > 0
+    (full / "code").write_text("2\n")
+    assert planned(full).untimed == 8
+    shutil.copy(tables, full / "mlflow.db")
+    client, experiment = connect(full)
+    for stage, a in (("train-a", "1"), ("train-b", "another")):
+        run_ = client.create_run(experiment, 1000, {"dvc.stage": stage, "live.device": "cpu AVX2"})
+        client.log_param(run_.info.run_id, stage[-1], a)
+        client.set_terminated(run_.info.run_id, "FINISHED", 91_000)
+    assert {step.stage: step.seconds for step in planned(full).steps if step.seconds} == {"train-a": 90.0}
 
 
 def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
@@ -160,7 +177,9 @@ def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
     assert time.monotonic() - began < 30
 
 
-def test_pages_are_for_people_and_json_for_machines(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
+    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
@@ -168,13 +187,20 @@ def test_pages_are_for_people_and_json_for_machines(world: tuple[Path, Path], mo
     found = json.loads(told.output)
     assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
     assert found["steps"][0]["reasons"] == ["a 1 → 22"]
-    assert (found["pulls"], found["unchanged"]) == (2, 1)
+    assert (found["pulls"], found["unchanged"], found["notes"]) == (2, 1, [PARTIAL])
     told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
     assert told.output.splitlines()[0] == "run      train-a     unknown  2 B to pull  a 1 → 22"
-    assert told.output.splitlines()[-1] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
+    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
     told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
     assert told.exit_code == 1
     assert told.output == "Error: no stage train: did you mean train-b?\n"
+    (clone / "params.yaml").write_text("a: [")
+    told = CliRunner().invoke(plan_command.main, [])
+    assert told.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
+    monkeypatch.chdir(clone.parent)
+    told = CliRunner().invoke(plan_command.main, [])
+    assert told.exit_code == 1
+    assert "not inside of a DVC repository" in told.output
 
 
 def test_a_page_says_what_is_known() -> None:

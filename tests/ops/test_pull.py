@@ -79,3 +79,13 @@ def test_what_cannot_be_had_is_named(world: tuple[Path, Path]) -> None:
     assert code == 1
     assert "no remote specified" in output
     assert (clone / "dvc.lock").read_bytes() == lock
+
+
+def test_a_missing_file_that_git_keeps_is_asked_of_git(world: tuple[Path, Path]) -> None:
+    _, clone = world
+    (clone / "eval/b/metrics.json").unlink()
+    change(clone, "dvc.yaml", "cat eval/*/metrics.json", "head eval/*/metrics.json")
+    code, output = run(clone, "--pull", "--allow-missing", "report")
+    assert code == 1
+    assert "eval/b/metrics.json is not here, and git keeps it, not DVC: git checkout eval/b/metrics.json" in output
+    assert not (clone / "eval/b/hist").exists()

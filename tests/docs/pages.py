@@ -152,7 +152,7 @@ def small(to: Path) -> Path:
     shell(
         to, "python -m ops.compose && git init -qb main && git config user.name t && git config user.email t@localhost"
     )
-    shell(to, "git add -A && git commit -qm small && fcn run --jobs 2 && git add -A && git commit -qm ran")
+    shell(to, "git add -A && git commit -qm small && fcn run --jobs 2 leaks report convolutionalize@alexnet && git add -A && git commit -qm ran")
     return to
 
 

@@ -149,10 +149,9 @@ def small(to: Path) -> Path:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             (to / name).write_bytes((ROOT / name).read_bytes())
     (to / SCALE).write_text(cut((to / SCALE).read_text()))
-    shell(
-        to, "python -m ops.compose && git init -qb main && git config user.name t && git config user.email t@localhost"
-    )
-    shell(to, "git add -A && git commit -qm small && fcn run --jobs 2 && git add -A && git commit -qm ran")
+    shell(to, "git init -qb main && git config user.name t && git config user.email t@localhost")
+    shell(to, "python -m ops.compose && git add -A && git commit -qm small")
+    shell(to, "fcn run --jobs 2 leaks report convolutionalize@alexnet && git add -A && git commit -qm ran")
     return to
 
 

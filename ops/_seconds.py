@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ops import _journal, _patience
+from pipeline.tracking import uri
 
 PATIENCE = 5.0  # seconds for MLflow to answer
 
@@ -23,9 +23,14 @@ def of(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
         if (seconds := _journal.seconds(lines, stage.addressing, params, scale)) is not None
     }
     rest = {stage: params for stage, params in stages.items() if stage not in found}
-    if rest and (os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()):
+    if rest and _stands(uri.chosen(root)):
         found |= _tracked(root, rest)
     return found
+
+
+def _stands(store: str) -> bool:
+    """Whether there is a store to ask: a database file would be made, and half made where patience ends."""
+    return not store.startswith(uri.SQLITE) or Path(store.removeprefix(uri.SQLITE)).is_file()
 
 
 def _tracked(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:

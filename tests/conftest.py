@@ -18,6 +18,11 @@ import torch
 os.environ.setdefault("FCN_TRACKING", "off")  # tests of tracking turn it on; the others would start MLflow beside them
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes first: beside it the rest finds its place, and no process is left alone with it in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def flags() -> Iterator[None]:
     """Puts back what ``determinism.start`` sets for the whole process."""

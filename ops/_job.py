@@ -36,7 +36,7 @@ class Job:
 
 
 def slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
-    """Environments of as many jobs as may run at once: one a GPU, or ``jobs``, or one for each runtime.threads cores."""
+    """Environments of the jobs that may run at once: one a GPU, or ``jobs``, or one for each runtime.threads cores."""
     if gpus:
         return [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")]
     if jobs is None:

@@ -75,15 +75,15 @@ def plan(repo: Repo, targets: Sequence[str] = (), allow_missing: bool | None = N
     With ``allow_missing``, what `fcn run --pull --allow-missing` would do, to which it is no change that files are not
     here. None asks for that where an output is neither here nor in DVC's cache, as in a clone without all data.
 
-    Writes nothing but listings of folders, into DVC's cache. Raises Refusal for an unknown target, and for a project
-    that DVC cannot read.
+    Where nothing changed, the remote is not asked; else listings of folders, kilobytes, come from it into DVC's cache.
+    Raises Refusal for an unknown target, and for a project that DVC cannot read.
     """
     try:
         stages = ordered(repo, targets)
         if allow_missing is not None:
-            return _Walk(repo, stages, allow_missing).plan()
+            return _walked(repo, stages, allow_missing)
         lacks = any(Part.all_of(out).absent() for stage in stages for out in stage.outs if not out.exists)
-        found = _Walk(repo, stages, lacks).plan()
+        found = _walked(repo, stages, lacks)
         return replace(found, notes=(*found.notes, PARTIAL)) if lacks else found
     except DvcException as error:
         raise Refusal(_told(repo, targets, error)) from None
@@ -91,10 +91,15 @@ def plan(repo: Repo, targets: Sequence[str] = (), allow_missing: bool | None = N
         repo._reset()  # its stages have been told what restored runs wrote
 
 
+def _walked(repo: Repo, stages: Sequence[Any], allow_missing: bool) -> Plan:
+    blind = _Walk(repo, stages, allow_missing, listed=False).plan()
+    return _Walk(repo, stages, allow_missing, listed=True).plan() if blind.steps else replace(blind, notes=())
+
+
 class _Walk:
     """One walk through ``stages``, in an order that they can run in."""
 
-    def __init__(self, repo: Repo, stages: Sequence[Any], allow_missing: bool) -> None:
+    def __init__(self, repo: Repo, stages: Sequence[Any], allow_missing: bool, *, listed: bool) -> None:
         self.root = Path(repo.root_dir)
         self.stages = stages
         self.allow_missing = allow_missing
@@ -103,7 +108,7 @@ class _Walk:
         self.unsettled: set[Any] = set()  # stages that may write other bytes than dvc.lock says
         self.restored: set[Any] = set()
         self.pulled: set[str] = set()
-        complete(repo, stages, self.unsettled, self.restored)
+        complete(repo, stages, self.unsettled, self.restored, listed=listed)
 
     def plan(self) -> Plan:
         steps = {stage: step for stage in self.stages if (step := self._step(stage))}

@@ -92,8 +92,13 @@ class Whole(Dependency):  # type: ignore[misc]
         return Meta(size=size, isdir=True, nfiles=len(files)), _tree(files).hash_info
 
 
-def complete(repo: Repo, stages: Iterable[Any], ran: Collection[Any], restored: Collection[Any] = ()) -> None:
-    """Make Wholes of the ``stages``' dependencies on what stages write; listings of folders come from the remote."""
+def complete(
+    repo: Repo, stages: Iterable[Any], ran: Collection[Any], restored: Collection[Any] = (), *, listed: bool = True
+) -> None:
+    """Make Wholes of the ``stages``' dependencies on what stages write.
+
+    With ``listed`` the listings of folders come from the remote, else only from the cache.
+    """
     outs = list(repo.index.outs)
     asked = []
     for stage in stages:
@@ -103,7 +108,8 @@ def complete(repo: Repo, stages: Iterable[Any], ran: Collection[Any], restored: 
                 whole.__dict__.update(dep.__dict__, outs=of, ran=ran, restored=restored)
                 stage.deps[place] = whole
                 asked += [out for out in of if out.fs_path != dep.fs_path and not out.exists]
-    _part.listings(repo, asked)
+    if listed:
+        _part.listings(repo, asked)
 
 
 def wholes(stage: Any) -> list[Whole]:

@@ -26,7 +26,7 @@ def main(stages: tuple[str, ...]) -> None:
     root, forge = Path.cwd(), _forge.forge(os.environ)
     _runner.override(root, os.environ)
     with Repo() as repo:
-        plan = _plan.plan(repo, stages)
+        plan = _plan.plan(repo, stages, allow_missing=True)
     runs = [step.stage for step in plan.steps if step.action != _plan.MAY_RUN]
     forge.outputs(run=str(bool(runs)).lower(), stages=json.dumps(runs))
     forge.comment(MARK, _page.markdown(plan))

@@ -29,4 +29,4 @@ def main(stages: tuple[str, ...]) -> None:
         plan = _plan.plan(repo, stages, allow_missing=True)
     runs = [step.stage for step in plan.steps if step.action != _plan.MAY_RUN]
     forge.outputs(run=str(bool(runs)).lower(), stages=json.dumps(runs))
-    forge.comment(MARK, _page.markdown(plan))
+    forge.comment(MARK, f"## What a retraining would do\n\n{_page.markdown(plan)}")

@@ -25,24 +25,24 @@ def main(dry_run: bool, yes: bool, keep_days: float, server: bool) -> None:
     from. Scratch: snapshots and spools that nobody goes on from, parts of downloads, outdated proofs, workspaces of
     `fcn verify`, copies of the database.
     """
-    from ops import _gc  # it loads DVC, torch and MLflow
+    from ops._gc import orphans  # it loads DVC, torch and MLflow
 
     if dry_run and yes:
         raise Refusal("--dry-run removes nothing and --yes all: give one of them")
     root = Path.cwd()
-    found = _gc.find(root, keep_days)
+    found = orphans.find(root, keep_days)
     for note in found.notes:
         click.echo(note, err=True)
-    click.echo(_gc.told(found, keep_days))
+    click.echo(orphans.told(found, keep_days))
     chosen = [each for each in found.orphans if each.ours or server]
     if dry_run or not chosen:
         return
     try:
-        sure = yes or click.confirm(f"Remove {_gc.total('these', chosen)}?")
+        sure = yes or click.confirm(f"Remove {orphans.total('these', chosen)}?")
     except click.Abort:
         raise Refusal("nobody answered: --yes removes these, --dry-run only lists them") from None
     if sure:
-        click.echo(_gc.total("removed", _gc.remove(root, chosen, keep_days)))
+        click.echo(orphans.total("removed", orphans.remove(root, chosen, keep_days)))
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import get_active_graph
 from tqdm import tqdm
 
-from ops import _journal
-from ops._job import Job, slots, start
-from ops._order import Order
-from ops._plan import plan
-from ops._settle import Settle, flat, say
-from ops._stand import ordered
-from ops._whole import complete
+from ops._repro import journal
+from ops._repro.job import Job, slots, start
+from ops._repro.order import Order
+from ops._repro.plan import plan
+from ops._repro.settle import Settle, flat, say
+from ops._repro.stand import ordered
+from ops._repro.whole import complete
 from pipeline.types import Refusal
 
 DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
@@ -110,7 +110,7 @@ class Run:
             with self._failing(job.stage):
                 self.settle.save(job.stage)
                 self.done.add(job.stage)
-                _journal.write(Path(self.repo.root_dir), job.stage, job.seconds)
+                journal.write(Path(self.repo.root_dir), job.stage, job.seconds)
                 say(job.stage, f"done in {job.seconds:.0f} s")
 
     @contextmanager

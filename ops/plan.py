@@ -31,8 +31,8 @@ def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missin
     from dvc.exceptions import NotDvcRepoError  # DVC loads in a second, which `fcn --help` need not wait for
     from dvc.repo import Repo
 
-    from ops import _page
-    from ops._plan import plan
+    from ops._repro import page
+    from ops._repro.plan import plan
 
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
@@ -44,7 +44,7 @@ def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missin
         totals = {"pulls": found.pulls, "seconds": found.seconds, "untimed": found.untimed}
         click.echo(json.dumps({**asdict(found), **totals}, indent=1, ensure_ascii=False))
     else:
-        click.echo(_page.markdown(found) if as_markdown else "\n".join(_page.lines(found)))
+        click.echo(page.markdown(found) if as_markdown else "\n".join(page.lines(found)))
 
 
 if __name__ == "__main__":

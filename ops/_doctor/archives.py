@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params, size
+from ops._amount import size
+from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
 from pipeline._download import Download, stored_name
 from pipeline._transfer import SourceError
 from pipeline.fetch import STORE

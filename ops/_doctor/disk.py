@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from ops._amount import size
 from ops._doctor.archives import listed, place
-from ops._doctor.finding import FIX, OK, Finding, Params, size
+from ops._doctor.finding import FIX, OK, Finding, Params
 from pipeline._download import Download
 from pipeline.types import Refusal
 from stages._lock import LOADER, stages

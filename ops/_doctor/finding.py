@@ -28,12 +28,3 @@ class Finding:
 
 
 Check = Callable[[Path, Params], Iterator[Finding]]
-
-
-def size(count: float) -> str:
-    """Bytes as people say them: 1.9 GB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

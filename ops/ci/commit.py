@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from dvc.repo import Repo
 
-from ops import _plan
 from ops._git import git
+from ops._repro.plan import plan
 from ops.ci import _forge, _results, _runner
 from pipeline.types import Refusal
 from stages._live import written
@@ -25,7 +25,7 @@ def main() -> None:
     """
     root, forge = Path.cwd(), _forge.forge(os.environ)
     with Repo() as repo:
-        if left := [step.stage for step in _plan.plan(repo, allow_missing=True).runs]:
+        if left := [step.stage for step in plan(repo, allow_missing=True).runs]:
             raise Refusal(f"{', '.join(left)} did not run: fcn ci run first")
     overrides = os.environ.get(_runner.OVERRIDES, "")
     paths = sorted(written() | ({"params.yaml"} if overrides else set()))

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from dvc.repo import Repo
 
-from ops import _page, _plan
+from ops._repro.page import markdown
+from ops._repro.plan import MAY_RUN, plan
 from ops.ci import _forge, _runner
 from stages._stage import Stage
 
@@ -26,7 +27,7 @@ def main(stages: tuple[str, ...]) -> None:
     root, forge = Path.cwd(), _forge.forge(os.environ)
     _runner.override(root, os.environ)
     with Repo() as repo:
-        plan = _plan.plan(repo, stages, allow_missing=True)
-    runs = [step.stage for step in plan.steps if step.action != _plan.MAY_RUN]
+        found = plan(repo, stages, allow_missing=True)
+    runs = [step.stage for step in found.steps if step.action != MAY_RUN]
     forge.outputs(run=str(bool(runs)).lower(), stages=json.dumps(runs))
-    forge.comment(MARK, f"## What a retraining would do\n\n{_page.markdown(plan)}")
+    forge.comment(MARK, f"## What a retraining would do\n\n{markdown(found)}")

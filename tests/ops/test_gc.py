@@ -388,6 +388,6 @@ def test_wrong_calls_say_what_is_wrong(project: Path, monkeypatch: pytest.Monkey
     assert f"cd {project}" in fcn(code=1).stderr
     monkeypatch.chdir("/")
     with pytest.raises(Refusal, match="DVC cannot tell"):
-        from ops import _gc
+        from ops._gc import orphans
 
-        _gc.find(Path("/"), 0)
+        orphans.find(Path("/"), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops._order import Order
+from ops._repro.order import Order
 
 DIAMOND = {"data": [], "a": ["data"], "b": ["data"], "b2": ["b"], "report": ["a", "b2"]}
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 from dvc.repo import Repo
 
-from ops import _journal, _page
 from ops import plan as plan_command
-from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+from ops._amount import duration, size
+from ops._repro import journal, page
+from ops._repro.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
 from pipeline.tracking.connect import connect
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
@@ -133,9 +134,9 @@ def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: 
 
 def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
     full, _ = world
-    took = {line.stage: line.seconds for line in _journal.read(full)}
+    took = {line.stage: line.seconds for line in journal.read(full)}
     assert len(took) == 8
-    with (full / _journal.NAME).open("a") as file:
+    with (full / journal.NAME).open("a") as file:
         file.write(f"train-a\t200.0\t\t{'0' * 8}\nevaluate-a\t77.0\tpaper\t{'0' * 8}\nhalf a li")
     change(full, "params.yaml", "a: 1", "a: 22")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
@@ -152,7 +153,7 @@ def test_where_nothing_ran_here_seconds_are_those_of_live_runs_with_the_same_par
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     full, _ = world
-    (full / _journal.NAME).unlink()
+    (full / journal.NAME).unlink()
     (full / "code").write_text("2\n")
     assert planned(full).untimed == 8
     shutil.copy(tables, full / "mlflow.db")
@@ -168,7 +169,7 @@ def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
     world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full, _ = world
-    (full / _journal.NAME).unlink()
+    (full / journal.NAME).unlink()
     (full / "code").write_text("2\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     began = time.monotonic()
@@ -208,7 +209,7 @@ def test_a_page_says_what_is_known() -> None:
         Step("evaluate@a", MAY_RUN, ("after train@a",), None, 0),
         Step("join", RESTORED, ("command changed",), 0.0, 999),
     )
-    *lines, last = _page.lines(Plan(steps, 80))
+    *lines, last = page.lines(Plan(steps, 80))
     assert lines == [
         "run       train@a     about 4 min  12 MB to pull  lr 1 → 2, x.py changed, y.py changed, 1 more",
         "may run   evaluate@a  unknown                     after train@a",
@@ -218,12 +219,12 @@ def test_a_page_says_what_is_known() -> None:
         "1 run, 1 restored, 1 may run, 80 unchanged; at least 4 min one after another, 1 stage never ran here; "
         "12 MB to pull"
     )
-    table = _page.markdown(Plan(steps, 80)).splitlines()
+    table = page.markdown(Plan(steps, 80)).splitlines()
     assert table[0].startswith("| Stage ")
     assert table[2].startswith("| `train@a` ")
     assert table[-1] == last
-    assert _page.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
-    assert [_page.size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)] == [
+    assert page.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
+    assert [size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)] == [
         "0 B",
         "999 B",
         "1.0 kB",
@@ -231,4 +232,4 @@ def test_a_page_says_what_is_known() -> None:
         "12 MB",
         "2.5 TB",
     ]
-    assert [_page.duration(seconds) for seconds in (0.2, 40, 246, 9000)] == ["1 s", "40 s", "4 min", "2.5 h"]
+    assert [duration(seconds) for seconds in (0.2, 40, 246, 9000)] == ["1 s", "40 s", "4 min", "2.5 h"]

@@ -10,8 +10,7 @@ from dvc.repo import Repo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from ops import _part
-from ops._part import Part
+from ops._repro.part import Part, listings
 from pipeline.types import Refusal
 
 
@@ -109,7 +108,7 @@ def complete(
                 stage.deps[place] = whole
                 asked += [out for out in of if out.fs_path != dep.fs_path and not out.exists]
     if listed:
-        _part.listings(repo, asked)
+        listings(repo, asked)
 
 
 def wholes(stage: Any) -> list[Whole]:

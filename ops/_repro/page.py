@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step
+from ops._amount import duration, size
+from ops._repro.plan import MAY_RUN, RESTORED, RUN, Plan, Step
 from pipeline import tables
 
 SHOWN = 3  # reasons of a stage
-UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -64,19 +64,3 @@ def _pulls(bytes_: int) -> str:
 def _why(step: Step) -> str:
     more = len(step.reasons) - SHOWN
     return ", ".join([*step.reasons[:SHOWN], *([f"{more} more"] if more > 0 else [])])
-
-
-def duration(seconds: float) -> str:
-    """``40 s``, ``4 min``, ``2.5 h``."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def size(bytes_: float) -> str:
-    """In powers of 1000, as disks and networks count."""
-    for unit in UNITS:
-        if bytes_ < 999.5 or unit == UNITS[-1]:
-            break
-        bytes_ /= 1000
-    return f"{bytes_:.1f} {unit}" if unit != "B" and bytes_ < 9.95 else f"{bytes_:.0f} {unit}"

@@ -9,10 +9,9 @@ from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotFoundError, RunCacheNotSupported
 from tqdm import tqdm
 
-from ops import _part
-from ops._part import Part
-from ops._stand import Look
-from ops._whole import needed, wholes
+from ops._repro.part import Part, bring
+from ops._repro.stand import Look
+from ops._repro.whole import needed, wholes
 from pipeline.types import Refusal
 
 
@@ -51,7 +50,7 @@ class Settle:
         parts = needed(stage)
         if not self.pull and (kept := sorted(str(part) for part in parts if part.out.use_cache)):
             raise Refusal(f"it needs {', '.join(kept)}: add --pull")
-        _part.bring(self.repo, parts)
+        bring(self.repo, parts)
         stage.save_deps()
 
     def save(self, stage: Any) -> None:
@@ -75,7 +74,7 @@ class Settle:
         parts = [part for out in stage.outs if out.use_cache and not (part := Part.all_of(out)).here]
         if parts and self._look.unchanged(stage):
             try:
-                _part.bring(self.repo, parts)
+                bring(self.repo, parts)
             except Refusal as refusal:
                 say(stage, str(refusal))  # so it runs
 

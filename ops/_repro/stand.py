@@ -12,8 +12,8 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc_data.hashfile.hash_info import HashInfo
 
-from ops._part import Part
-from ops._whole import Whole
+from ops._repro.part import Part
+from ops._repro.whole import Whole
 
 ABSENT = "absent"  # of a param; told, too
 

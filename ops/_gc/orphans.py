@@ -11,13 +11,12 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 
-from ops import _cache, _scratch
+from ops._amount import size
+from ops._gc import cache, scratch
 from pipeline.orphan import TRACKED, Orphan
 from pipeline.types import Refusal
 from stages import _lock
 from stages._records import identity
-
-STEPS = ("B", "kB", "MB", "GB")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +32,11 @@ def find(root: Path, days: float) -> Found:
     """Everything that nobody wrote to for ``days``. Raises Refusal where ``root`` is no clone's root."""
     notes: list[str] = []
     with _opened(root) as repo:
-        found = _scratch.orphans(repo)
-        if why := _cache.untouchable(repo):
+        found = scratch.orphans(repo)
+        if why := cache.untouchable(repo):
             notes.append(f"DVC's cache is left alone: {why}")
         else:
-            found += _cache.orphans(repo)
+            found += cache.orphans(repo)
     try:
         found += _tracked(root)
     except Refusal as refusal:
@@ -51,8 +50,8 @@ def remove(root: Path, chosen: Iterable[Orphan], days: float) -> list[Orphan]:
     wanted = {(each.kind, each.id) for each in chosen}
     still = [each for each in find(root, days).orphans if (each.kind, each.id) in wanted]
     with _opened(root) as repo, lock_repo(repo):
-        _cache.remove(repo, still)
-    _scratch.remove(still)
+        cache.remove(repo, still)
+    scratch.remove(still)
     _forget(root, [each for each in still if each.kind in TRACKED])
     return still
 
@@ -75,15 +74,6 @@ def told(found: Found, days: float) -> str:
 
 def total(name: str, orphans: Sequence[Orphan]) -> str:
     return f"{name}: {len(orphans)}, {size(sum(each.bytes for each in orphans))}"
-
-
-def size(count: float) -> str:
-    """Bytes as people read them, in powers of 1000."""
-    for unit in STEPS[:-1]:
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} {STEPS[-1]}"
 
 
 def age(days: float) -> str:

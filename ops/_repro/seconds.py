@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ops import _journal, _patience
+from ops._repro import journal, patience
 from pipeline.tracking import uri
 
 PATIENCE = 5.0  # seconds for MLflow to answer
@@ -16,11 +16,11 @@ Params = Mapping[str, Any]
 
 def of(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
     """Seconds of those of ``stages``, with their params by name, that somebody remembers."""
-    lines, scale = _journal.read(root), _journal.scale(root)
+    lines, scale = journal.read(root), journal.scale(root)
     found = {
         stage: seconds
         for stage, params in stages.items()
-        if (seconds := _journal.seconds(lines, stage.addressing, params, scale)) is not None
+        if (seconds := journal.seconds(lines, stage.addressing, params, scale)) is not None
     }
     rest = {stage: params for stage, params in stages.items() if stage not in found}
     if rest and _stands(uri.chosen(root)):
@@ -44,5 +44,5 @@ def _tracked(root: Path, stages: Mapping[Any, Params]) -> dict[Any, float]:
         key = stage.addressing.partition("@")[2]
         asked[stage.addressing] = {record.keyless(name, key): record.shortened(text) for name, text in same.items()}
     nothing: dict[str, float] = {}
-    told = _patience.within(PATIENCE, lambda: lasted.seconds(root, asked), nothing)
+    told = patience.within(PATIENCE, lambda: lasted.seconds(root, asked), nothing)
     return {stage: told[stage.addressing] for stage in stages if stage.addressing in told}

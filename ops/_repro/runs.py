@@ -15,8 +15,8 @@ from dvc.stage.cache import _get_cache_hash
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc_data.hashfile.meta import Meta
 
-from ops import _patience
-from ops._part import Part
+from ops._repro import patience
+from ops._repro.part import Part
 
 PATIENCE = 5.0  # seconds for a remote to answer
 
@@ -54,7 +54,7 @@ class Runs:
         parts = [Part.all_of(out) for out in outs]
         absent = {of.value for part in parts for of in part.absent()}
         if absent and not (
-            self.files and _patience.within(PATIENCE, lambda: all(map(self.files.exists, absent)), False)
+            self.files and patience.within(PATIENCE, lambda: all(map(self.files.exists, absent)), False)
         ):
             return None
         return Cached({out.def_path: out for out in outs}, sum(part.bytes() for part in parts))
@@ -73,7 +73,7 @@ class Runs:
             found = sorted(fs.find(fs.join(self.runs.path, "runs", key[:2], key)))
             return yaml.safe_load(fs.read_text(found[-1])) if found else {}
 
-        entry = _patience.within(PATIENCE, ask, None)
+        entry = patience.within(PATIENCE, ask, None)
         if entry is None:
             self.files = self.runs = None  # it does not answer, and is asked no more
         return entry

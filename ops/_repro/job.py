@@ -16,7 +16,7 @@ import yaml
 from dvc.rwlock import rwlock
 from dvc.stage.run import get_executable, prepare_kwargs
 
-from ops._settle import say
+from ops._repro.settle import say
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from ops import _seconds
-from ops._part import Part
-from ops._runs import Cached, Runs
-from ops._stand import Look, ordered
-from ops._whole import complete, needed, wholes
+from ops._repro import seconds
+from ops._repro.part import Part
+from ops._repro.runs import Cached, Runs
+from ops._repro.stand import Look, ordered
+from ops._repro.whole import complete, needed, wholes
 from pipeline.types import Refusal
 
 RUN, RESTORED, MAY_RUN = "run", "restored", "may run"
@@ -113,7 +113,7 @@ class _Walk:
     def plan(self) -> Plan:
         steps = {stage: step for stage in self.stages if (step := self._step(stage))}
         params = {stage: self.look.params(stage) for stage, step in steps.items() if step.action != RESTORED}
-        times = _seconds.of(self.root, params)
+        times = seconds.of(self.root, params)
         done = tuple(replace(step, seconds=times.get(stage, step.seconds)) for stage, step in steps.items())
         return Plan(done, len(self.stages) - len(done), tuple(self._notes(steps)))
 

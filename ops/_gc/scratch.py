@@ -57,10 +57,10 @@ def _snapshots(repo: Repo, root: Path) -> tuple[list[Orphan], set[tuple[str, ...
     place = root / os.environ.get("FCN_SNAPSHOTS", ".snapshots")
     found, kept = [], set()
     for folder in sorted(path for path in place.glob("*/*") if path.is_dir()):
-        from ops import _snapshots  # it loads torch
+        from ops._gc import snapshots  # it loads torch
 
         work = folder.parts[-2:]
-        why = "" if spool.alive(spool.place().joinpath(*work)) else _snapshots.unneeded(repo, folder)
+        why = "" if spool.alive(spool.place().joinpath(*work)) else snapshots.unneeded(repo, folder)
         if why:
             found.append(lying(SNAPSHOT, folder, root, why))
         else:

@@ -1,0 +1,21 @@
+"""Bytes and seconds as people say them."""
+
+from __future__ import annotations
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``4 min``, ``2.5 h``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def size(bytes_: float) -> str:
+    """In powers of 1000, as disks and networks count."""
+    for unit in UNITS:
+        if bytes_ < 999.5 or unit == UNITS[-1]:
+            break
+        bytes_ /= 1000
+    return f"{bytes_:.1f} {unit}" if unit != "B" and bytes_ < 9.95 else f"{bytes_:.0f} {unit}"

@@ -62,11 +62,12 @@ def _tree(path: Path) -> tuple[Mapping[str, Any], dict[tuple[str, str], Mapping[
     except yaml.YAMLError as error:
         raise Refusal(f"{path} is no YAML ({' '.join(str(error).split())}): mend it") from None
     tree = _map(path.name, tree)
+    defaults = _map(f"{path.name}: {DEFAULTS}", tree.get(DEFAULTS))
     groups = {group: _map(f"{path.name}: {group}", tree[group]) for group in tree if group != DEFAULTS}
     rows = {
         (group, key): _map(f"{path.name}: {group}.{key}", row) for group in groups for key, row in groups[group].items()
     }
-    return _map(f"{path.name}: {DEFAULTS}", tree.get(DEFAULTS)), rows
+    return defaults, rows
 
 
 def _map(name: str, value: object) -> Mapping[str, Any]:

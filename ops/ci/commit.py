@@ -6,11 +6,8 @@ import os
 from pathlib import Path
 
 import click
-from dvc.repo import Repo
 
 from ops._git import git
-from ops._repro.plan import plan
-from ops.ci import _forge, _results, _runner
 from pipeline.types import Refusal
 from stages._live import written
 from stages._stage import Stage
@@ -23,6 +20,11 @@ def main() -> None:
     They go to the branch that was retrained; with overrides, or where that branch has moved on, to retrain/….
     Refuses while a stage has yet to run, and where files differ that no stage writes.
     """
+    from dvc.repo import Repo
+
+    from ops._repro.plan import plan
+    from ops.ci import _forge, _results, _runner
+
     root, forge = Path.cwd(), _forge.forge(os.environ)
     with Repo() as repo:
         if left := [step.stage for step in plan(repo, allow_missing=True).runs]:

@@ -7,11 +7,7 @@ import os
 from pathlib import Path
 
 import click
-from dvc.repo import Repo
 
-from ops._repro.page import markdown
-from ops._repro.plan import MAY_RUN, plan
-from ops.ci import _forge, _runner
 from stages._stage import Stage
 
 MARK = "plan"
@@ -24,6 +20,12 @@ def main(stages: tuple[str, ...]) -> None:
 
     Tells later jobs `run` (true or false) and `stages` (JSON), and comments on the branch's open request.
     """
+    from dvc.repo import Repo  # what needs no DVC must run without it: fcn predict
+
+    from ops._repro.page import markdown
+    from ops._repro.plan import MAY_RUN, plan
+    from ops.ci import _forge, _runner
+
     root, forge = Path.cwd(), _forge.forge(os.environ)
     _runner.override(root, os.environ)
     with Repo() as repo:

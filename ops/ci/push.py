@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 import click
-from dvc.repo import Repo
 
-from ops.ci import _runner
 from pipeline.types import Refusal
 from stages._stage import Stage
 
@@ -21,6 +19,10 @@ def main() -> None:
 
     The cache of runs brings back, on any machine, each stage that a failed or cancelled run had finished.
     """
+    from dvc.repo import Repo
+
+    from ops.ci import _runner
+
     root = Path.cwd()
     _runner.keep(root, os.environ)
     if subprocess.run([sys.executable, "-m", "ops.fcn", "sync"], check=False).returncode:

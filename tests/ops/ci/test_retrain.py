@@ -22,7 +22,7 @@ from tests.test_repro import clone, environment
 pytestmark = pytest.mark.slow
 
 WORSE = "recipes.voc-fcn16s.solver.lr=3.0e-6 recipes.voc-fcn16s.solver.iterations=3"  # a step too long, three times
-LONGER = "recipes.voc-fcn16s.solver.iterations=400"
+LONGER = "recipes.voc-fcn16s.solver.iterations=200"
 GATE = {"floor": 0.0, "tolerance": 0.0, "class_drop": 0.5, "heads": ["semantic"], "proofs": ["train", "evaluate"]}
 
 
@@ -173,7 +173,7 @@ def test_cancelled_and_dispatched_again_it_goes_on_and_runs_exactly_the_descenda
     assert (jobs["gate"].result, jobs["promote"].result) == ("success", "skipped")
     assert git(site.origin, "rev-parse", "main") == before, "an override is no change of main"
     branch = f"retrain/{jobs['run'].outputs['commit'][:12]}"
-    assert yaml.safe_load(site.on(branch, "params.yaml"))["recipes"]["voc-fcn16s"]["solver"]["iterations"] == 400
+    assert yaml.safe_load(site.on(branch, "params.yaml"))["recipes"]["voc-fcn16s"]["solver"]["iterations"] == 200
     assert site.champion() == "1"
 
 

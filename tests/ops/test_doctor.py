@@ -288,7 +288,7 @@ def test_a_disk_too_small_for_the_originals_is_told(tmp_path: Path) -> None:
     huge = {"files": [{"name": "a", "urls": [], "sha256": [], "bytes": 10**18}]}
     ((state, text),) = found(disk.check, tmp_path, {"downloads": {"voc": huge}})
     assert state == "fix"
-    assert "the pipeline writes about 4000000.0 TB more: free some, or move the cache" in text
+    assert "the pipeline writes about 4000000 TB more: free some, or move the cache" in text
     ((state, text),) = found(disk.check, ROOT)
     assert state == "ok"
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
+from ops._locks import held
 from pipeline.types import Refusal
 from stages._lock import Entry, entries, overlap
 
@@ -49,19 +50,8 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
 def abandoned() -> Iterator[Path]:
     """The workspaces that this user's processes kept, or left when they were killed."""
     for folder in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
-        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not _held(folder / LOCK):
+        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not held(folder / LOCK):
             yield folder
-
-
-def _held(lock: Path) -> bool:
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _tracked(root: Path) -> list[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
+from ops._locks import held, holders
 
 MARGIN = 60.0  # seconds by which a clock that is set may move a process's birth
 LOCK, RWLOCK = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock")
@@ -35,7 +34,7 @@ def _repository(root: Path) -> Iterator[Finding]:
         since = datetime.fromtimestamp(path.stat().st_mtime, UTC) - FOREVER
         remedy = f"where no dvc works on this folder, on any machine, rm {LOCK}"
         yield Finding("locks", FIX, f"{LOCK} is held since {since:%Y-%m-%d %H:%M} UTC (core.hardlink_lock): {remedy}")
-    elif _held(path):
+    elif held(path):
         pid = path.read_text().strip()
         if pid.isdigit() and psutil.pid_exists(int(pid)):
             yield Finding("locks", NOTE, f"DVC is at work here (process {pid})")
@@ -49,13 +48,13 @@ def _paths(root: Path, mend: bool) -> Iterator[Finding]:
     path = root / RWLOCK
     try:
         before, rows = path.stat().st_mtime, json.loads(path.read_text(encoding="utf-8"))
-        holders = {holder["pid"]: holder["cmd"] for holder in _holders(rows)}
+        named = {holder["pid"]: holder["cmd"] for holder in holders(rows)}
     except FileNotFoundError:
         return
     except (ValueError, TypeError, KeyError, AttributeError):
         yield Finding("locks", FIX, f"{RWLOCK} is damaged, so no stage runs: where no dvc works here, rm {RWLOCK}")
         return
-    dead = {pid: cmd for pid, cmd in holders.items() if _dead(pid, before)}
+    dead = {pid: cmd for pid, cmd in named.items() if _dead(pid, before)}
     if not dead:
         return
     told = ", ".join(f"process {pid} ({re.sub(r'[^ ]*/', '', cmd)})" for pid, cmd in dead.items())
@@ -64,12 +63,6 @@ def _paths(root: Path, mend: bool) -> Iterator[Finding]:
         yield Finding("locks", OK, f"{RWLOCK} named {told}, dead: taken out")
     else:
         yield Finding("locks", FIX, f"{RWLOCK} names {told}, dead: fcn doctor --mend locks")
-
-
-def _holders(rows: Any) -> Iterator[dict[str, Any]]:
-    yield from rows.get("write", {}).values()
-    for readers in rows.get("read", {}).values():
-        yield from readers
 
 
 def _dead(pid: int, before: float) -> bool:
@@ -97,18 +90,9 @@ def _spools() -> Iterator[Finding]:
 
     place = spool.place()
     follower = place / ".follower.lock"
-    if follower.exists() and _held(follower):
+    if held(follower):
         return
     left = [folder for folder in spool.spools(place) if not spool.alive(folder) and not (folder / "sent.json").exists()]
     if left:
         runs = "1 run, whose stage is" if len(left) == 1 else f"{len(left)} runs, whose stages are"
         yield Finding("locks", NOTE, f"{place} holds events of {runs} gone: fcn sync")
-
-
-def _held(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from ops._doctor.finding import FIX, OK, Finding, Params
+from ops._git import asked
 
 OPTIONS = (  # of DVC's remotes, all kinds
     *("access_key_id", "secret_access_key", "session_token", "sse_customer_key"),
@@ -38,10 +38,7 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
             bare = False
             moved = f"dvc remote modify --local {name} {option} …, then take it out of .dvc/config and renew it"
             yield Finding("secrets", FIX, f".dvc/config is committed and holds {option} of remote {name}: {moved}")
-    listed = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "--", *PRIVATE], capture_output=True, text=True, check=False
-    )
-    for name in listed.stdout.split():
+    for name in asked(root, "ls-files", "--", *PRIVATE).split():
         bare = False
         yield Finding("secrets", FIX, f"git tracks {name}: git rm --cached {name}, and renew what it holds")
     if bare:

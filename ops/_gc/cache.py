@@ -15,6 +15,7 @@ from dvc.repo import Repo
 from dvc.rwlock import RWLOCK_FILE
 
 from ops._git import answer, asked, git
+from ops._locks import holders
 from pipeline.orphan import Orphan, measured
 from pipeline.types import Refusal
 from stages._lock import LOADER
@@ -78,8 +79,7 @@ def _holders(lock: Path) -> set[int]:
         told = json.loads(lock.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return set()
-    rows = [*told.get("write", {}).values(), *(each for rows in told.get("read", {}).values() for each in rows)]
-    return {row["pid"] for row in rows if row}
+    return {row["pid"] for row in holders(told) if row}
 
 
 def _named(root: Path) -> set[str]:

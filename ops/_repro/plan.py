@@ -92,8 +92,9 @@ def plan(repo: Repo, targets: Sequence[str] = (), allow_missing: bool | None = N
 
 
 def _walked(repo: Repo, stages: Sequence[Any], allow_missing: bool) -> Plan:
-    blind = _Walk(repo, stages, allow_missing, listed=False).plan()
-    return _Walk(repo, stages, allow_missing, listed=True).plan() if blind.steps else replace(blind, notes=())
+    if _Walk(repo, stages, allow_missing, listed=False).stands():
+        return Plan((), len(stages))
+    return _Walk(repo, stages, allow_missing, listed=True).plan()
 
 
 class _Walk:
@@ -109,6 +110,10 @@ class _Walk:
         self.restored: set[Any] = set()
         self.pulled: set[str] = set()
         complete(repo, stages, self.unsettled, self.restored, listed=listed)
+
+    def stands(self) -> bool:
+        """Whether there is no step; looks no further than the first."""
+        return not any(self._step(stage) for stage in self.stages)
 
     def plan(self) -> Plan:
         steps = {stage: step for stage in self.stages if (step := self._step(stage))}

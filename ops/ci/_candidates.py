@@ -54,10 +54,10 @@ def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
     asked = thresholds.read(root / GATE, candidate.scale, candidate.dataset)
     champion = registry.champion(registry.ask(root)[0], candidate.model)
     by_scores, _ = _candidate.judged(root, candidate, replace(asked, proofs=()), champion)
-    named = {"train": candidate.train, "evaluate": candidate.evaluate}
-    lacking = [entry for name, entry in named.items() if name in asked.proofs and not _proved(root, entry)]
     if not by_scores.passed:
         return
+    named = {"train": candidate.train, "evaluate": candidate.evaluate}
+    lacking = [entry for name, entry in named.items() if name in asked.proofs and not _proved(root, entry)]
     _pull(root, {candidate.weights, *(path for entry in lacking for path in (*entry.deps, *entry.outs))})
     if lacking:
         try:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.backbones._coordinates import Coordinates
-from pipeline.backbones._layers import Conv2d, Linear, narrowed
+from pipeline.backbones._layers import Conv2d, Linear, Sliding, narrowed
 from pipeline.backbones._lrn import lrn
 from pipeline.fcn.spec import NetSpec
 from pipeline.types import Refusal
@@ -95,8 +95,8 @@ class Backbone(_Trunk):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__(spec, spec.padding)
         fc = narrowed(FC, spec.width)
-        self.fc6 = Conv2d(self.channels[32], fc, self.window)
-        self.fc7 = Conv2d(fc, fc, 1)
+        self.fc6 = Sliding(self.channels[32], fc, self.window)
+        self.fc7 = Sliding(fc, fc, 1)
         self.channels[32], self.coordinates[32] = fc, self.coordinates[32].through(kernel=self.window)
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.backbones._border import Border, Window
 from pipeline.backbones._coordinates import Coordinates
-from pipeline.backbones._layers import Conv2d, Linear, narrowed
+from pipeline.backbones._layers import Conv2d, Linear, Sliding, narrowed
 from pipeline.fcn.spec import NetSpec
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels); a 2×2 pool ends each
@@ -18,6 +19,10 @@ CONVOLUTIONS = tuple(f"conv{block}_{i}" for block, (n, _) in enumerate(BLOCKS, 1
 
 CHAIN = (*CONVOLUTIONS, "fc6", "fc7", "fc8")  # every weight layer, in the order data takes
 DEPTH = 16
+WINDOWS = tuple(
+    (*(Window(kernel=3, padding=int((block, i) != (0, 0))) for i in range(depth)), Window(kernel=2, stride=2))
+    for block, (depth, _) in enumerate(BLOCKS)
+)  # what the image, padded beforehand, goes through
 FIRST, LAST = "conv1_1", "fc8"
 NATIVE_PADDING = 1
 DROPPED: tuple[str, ...] = ()  # layers of published files that no net here has
@@ -36,23 +41,28 @@ class _Trunk(nn.Module):
 
     def __init__(self, spec: NetSpec, padding: int) -> None:
         super().__init__()
+        self.padding = padding
         self.pooled: dict[int, tuple[int, Coordinates]] = {}  # stride -> channels, coordinates
         channels, at, stride = len(spec.mean), Coordinates(), 1
         for block, (depth, wide) in enumerate(BLOCKS, 1):
             for i in range(1, depth + 1):
-                margin = padding if (block, i) == (1, 1) else 1
-                self.add_module(f"conv{block}_{i}", Conv2d(channels, narrowed(wide, spec.width), 3, padding=margin))
-                channels, at = narrowed(wide, spec.width), at.through(kernel=3, padding=margin)
+                first = (block, i) == (1, 1)  # whose padding the border makes
+                layer = Conv2d(channels, narrowed(wide, spec.width), 3, padding=0 if first else 1)
+                self.add_module(f"conv{block}_{i}", layer)
+                channels, at = layer.out_channels, at.through(kernel=3, padding=padding if first else 1)
             stride, at = 2 * stride, at.through(kernel=2, stride=2)
             self.pooled[stride] = (channels, at)
 
-    def pools(self, x: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(2, pool1) … (32, pool5)."""
+    def pools(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """(2, pool1) … (32, pool5), whole."""
+        border = Border(image, self.padding, WINDOWS)
+        x = border.padded(image)
         for block, (depth, _) in enumerate(BLOCKS, 1):
             for i in range(1, depth + 1):
                 x = functional.relu_(self.get_submodule(f"conv{block}_{i}")(x))
             x = functional.max_pool2d(x, 2, 2, ceil_mode=True)
-            yield 2**block, x
+            yield 2**block, border.whole(x, block)
+            x = border.onward(x, block)
 
 
 class Classifier(_Trunk):
@@ -85,8 +95,8 @@ class Backbone(_Trunk):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__(spec, spec.padding)
         fc, kernel = narrowed(FC, spec.width), spec.crop // 32
-        self.fc6 = Conv2d(self.pooled[32][0], fc, kernel)
-        self.fc7 = Conv2d(fc, fc, 1)
+        self.fc6 = Sliding(self.pooled[32][0], fc, kernel)
+        self.fc7 = Sliding(fc, fc, 1)
         self.channels = {**{stride: self.pooled[stride][0] for stride in (4, 8, 16)}, 32: fc}
         self.coordinates = {stride: self.pooled[stride][1] for stride in (4, 8, 16)}
         self.coordinates[32] = self.pooled[32][1].through(kernel=kernel)

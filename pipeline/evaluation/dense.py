@@ -46,7 +46,7 @@ class Dense(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """N×C×h×w: fc7 at every eighth pixel; cell 4i is the net's own cell i."""
-        x, stride, hole = image, 1, 1
+        x, stride, hole = functional.pad(image, (self.net.backbone.padding,) * 4), 1, 1
         for name, layer in self.net.backbone.named_children():
             if name == "fc6" or (name != "conv1_1" and name.endswith("_1")):
                 x, stride, hole = _pooled(x, stride, hole)

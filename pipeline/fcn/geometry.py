@@ -16,6 +16,7 @@ from pipeline.types import Refusal
 
 SIDE = 1024  # pixels of the image that is walked; nothing is computed, so its size costs nothing
 CONVOLUTION, POOL = torch.ops.aten.convolution.default, torch.ops.aten.max_pool2d_with_indices.default
+PAD = torch.ops.aten.constant_pad_nd.default
 WEIGHTED = (CONVOLUTION, torch.ops.aten.addmm.default)
 
 
@@ -133,6 +134,8 @@ def _behind(func: Any, args: tuple[Any, ...], source: Tensor, result: Tensor, fi
     elif func is POOL:
         _, kernel, stride, padding = (*args, [0, 0])[:4]
         field = field.through(kernel=kernel[1], stride=stride[1], padding=padding[1], dilation=1)
+    elif func is PAD:
+        field = field.through(kernel=1, stride=1, padding=args[1][0], dilation=1)
     elif result.ndim == 4 and result.shape[2:] != source.shape[2:]:
         raise Refusal(f"the walk does not know what {func} makes of a map: teach it to pipeline/fcn/geometry.py")
     return replace(field, layers=field.layers + 1) if func in WEIGHTED else field

@@ -1,0 +1,103 @@
+"""3×3 convolutions with a quarter of the multiplications: F(4×4, 3×3) of Lavin and Gray (CVPR 2016, section 4)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TILE, PATCH = 4, 6  # a tile of outputs and the inputs it sees, along either axis
+CELLS = 400  # of the smallest map that pays for transforming the filters
+# Of one axis: input patch, filter and tile, each as the paper has it; a plane's is the product with itself
+B = (
+    (4, 0, -5, 0, 1, 0),
+    (0, -4, -4, 1, 1, 0),
+    (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0),
+    (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+G = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))  # in 24ths
+A = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+
+
+def pays(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...] | str) -> bool:
+    """Whether the convolution is one of these and takes less time this way; a pure function of shapes.
+
+    Measured on one core with AVX2, forward and backward, times as fast as oneDNN's: 64 → 64 channels 0.8, 64 → 128 1.5,
+    128 → 128 1.3, 256 → 256 2.1, 512 → 512 3.0; on a map of 36×44 2.0.
+    """
+    wide, deep, *kernel = weight.shape
+    fits = (kernel, tuple(stride), tuple(padding)) == ([3, 3], (1, 1), (1, 1))
+    return fits and deep >= 64 and wide >= 128 and x.shape[2] * x.shape[3] >= CELLS
+
+
+@lru_cache
+def planes(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """36×36, 36×9 and 16×36: what a patch, a filter and the products become, row by row."""
+    with torch.inference_mode(False):
+        axes = (torch.tensor(B, dtype=dtype), torch.tensor(G, dtype=dtype) / 24, torch.tensor(A, dtype=dtype))
+        b, g, a = (torch.kron(axis, axis) for axis in axes)
+    return b, g, a
+
+
+class Winograd(torch.autograd.Function):
+    """A 3×3 convolution with padding 1 of N×C×H×W, as 36 matrix products over all tiles of the map.
+
+    Works on channels that lie together and gives them so. About a digit less exact than the sum of nine products.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        b, g, a = planes(x.dtype)
+        patches = (b @ cut(x, PATCH, 1).flatten(1)).view(PATCH**2, -1, x.shape[1])
+        filters = (g @ weight.view(-1, 9).T).view(PATCH**2, *weight.shape[:2])
+        products = patches @ filters.mT
+        ctx.save_for_backward(patches, filters)
+        ctx.shape = x.shape
+        return pasted((a @ products.flatten(1)).view(TILE**2, -1, len(weight)), x.shape) + bias.view(-1, 1, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        (gradient,) = gradients
+        patches, filters = ctx.saved_tensors
+        b, g, a = planes(gradient.dtype)
+        products = (a.T @ cut(gradient, TILE, 0).flatten(1)).view(PATCH**2, -1, gradient.shape[1])
+        weight = ((products.mT @ patches).flatten(1).T @ g).view(*filters.shape[1:], 3, 3)
+        x = None
+        if ctx.needs_input_grad[0]:
+            seen = (b.T @ (products @ filters).flatten(1)).view(PATCH**2, -1, filters.shape[2])
+            x = summed(seen, ctx.shape)
+        return x, weight, gradient.sum((0, 2, 3))
+
+
+def cut(x: Tensor, side: int, margin: int) -> Tensor:
+    """side²×tiles×C: of N×C×H×W the square of ``side`` cells from ``margin`` before each tile on, zero outside."""
+    channels, height, width = x.shape[1:]
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    below, right = (TILE * tiles + side - TILE - margin - cells for tiles, cells in ((rows, height), (columns, width)))
+    maps = functional.pad(x.permute(0, 2, 3, 1), (0, 0, margin, right, margin, below))
+    squares = maps.unfold(1, side, TILE).unfold(2, side, TILE)  # N×rows×columns×C×side×side
+    return squares.permute(4, 5, 0, 1, 2, 3).reshape(side**2, -1, channels)
+
+
+def pasted(tiles: Tensor, shape: torch.Size) -> Tensor:
+    """N×C×H×W of tile²×tiles×C."""
+    n, _, height, width = shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    maps = tiles.view(TILE, TILE, n, rows, columns, -1).permute(2, 3, 0, 4, 1, 5)
+    return maps.reshape(n, TILE * rows, TILE * columns, -1)[:, :height, :width].permute(0, 3, 1, 2)
+
+
+def summed(patches: Tensor, shape: torch.Size) -> Tensor:
+    """N×C×H×W: the sum of overlapping patches, of which those outside are dropped."""
+    n, channels, height, width = shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    total = patches.new_zeros(n, TILE * rows + 4, TILE * columns + 4, channels)
+    for down, line in enumerate(patches.view(PATCH, PATCH, n, rows, columns, channels)):
+        for across, cells in enumerate(line):
+            total[:, down : down + TILE * rows : TILE, across : across + TILE * columns : TILE] += cells
+    return total[:, 1 : height + 1, 1 : width + 1].permute(0, 3, 1, 2)

@@ -1,0 +1,86 @@
+"""The same convolution with a quarter of the products: its scores, its gradients, and when it is taken."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.backbones import _winograd
+from pipeline.backbones._layers import Conv2d, Sliding
+
+
+def made(n: int, height: int, width: int, dtype: torch.dtype, wide: int = 16, deep: int = 8) -> list[Tensor]:
+    """An image, a weight scaled to keep it alive, and a bias; all want gradients."""
+    generator = torch.Generator().manual_seed(height)
+    shapes = (n, deep, height, width), (wide, deep, 3, 3), (wide,)
+    scales = 1.0, (9 * deep) ** -0.5, 1.0
+    numbers = [scale * torch.randn(*shape, generator=generator) for scale, shape in zip(scales, shapes, strict=True)]
+    return [tensor.to(dtype).requires_grad_() for tensor in numbers]
+
+
+def results(convolve: type[torch.autograd.Function] | None, tensors: list[Tensor]) -> list[Tensor]:
+    """The scores, and the gradients of a sum in which each of them counts differently."""
+    scores = convolve.apply(*tensors) if convolve else functional.conv2d(*tensors, padding=1)
+    counts = torch.linspace(-1, 1, scores.numel()).to(scores).view(scores.shape)
+    return [scores.detach(), *torch.autograd.grad((scores * counts).sum(), tensors)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(19, 22), (4, 4), (1, 5), (20, 21)])
+@pytest.mark.parametrize("n", [1, 2])
+def test_it_is_the_convolution(n: int, height: int, width: int) -> None:
+    tensors = made(n, height, width, torch.float64)
+    for got, want in zip(results(_winograd.Winograd, tensors), results(None, tensors), strict=True):
+        assert got.shape == want.shape
+        assert float((got - want).abs().max()) <= 1e-12 * float(want.abs().max())
+
+
+def test_in_single_precision_it_stays_within_a_digit_of_the_nine_products() -> None:
+    tensors = made(1, 40, 44, torch.float32, wide=128, deep=128)
+    exact = results(None, [tensor.detach().double().requires_grad_() for tensor in tensors])
+    for got, plain, want in zip(results(_winograd.Winograd, tensors), results(None, tensors), exact, strict=True):
+        error, usual = (float((map_.double() - want).abs().max() / want.abs().max()) for map_ in (got, plain))
+        assert error <= max(10 * usual, 1e-5)
+
+
+def test_an_image_that_wants_no_gradient_gets_none() -> None:
+    image, weight, bias = made(1, 8, 8, torch.float64)
+    scores = _winograd.Winograd.apply(image.detach(), weight, bias)
+    scores.sum().backward()
+    assert weight.grad is not None
+
+
+def test_only_wide_layers_over_large_maps_take_it() -> None:
+    large, small = torch.empty(1, 128, 20, 20), torch.empty(1, 128, 20, 19)
+    weight = torch.empty(128, 128, 3, 3)
+    assert _winograd.pays(large, weight, (1, 1), (1, 1))
+    assert not _winograd.pays(small, weight, (1, 1), (1, 1))
+    assert not _winograd.pays(large, torch.empty(64, 128, 3, 3), (1, 1), (1, 1))
+    assert not _winograd.pays(large, torch.empty(128, 128, 5, 5), (1, 1), (2, 2))
+    assert not _winograd.pays(large, weight, (2, 2), (1, 1))
+    assert not _winograd.pays(large, weight, (1, 1), (0, 0))
+
+
+def test_layers_choose_by_shape_and_only_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        _winograd.Winograd, "apply", lambda *tensors: asked.append(tensors) or functional.conv2d(*tensors, padding=1)
+    )
+    layer, image = Conv2d(128, 128, 3, padding=1), torch.zeros(1, 128, 24, 24)
+    layer(image)
+    Conv2d(128, 128, 3, padding=1, groups=2)(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(image)
+    layer.to("meta")(image.to("meta"))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_layer_that_slides_is_its_convolution(n: int) -> None:
+    layer, generator = Sliding(5, 7, (4, 3)).double(), torch.Generator().manual_seed(0)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, generator=generator)
+    image = torch.randn(n, 5, 9, 8, generator=generator, dtype=torch.float64)
+    want = functional.conv2d(image, layer.weight, layer.bias)
+    assert torch.allclose(layer(image), want, rtol=1e-12, atol=1e-12)

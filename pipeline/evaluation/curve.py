@@ -23,7 +23,7 @@ def read(history: Path) -> tuple[list[str], list[Row]]:
             raise ValueError(f"columns {', '.join(columns)}")
         return columns, [(int(done), [float(value) for value in values]) for done, *values in rows]
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        reason = str(error).partition("\n")[0]
+        reason = getattr(error, "strerror", None) or str(error)
         raise Refusal(f"{history} holds no losses by iteration ({reason}): run its train stage again") from None
 
 

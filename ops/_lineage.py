@@ -57,7 +57,8 @@ def _row(entry: Entry, before: list[Entry], run: Told | None) -> Row:
 
 
 def _run(run: Told) -> Row:
-    scores = {name: value for name, value in run.metrics.items() if name.rpartition("/")[2] in SCORES}
+    headlines = {name: value for name, value in run.metrics.items() if name.count("/") < 2}
+    scores = {name: value for name, value in headlines.items() if name.rpartition("/")[2] in SCORES}
     return {
         "id": run.run,
         "status": run.status,
@@ -65,7 +66,7 @@ def _run(run: Told) -> Row:
         "dirty": run.dirty,
         "backfilled": run.backfilled,
         "started": datetime.fromtimestamp(run.started / 1000).astimezone().isoformat(timespec="seconds"),
-        "scores": {name: value for name, value in scores.items() if not name.startswith("published/")},
+        "scores": scores,
     }
 
 

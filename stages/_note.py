@@ -21,7 +21,8 @@ def _scores(recipe: str, told: Written) -> Iterator[str]:
     for name, curve in told.curves.items():
         if curve:
             yield f"{name} {curve[-1][1]:.4g} at iteration {curve[-1][0]}."
-    for head in [name.removesuffix("/mean_iu") for name in told.metrics if name.endswith("/mean_iu")]:
+    heads = [name.removesuffix("/mean_iu") for name in told.metrics if name.endswith("/mean_iu")]
+    for head in [head for head in heads if "/" not in head]:
         row = printed(recipe, head)
         scores = [
             f"{METRICS[name]} {100 * told.metrics[f'{head}/{name}']:.1f}"

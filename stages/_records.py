@@ -41,14 +41,17 @@ def identity(entry: Entry) -> dict[str, str]:
 def _pipeline(
     found: Mapping[str, Entry], children: Sequence[RunRecord], commit: Commit, experiment: str | None
 ) -> RunRecord:
-    """The parent: its headline scores are ``<recipe>/<head>/mean_iu`` and so on, its files the report's."""
+    """The parent: its headline scores are ``<recipe>/<head>/mean_iu`` and so on, its files the report's.
+
+    What an evaluation tells in more detail, of classes, bands and sizes, stays with its own run.
+    """
     lock = digest([[entry.stage, entry.inputs, entry.outs] for entry in found.values()])
     scores = {
         f"{found[child.stage].key}/{name}": value
         for child in children
         if child.stage.startswith("evaluate@")
         for name, value in child.metrics.items()
-        if "/iu/" not in name and not name.startswith("published/")
+        if name.count("/") < 2
     }
     return RunRecord(
         stage=experiment or f"{commit.sha[:7]}+{lock[:8]}",

@@ -18,12 +18,12 @@ from stages._stage import Stage
 @click.argument("recipe")
 @click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/RECIPE-dense.")
 def main(recipe: str, dense: bool) -> None:
-    """Write eval/RECIPE/metrics.json, hist.parquet and panels/."""
+    """Write eval/RECIPE/: metrics.json, limits.json, hist.parquet, images.tsv, curve.tsv, panels/ and extremes/."""
     params = declared("evaluate", recipe)
     row = params.row(f"recipes.{recipe}")
     device = distributed.local(determinism.start(params.row("runtime")))
     out = Path("eval", f"{recipe}-dense" if dense else recipe)
-    outs = [out / "metrics.json", out / "hist.parquet"]
+    outs = [out / name for name in ("metrics.json", "limits.json", "hist.parquet", "images.tsv", "curve.tsv")]
     with (
         distributed.joined(device) as group,
         watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads and not dense) as observer,
@@ -32,6 +32,7 @@ def main(recipe: str, dense: bool) -> None:
             model=Path("runs", recipe, "model.safetensors"),
             shards=Path("data/shards", row["evaluate"]),
             train=Path("data/shards", row["train"]),
+            history=None if dense else Path("runs", recipe, "history.tsv"),
             out=out,
             device=device,
             scale=params["scale"],

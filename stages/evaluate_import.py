@@ -17,12 +17,12 @@ from stages._stage import Stage
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
-    """Write eval/KEY/metrics.json, hist.parquet and panels/."""
+    """Write eval/KEY/: metrics.json, limits.json, hist.parquet, images.tsv, panels/ and extremes/."""
     params = declared("evaluate-import", key)
     row = params.row(f"imports.{key}")
     device = distributed.local(determinism.start(params.row("runtime")))
     out = Path("eval", key)
-    outs = [out / "metrics.json", out / "hist.parquet"]
+    outs = [out / name for name in ("metrics.json", "limits.json", "hist.parquet", "images.tsv")]
     with (
         distributed.joined(device) as group,
         watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads) as observer,

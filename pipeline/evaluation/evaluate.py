@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from pipeline import files
 from pipeline.distributed import ALONE, Group
-from pipeline.evaluation import panels
+from pipeline.evaluation import curve, images, limits, panels
 from pipeline.evaluation.dense import Dense
+from pipeline.evaluation.limits import Limits
 from pipeline.evaluation.predict import Pixels, predict
 from pipeline.evaluation.scores import Histogram, histogram, scores
 from pipeline.fcn.net import FCN, LateFCN, build
@@ -39,10 +40,12 @@ COLUMNS: dict[str, pa.DataType] = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What one process found in its images: their ids and pictures by index, and a histogram per head."""
+    """What one process found in its images: ids and pictures by index, scores, a histogram and limits per head."""
 
     ids: dict[int, str]
+    rows: list[images.Row]
     hists: dict[str, Histogram]
+    limits: dict[str, Limits]
     pictures: dict[int, Pixels]
 
 
@@ -51,6 +54,7 @@ def evaluate(
     model: Path,
     shards: Path,
     train: Path,
+    history: Path | None = None,
     out: Path,
     device: torch.device,
     scale: str,
@@ -58,34 +62,37 @@ def evaluate(
     group: Group = ALONE,
     observer: Observer | None = None,
 ) -> None:
-    """Write ``out``/metrics.json, hist.parquet and panels/ for the net in ``model`` on the split in ``shards``.
+    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv, extremes/ and curve.tsv for the net
+    in ``model`` on the split in ``shards``.
 
-    ``train`` is the folder of the split the net learned from; only its manifest is read. One histogram per head over
-    the whole split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every
-    process of ``group`` calls this alike and scores its images; the first writes. ``observer`` is told how the scores
-    run, ``POINTS`` times at most; those of the first process's images alone.
+    ``train`` is the folder of the split the net learned from; only its manifest is read. ``history`` are the losses of
+    its training: without it there is no curve.tsv. One histogram per head over the whole split; scores are fractions
+    in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of ``group`` calls this alike
+    and scores its images; the first writes. ``observer`` is told how the scores run, ``POINTS`` times at most; those
+    of the first process's images alone.
 
-    Raises Refusal when the two splits share an image, or the net's classes are not the split's.
+    Raises Refusal when the two splits share an image, the net's classes are not the split's, or ``history`` is none.
     """
     net: FCN | LateFCN | Dense = Dense(build(model)) if dense else build(model)
     heads = net.spec.heads
     split = Shards(shards, columns={read_manifest(shards).spec.images[0], *net.spec.inputs, *heads})
     _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
+    losses = curve.read(history) if history else None
     parts = group.gather(_part(net, split, device, group, f"evaluate {out.name}", observer))
     if not group.leads:
         return
+    rows = [row for part in parts for row in part.rows]
     ids = {index: name for part in parts for index, name in part.ids.items()}
-    with files.replacing(out / "panels") as folder:
-        folder.mkdir()
-        pictures = {index: picture for part in parts for index, picture in part.pictures.items()}
-        for position, index in enumerate(sorted(pictures)):
-            panels.write(folder / panels.file_name(position, ids[index]), pictures[index])
-    hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
-    write_hist(out / "hist.parquet", hists, heads)
-    metrics: dict[str, Any] = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
+    pictures = {index: picture for part in parts for index, picture in part.pictures.items()}
+    chosen = enumerate(sorted(pictures))
+    _draw(out / "panels", {panels.file_name(f"{at:02d}", ids[index]): pictures[index] for at, index in chosen})
+    _draw(out / "extremes", _extremes(rows, net, split, device))
+    images.write(out / "images.tsv", rows, list(heads))
+    if losses:
+        curve.write(out / "curve.tsv", *losses)
     digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
-    files.write_json(out / "metrics.json", {**metrics, "images": len(ids), "ids_sha256": digest, "scale": scale})
+    _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
 
 
 def _part(
@@ -100,7 +107,8 @@ def _part(
     heads, shown = net.spec.heads, split.manifest.spec.images[0]
     drawn = panels.chosen(len(split))
     hists = {head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()}
-    part = _Part(ids={}, hists=hists, pictures={})
+    found = {head: Limits(label) for head, label in heads.items()}
+    part = _Part(ids={}, rows=[], hists=hists, limits=found, pictures={})
     own = range(group.rank, len(split), group.size)
     every, began = math.ceil(len(own) / POINTS), time.perf_counter()
     hidden = None if group.leads else True  # None: shown where somebody looks
@@ -108,12 +116,48 @@ def _part(
     for index, (example, labels) in zip(own, predict(net, net.spec, bar, device), strict=True):
         part.ids[index] = example.id
         for head, predicted in labels.items():
-            hists[head] += histogram(example.labels[head], predicted, heads[head], f"{example.id} ({head})")
+            truth, name = example.labels[head], f"{example.id} ({head})"
+            counts = histogram(truth, predicted, heads[head], name)
+            hists[head] += counts
+            scored = scores(counts, heads[head].classes) if counts.any() else None
+            if scored:
+                found[head].add(truth, predicted, name)
+            part.rows.append(images.Row.of(head, index, example.id, scored))
         if index in drawn:
             part.pictures[index] = panels.panel(example.images[shown], example.labels, labels, heads)
         if observer and (len(part.ids) % every == 0 or len(part.ids) == len(own)):
             observer.point(len(part.ids), _running(hists, heads, len(part.ids) / (time.perf_counter() - began)))
     return part
+
+
+def _extremes(
+    rows: Sequence[images.Row], net: FCN | LateFCN | Dense, split: Shards, device: torch.device
+) -> dict[str, Pixels]:
+    """The panels of the best, median and worst images by the first head, each predicted once more, by file name."""
+    heads, shown = net.spec.heads, split.manifest.spec.images[0]
+    chosen = images.extremes(rows, next(iter(heads)))
+    again = predict(net, net.spec, (split[row.position] for row in chosen.values()), device)
+    return {
+        panels.file_name(place, example.id): panels.panel(example.images[shown], example.labels, labels, heads)
+        for place, (example, labels) in zip(chosen, again, strict=True)
+    }
+
+
+def _draw(path: Path, pictures: Mapping[str, Pixels]) -> None:
+    with files.replacing(path) as folder:
+        folder.mkdir()
+        for name, picture in pictures.items():
+            panels.write(folder / name, picture)
+
+
+def _write_numbers(out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]) -> None:
+    """hist.parquet, limits.json and metrics.json of all parts; ``facts`` are of the whole split."""
+    hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
+    write_hist(out / "hist.parquet", hists, heads)
+    told = {head: limits.told([part.limits[head] for part in parts]) for head in heads}
+    files.write_json(out / "limits.json", {**told, **facts})
+    metrics: dict[str, Any] = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
+    files.write_json(out / "metrics.json", {**metrics, **facts})
 
 
 def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec], speed: float) -> dict[str, float]:

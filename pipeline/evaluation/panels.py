@@ -42,9 +42,9 @@ def write(path: Path, pixels: Pixels) -> None:
     Image.fromarray(pixels).save(path, format="PNG")
 
 
-def file_name(position: int, name: str) -> str:
-    """The panel's file name for the split's image ``name`` (an id may hold slashes), sorting by ``position``."""
-    return f"{position:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', name)}.png"
+def file_name(place: str, name: str) -> str:
+    """The panel's file name for the split's image ``name`` (an id may hold slashes), sorting by ``place``."""
+    return f"{place}-{re.sub(r'[^0-9A-Za-z_.-]', '_', name)}.png"
 
 
 def _row(image: Pixels, truth: Pixels, predicted: Pixels, label: LabelSpec) -> list[Pixels]:

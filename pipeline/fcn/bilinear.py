@@ -1,4 +1,4 @@
-"""Bilinear upsampling and its crop as two matrix products: the authors' numbers, repeatable on any device."""
+"""Bilinear upsampling and its crop as two matrix products: the authors' numbers, repeatable on a device."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def upscore(x: Tensor, height: int, width: int, *, stride: int, kernel: int, off
     """N×C×h×w scores, upsampled bilinearly by ``stride``, cropped to ``height``×``width`` from (offset, offset).
 
     Equals a fixed per-channel ``ConvTranspose2d(kernel, stride)`` and the crop, without computing what is cropped
-    away. Every output is a sum of at most four products, in the same order whatever the device or thread count.
+    away. Every output is a sum of at most four products; a part of the map may differ from the whole by its last bit.
     """
     n, channels, h, w = x.shape
     rows = matrix(h, height, stride, kernel, offset, x.dtype, x.device)

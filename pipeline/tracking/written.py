@@ -17,6 +17,8 @@ from pipeline.tracking.record import Confusion, Curve, key
 POINTS = 300  # per curve: more makes comparing many runs slow and shows nothing new
 ATTACHED = (".csv", ".md", ".png")
 HIST = "hist.parquet"
+STEP = "iteration"  # the first column of a table of curves
+COPIES = ("curve.tsv",)  # the curve of a training, whose own run has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,10 @@ class Written:
 def read(root: Path, outs: Mapping[str, str]) -> Written:
     """Read the outputs at ``root``/``outs`` (md5 by path) that are for reading.
 
-    A JSON file's numbers are metrics and its top-level texts facts; a TSV file's columns are curves by its first one;
-    hist.parquet holds a histogram per head; PNG, Markdown and CSV files are artifacts. Of an output folder only what
-    lies directly in it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a
-    folder is taken as it is, for its files' hashes are in DVC's cache alone.
+    A JSON file's numbers are metrics and its top-level texts facts; the columns of a TSV file by iteration are curves;
+    hist.parquet holds a histogram per head; PNG, Markdown, CSV and other TSV files are artifacts. Of an output folder
+    only what lies directly in it counts, and of its JSON files only metrics.json. A file must have its md5; what lies
+    in a folder is taken as it is, for its files' hashes are in DVC's cache alone.
     """
     files = [(path, md5) for out, md5 in outs.items() for path in _readable(root, out)]
     here = [path for path, md5 in files if path.is_file() and _md5(path, md5) == md5]
@@ -49,13 +51,13 @@ def read(root: Path, outs: Mapping[str, str]) -> Written:
             tree = json.loads(path.read_text(encoding="utf-8"))
             metrics |= dict(_numbers(tree))
             facts |= {key(name): value for name, value in tree.items() if isinstance(value, str) and value}
-        elif path.suffix == ".tsv":
+        elif _curved(path):
             curves |= read_curves(path)
     return Written(
         metrics=metrics,
         curves=curves,
         facts=facts,
-        artifacts=[path for path in here if path.suffix in ATTACHED],
+        artifacts=[path for path in here if path.suffix in (".tsv", *ATTACHED) and not _curved(path)],
         confusions={head: each for path in here if path.name == HIST for head, each in confusion.read(path).items()},
         missing=[path.relative_to(root).as_posix() for path, _ in files if path not in here],
     )
@@ -66,8 +68,15 @@ def _readable(root: Path, out: str) -> Iterator[Path]:
     if path.is_dir():
         inside = sorted(path.iterdir())
         yield from (file for file in inside if file.name == "metrics.json" or file.suffix in (".tsv", *ATTACHED))
-    elif path.name == HIST or path.suffix in (".json", ".tsv", *ATTACHED):
+    elif path.name == HIST or (path.suffix in (".json", ".tsv", *ATTACHED) and path.name not in COPIES):
         yield path
+
+
+def _curved(path: Path) -> bool:
+    if path.suffix != ".tsv":
+        return False
+    with path.open(encoding="utf-8") as file:
+        return file.readline().rstrip("\n").partition("\t")[0] == STEP
 
 
 def _md5(path: Path, locked: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ import torch
 import yaml
 
 from pipeline import determinism
+from pipeline.distributed import ALONE, Group, T
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.scores import scores
 from pipeline.fcn import checkpoint
@@ -59,7 +63,7 @@ def model(path: Path) -> Path:
     return path
 
 
-def run(world: Path, out: Path, observer: Observer | None = None) -> None:
+def run(world: Path, out: Path, observer: Observer | None = None, group: Group = ALONE) -> None:
     device = determinism.start({"torch": torch.__version__.split("+")[0], "threads": 1})
     evaluate(
         model=world / "model.safetensors",
@@ -68,6 +72,7 @@ def run(world: Path, out: Path, observer: Observer | None = None) -> None:
         out=out,
         device=device,
         scale="miniature",
+        group=group,
         observer=observer,
     )
 
@@ -126,7 +131,30 @@ def test_an_evaluation_tells_numbers_counts_and_pictures(tmp_path: Path) -> None
         int((np.random.default_rng(i).choice(np.array([0, 0, 1, 255]), (20 + i, 33)) != 255).sum()) for i in range(10)
     )
     assert hist.sum() == labelled
+    limits = json.loads((tmp_path / "eval/voc-fcn8s/limits.json").read_text())
+    assert limits.keys() == metrics.keys()
+    assert limits["semantic"].keys() == {"trimap", "boundary", "size"}
+    assert limits["semantic"]["trimap"]["40px"]["pixel_acc"] == metrics["semantic"]["pixel_acc"], "noise: all is near"
+    with (tmp_path / "eval/voc-fcn8s/images.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert [(row["head"], int(row["position"]), row["id"]) for row in rows] == [
+        ("semantic", position, name) for position, name in enumerate(ids)
+    ]
+    iu = [float(row["mean_iu"]) for row in rows]
+    extremes = {path.name: path for path in (tmp_path / "eval/voc-fcn8s/extremes").iterdir()}
+    assert {f"best-1-{ids[np.argmax(iu)]}.png", f"worst-1-{ids[np.argmin(iu)]}.png"} < set(extremes)
+    assert sorted(name.rpartition("-")[0] for name in extremes) == [
+        "best-1",
+        "median-1",
+        "worst-1",
+        "worst-2",
+        "worst-3",
+    ]
     panels = sorted(path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir())
+    same = {name.partition("-")[2]: tmp_path / "eval/voc-fcn8s/panels" / name for name in panels}
+    both = [(path, same[name.split("-", 2)[2]]) for name, path in extremes.items() if name.split("-", 2)[2] in same]
+    assert both
+    assert all(one.read_bytes() == other.read_bytes() for one, other in both)
     assert panels == [f"{k:02d}-2008_{i:06d}.png" for k, i in enumerate([0, 1, 2, 3, 5, 6, 7, 8])]
 
 
@@ -142,14 +170,15 @@ run(Path({str(tmp_path)!r}), Path({str(tmp_path / "there")!r}))
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
-    assert len(here) == 2 + 3
+    assert len(here) == 4 + 3 + 5
     assert here == there
 
 
-def test_two_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) -> None:
+def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) -> None:
     split(tmp_path / "data/shards/noise/train", ["2007_000001"])
     split(tmp_path / "data/shards/noise/val", [f"2008_{i:06d}" for i in range(11)])
     model(tmp_path / "runs/noise-fcn8s/model.safetensors")
+    (tmp_path / "runs/noise-fcn8s/history.tsv").write_text("iteration\tloss\n1\t0.5\n")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     recipe = {"backbone": "vgg16", "train": "noise/train", "evaluate": "noise/val"}
     params = {"runtime": runtime(), "scale": "miniature", "recipes": {"noise-fcn8s": recipe}}
@@ -159,8 +188,32 @@ def test_two_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Pa
         assert finish(launch(tmp_path, "stages.evaluate", "noise-fcn8s", processes=processes)) == ("", "")
         wrote.append(contents(tmp_path / "eval"))
         shutil.rmtree(tmp_path / "eval")
-    assert len(wrote[0]) == 2 + 8
+    assert len(wrote[0]) == 5 + 8 + 5
     assert wrote[0] == wrote[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTurn(Group):
+    """A group whose processes run one after the other in this one, the first last; ``parts`` are what all told."""
+
+    parts: dict[int, bytes]
+
+    def gather(self, value: T) -> list[T]:
+        self.parts[self.rank] = pickle.dumps(value)
+        return [pickle.loads(self.parts[rank]) for rank in sorted(self.parts)]
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_any_number_of_shares_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
+    split(tmp_path / "train", ["2007_000001"])
+    split(tmp_path / "val", [f"2008_{i:06d}" for i in range(11)])
+    model(tmp_path / "model.safetensors")
+    run(tmp_path, tmp_path / "alone")
+    parts: dict[int, bytes] = {}
+    for rank in reversed(range(size)):
+        assert not (tmp_path / "shared").exists()
+        run(tmp_path, tmp_path / "shared", group=InTurn(rank=rank, size=size, parts=parts))
+    assert contents(tmp_path / "shared") == contents(tmp_path / "alone")
 
 
 def test_an_image_the_net_trained_on_is_refused(tmp_path: Path) -> None:

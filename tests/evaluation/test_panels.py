@@ -43,7 +43,7 @@ def test_each_head_has_its_row() -> None:
 
 
 def test_an_ids_slashes_do_not_become_folders(tmp_path: Path) -> None:
-    name = panels.file_name(3, "street/urban 01")
+    name = panels.file_name("03", "street/urban 01")
     assert name == "03-street_urban_01.png"
     pixels = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
     panels.write(tmp_path / name, pixels)

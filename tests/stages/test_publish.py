@@ -67,6 +67,7 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
     assert tags["upstream.convert_voc"] == run(world, "convert@voc").data.tags["dvc.inputs"]
     assert evaluate.data.tags["upstream.train_voc-fcn8s"] == tags["dvc.inputs"]
     assert "upstream.miniature_voc" not in tags, "it is no direct one"
+    assert evaluate.data.tags["mlflow.note.content"].count("in percent") == 1, "bands and sizes are no heads"
     note = tags["mlflow.note.content"]
     for words in (
         "Train voc-fcn8s on voc/train.",
@@ -87,6 +88,12 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
         "semantic/mean_iu": 0.5,
         "semantic/fw_iu": 0.8,
         "semantic/iu/cat": 0.5,
+        "semantic/boundary/f": 0.3,
+        "semantic/size/gt16/objects": 0,
+        "semantic/size/lt01/mean_iu": 0.25,
+        "semantic/size/lt01/objects": 3,
+        "semantic/trimap/03px/mean_iu": 0.4,
+        "semantic/trimap/03px/pixel_acc": 0.7,
         "images": 2,
     }
     assert evaluate.data.tags["scale"] == "miniature"
@@ -130,7 +137,7 @@ def test_panels_and_confusion_hang_on_the_evaluation_and_tables_on_the_parent(wo
     (parent,) = parents(world)
     assert {"table.csv", "table.md"} <= {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert parent.data.metrics["voc-fcn32s/semantic/mean_iu"] == 0.5
-    assert not [name for name in parent.data.metrics if "/iu/" in name or "published" in name]
+    assert {name.count("/") for name in parent.data.metrics} == {1, 2}, "neither classes, bands nor sizes"
     assert Path(parent.info.artifact_uri.removeprefix("file://")).is_relative_to(world / "mlartifacts")
 
 

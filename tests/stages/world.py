@@ -95,6 +95,9 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
     head = {"pixel_acc": 0.9, "mean_acc": 0.6, "mean_iu": 0.5, "fw_iu": 0.8, "iu": {"cat": 0.5, "dog": None}}
     metrics = {"semantic": {**head, "absent": ["dog"]}, "images": 2, "ids_sha256": "abc", "scale": "miniature"}
     (scores / "metrics.json").write_text(json.dumps(metrics))
+    size = {"lt01": {"objects": 3, "mean_iu": 0.25}, "gt16": {"objects": 0, "mean_iu": None}}
+    limits = {"trimap": {"03px": {"mean_iu": 0.4, "pixel_acc": 0.7}}, "boundary": {"f": 0.3}, "size": size}
+    (scores / "limits.json").write_text(json.dumps({**metrics, "semantic": limits}))
     cells = [
         {"head": "semantic", "truth": CLASSES[i], "predicted": CLASSES[j], "pixels": HIST[i][j]}
         for i in range(3)
@@ -103,7 +106,8 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
     pq.write_table(pa.Table.from_pylist(cells), scores / "hist.parquet")
     pixels = np.random.default_rng(0).integers(0, 256, (20, 80, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(scores / "panels/00-2007_000033.png")
-    files = {path: md5(root / path) for path in (f"eval/{recipe}/hist.parquet", f"eval/{recipe}/metrics.json")}
+    names = ("hist.parquet", "limits.json", "metrics.json")
+    files = {f"eval/{recipe}/{name}": md5(scores / name) for name in names}
     return {
         f"train@{recipe}": entry(
             f"python -m stages.train {recipe}",

@@ -53,6 +53,18 @@ def test_a_file_that_is_not_the_locks_is_missing(tmp_path: Path) -> None:
     assert (told.missing, told.metrics) == (["metrics.json"], {})
 
 
+def test_a_table_by_iteration_is_curves_another_an_artifact_and_an_evaluations_copy_of_a_curve_neither(
+    tmp_path: Path,
+) -> None:
+    outs = file(tmp_path / "history.tsv", "iteration\tloss\n5\t2.5\n")
+    outs |= file(tmp_path / "images.tsv", "head\tposition\tid\tmean_iu\nsemantic\t0\ta\t0.5\n")
+    outs |= file(tmp_path / "curve.tsv", "iteration\tother\n5\t2.5\n")
+    told = written.read(tmp_path, outs)
+    assert told.curves == {"loss": [(5, 2.5)]}
+    assert [path.name for path in told.artifacts] == ["images.tsv"]
+    assert told.missing == []
+
+
 @pytest.mark.parametrize("rows", [0, 1, 299, 300, 301, 1500, 100_000])
 def test_a_curve_has_at_most_300_points_evenly_spaced_and_the_last(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "history.tsv"

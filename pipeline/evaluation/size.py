@@ -1,0 +1,62 @@
+"""Score objects one by one, small ones beside small ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import label as connected
+
+from pipeline.evaluation.scores import Map
+from pipeline.types import LabelSpec
+
+BACKGROUND = "background"  # no object
+BINS = ("lt01", "01to04", "04to16", "gt16")  # percent of the image's pixels
+CUTS = (1, 4, 16)
+EIGHT = np.ones((3, 3), np.int64)  # neighbours that connect: diagonal ones, too
+
+Object = tuple[int, int, int]  # its bin, and the pixels of intersection and union
+
+
+def objects(truth: Map, predicted: Map, label: LabelSpec) -> Iterator[Object]:
+    """The objects of an image (H×W uint8 each): connected components (8 neighbours) of a class in ``truth``.
+
+    Predicted pixels of the class, void ones aside, belong to its nearest object in the image (Euclid; of equals scipy
+    takes the same one each time); those of a class that the truth lacks to none. An object's share is of all pixels.
+    """
+    legal = truth != label.ignore_label
+    for index in np.unique(truth[legal]).tolist():
+        if label.classes[index] != BACKGROUND:
+            yield from _of_class(truth == index, (predicted == index) & legal)
+
+
+def scored(found: Iterable[Object]) -> dict[str, dict[str, float | None]]:
+    """``{bin: {objects, mean_iu}}``: how many objects, and the mean of their IU; None for a bin without one.
+
+    Sums are exact, so no order of addition shows.
+    """
+    iu: dict[str, list[float]] = {name: [] for name in BINS}
+    for place, both, either in found:
+        iu[BINS[place]].append(both / either)
+    return {
+        name: {"objects": len(values), "mean_iu": math.fsum(values) / len(values) if values else None}
+        for name, values in iu.items()
+    }
+
+
+def _of_class(true: np.ndarray, found: np.ndarray) -> Iterator[Object]:
+    parts, count = connected(true, EIGHT)
+    owner = parts
+    if count > 1 and (found & ~true).any():
+        rows, columns = distance_transform_edt(~true, return_distances=False, return_indices=True)
+        owner = parts[rows, columns]
+    elif count == 1:
+        owner = np.ones_like(parts)
+    area = np.bincount(parts.ravel(), minlength=count + 1)
+    claimed = np.bincount(owner[found], minlength=count + 1)
+    both = np.bincount(parts[found & true], minlength=count + 1)
+    for each in range(1, count + 1):
+        place = sum(100 * int(area[each]) >= cut * true.size for cut in CUTS)
+        yield place, int(both[each]), int(area[each] + claimed[each] - both[each])

@@ -24,7 +24,7 @@ def main(out: Path, shown: bool) -> None:
     from ops import _cost  # it loads MLflow, 3 s that other commands need not wait
 
     told = _cost.write(Path.cwd(), out)
-    click.echo(f"{out}: the cost of {told} stages is told")
+    click.echo(f"{out}: stages whose cost is told: {told}")
     if shown:
         webbrowser.open(out.resolve().as_uri())
 

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-FOLDER = "figures"  # beside the page
+FOLDER, TILES = "figures", "tiles"  # beside the page, and in it
 INK, FAINT = "#24292f", "#8c959f"  # text and axes; grids. A dark page turns the first around and keeps the second
 DARK = (
     "<style>@media (prefers-color-scheme: dark) {"
@@ -86,15 +86,16 @@ class Figures:
         return self._shown(f"{name}.svg", alt)
 
     def picture(self, name: str, alt: str, picture: Image.Image) -> str:
-        """Keep pixels as PNG: equal ones give equal bytes."""
+        """Keep pixels as PNG, in a folder below: MLflow, which has them in the page, need not have each by itself."""
         made = BytesIO()
         picture.save(made, format="PNG", optimize=True)
-        self._write(f"{name}.png", made.getvalue())
-        return self._shown(f"{name}.png", alt)
+        self._write(f"{TILES}/{name}.png", made.getvalue())
+        return self._shown(f"{TILES}/{name}.png", alt)
 
     def _write(self, name: str, content: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / name).write_bytes(content)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
     def _shown(self, name: str, alt: str) -> str:
         return f"![{escaped(alt)}]({FOLDER}/{name})"

@@ -35,8 +35,8 @@ def read(root: Path, outs: Mapping[str, str]) -> Written:
     """Read the outputs at ``root``/``outs`` (md5 by path) that are for reading.
 
     A JSON file's numbers are metrics and its top-level texts facts; a TSV file's columns are curves by its first one;
-    hist.parquet holds a histogram per head; PNG, Markdown, HTML and CSV files are artifacts. Of an output folder only
-    what lies directly in it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a
+    hist.parquet holds a histogram per head; PNG, Markdown and CSV files are artifacts. Of an output folder only what
+    lies directly in it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a
     folder is taken as it is, for its files' hashes are in DVC's cache alone.
     """
     files = [(path, md5) for out, md5 in outs.items() for path in _readable(root, out)]

@@ -27,7 +27,9 @@ def world(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     run = client.create_run(experiment, 1000, tags).info.run_id
     told = {"images_per_second": (30, 50), "system/system_memory_usage_megabytes": (2000, 1500)}
     told |= {"system/gpu_0_power_usage_watts": (100, 300), "system/gpu_0_memory_usage_megabytes": (400, 40_000)}
-    points = [Metric(key, value, 1000 + 60_000 * k, k) for key, values in told.items() for k, value in enumerate(values, 1)]
+    points = [
+        Metric(key, value, 1000 + 60_000 * k, k) for key, values in told.items() for k, value in enumerate(values, 1)
+    ]
     client.log_batch(run, metrics=points)
     client.set_terminated(run, end_time=121_000)
     return tmp_path

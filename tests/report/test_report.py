@@ -85,14 +85,14 @@ def test_the_page_has_every_section_and_every_published_row(world: Path) -> None
     for row in PUBLISHED:
         assert f"| {row.net} | {row.recipe or '–'} |" in text
         assert f"<td>{row.net}</td>" in page
-    assert text.count("figures/") == len(list((world / "results/figures").iterdir())), "no picture is there in vain"
+    assert text.count("figures/") == len(files(world / "results/figures")), "no picture is there in vain"
 
 
 def test_the_page_asks_for_nothing_from_anywhere_and_every_picture_says_what_it_shows(world: Path) -> None:
     page = (world / "results/report.html").read_text()
     tags = Tags(page).found
     pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == len(list((world / "results/figures").iterdir()))
+    assert len(pictures) == len(files(world / "results/figures"))
     assert all(picture["alt"] and str(picture["src"]).startswith("data:image/") for picture in pictures)
     assert not {tag for tag, _ in tags} & {"script", "iframe", "object", "embed", "form", "b"}
     assert [at["href"] for tag, at in tags if tag == "link"] == ["data:,"]

@@ -105,5 +105,5 @@ def _inlined(path: Path) -> dict[str, str | int | float]:
 
 def _scrolling(body: str) -> str:
     """A frame around each table that scrolls by itself, by keys too."""
-    body = body.replace("<table>", '<div class="scroll" tabindex="0"><table>')
+    body = body.replace("<table>", '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>')
     return body.replace("</table>", "</table></div>")

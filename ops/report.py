@@ -23,7 +23,7 @@ def main(out: Path, shown: bool) -> None:
     """Write results/report.html once more, with wall time, speed, memory and energy as MLflow's runs tell them."""
     from ops import _cost  # it loads MLflow, 3 s that other commands need not wait
 
-    told = _cost.write(Path.cwd(), out)
+    told = _cost.write(Path(), out)
     click.echo(f"{out}: stages whose cost is told: {told}")
     if shown:
         webbrowser.open(out.resolve().as_uri())

@@ -16,6 +16,7 @@ from ops import (
     plan,
     predict,
     promote,
+    report,
     rollback,
     run,
     sync,
@@ -42,6 +43,7 @@ main.add_command(lineage.main, "lineage")
 main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
+main.add_command(report.main, "report")
 main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
 main.add_command(sync.main, "sync")

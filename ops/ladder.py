@@ -8,16 +8,10 @@ import click
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.evaluation.panels import GAP
+from pipeline.report.tiles import cut
 
 TILE = 192  # pixels that a tile's longer side is drawn with
 TITLE = 24
-
-
-def tiles(panel: Path) -> list[Image.Image]:
-    """A panel's four tiles: image, label, prediction, errors."""
-    with Image.open(panel) as picture:
-        width = (picture.width - 3 * GAP) // 4
-        return [picture.crop((n * (width + GAP), 0, n * (width + GAP) + width, picture.height)) for n in range(4)]
 
 
 def ladder(evaluations: Path, recipes: tuple[str, ...]) -> Image.Image:
@@ -25,7 +19,7 @@ def ladder(evaluations: Path, recipes: tuple[str, ...]) -> Image.Image:
     names = sorted(path.name for path in (evaluations / recipes[0] / "panels").glob("*.png"))
     rows = []
     for name in names:
-        panels = [tiles(evaluations / recipe / "panels" / name) for recipe in recipes]
+        panels = [cut(evaluations / recipe / "panels" / name)[0] for recipe in recipes]
         rows.append([panels[0][0], panels[0][1], *(panel[2] for panel in panels)])
     titles = ["image", "label", *recipes]
     heights = [round(row[0].height * TILE / max(row[0].size)) for row in rows]

@@ -137,7 +137,7 @@ class Run:
 
 
 def _tells(stage: Any) -> bool:
-    """Whether the stage writes nothing that DVC keeps, as publish, whose output is a receipt, and report."""
+    """Whether the stage writes nothing that DVC keeps, as publish, whose output is a receipt."""
     return not any(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
 
 

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
-from pipeline.report import table
+from pipeline.report import report, table
 from stages._params import declared
 from stages._stage import Stage
 
 
 @click.command(cls=Stage)
 def main() -> None:
-    """Write results/table.csv and table.md from eval/*/metrics.json."""
+    """Write results/table.csv and table.md, and the page report.md and report.html with its pictures, from eval/."""
     params = declared("report")
-    bounds = Path("data/bounds/voc-seg11valid.json")
-    table.write(Path("eval"), Path("results"), params["scale"], bounds)
+    evaluations, bounds, out = Path("eval"), Path("data/bounds"), Path("results")
+    report.write(evaluations, bounds, out, params["scale"], params["recipes"])
+    table.write(evaluations, out, params["scale"], bounds / "voc-seg11valid.json")
 
 
 if __name__ == "__main__":

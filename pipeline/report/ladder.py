@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
+from pipeline import plugins
 from pipeline.report.published import PUBLISHED
 
 DATASETS = {"voc": "PASCAL VOC", "nyud": "NYUDv2", "siftflow": "SIFT Flow", "pascalcontext": "PASCAL-Context"}
-BACKBONES = ("", "alexnet", "googlenet")  # a VGG16's name does not say so
-NET = re.compile(r"(?P<dataset>\w+)-fcn(?:(?P<stride>\d+)s)?(?:-(?P<backbone>alexnet|googlenet))?(?:-(?P<variant>.+))?")
+BACKBONES = ("", *(name for name in plugins.names("backbones") if name != "vgg16"))  # a VGG16's name does not say so
+NAMED = "|".join(map(re.escape, BACKBONES[1:]))
+NET = re.compile(rf"(?P<dataset>\w+)-fcn(?:(?P<stride>\d+)s)?(?:-(?P<backbone>{NAMED}))?(?:-(?P<variant>.+))?")
 IMPORTED = "-released"  # the authors' own weights, scored here
 
 
@@ -22,6 +24,53 @@ def dataset(recipe: str) -> str:
     """Its data set as the paper writes it, or as the name has it where the paper does not know it."""
     net = NET.fullmatch(recipe)
     return DATASETS.get(net["dataset"], net["dataset"]) if net else "other"
+
+
+def backbone(recipe: str) -> str:
+    """The plugin that its name tells, vgg16 where it tells none."""
+    net = NET.fullmatch(printed(recipe))
+    return (net and net["backbone"]) or "vgg16"
+
+
+def stride(recipe: str) -> int:
+    """Pixels between the scores of its finest map; 32 where its name does not say."""
+    net = NET.fullmatch(printed(recipe))
+    return int((net and net["stride"]) or 32)
+
+
+def head_order(head: str) -> tuple[bool, str]:
+    """Sort key of heads: semantic first."""
+    return head != "semantic", head
+
+
+def title(recipe: str, head: str) -> str:
+    """What stands over the picture of a family: data set, backbone, and a head that is not the semantic one."""
+    return f"{dataset(recipe)}, {backbone(recipe)}" + (f", {head}" if head != "semantic" else "")
+
+
+def ladders(recipes: Iterable[str]) -> list[list[str]]:
+    """Families of nets that differ in stride alone, each from coarse to fine, in the order of ``place``.
+
+    Of a data set in which no two nets do, its first net stands alone.
+    """
+    families: dict[str, list[str]] = {}
+    for recipe in sorted(recipes, key=place):
+        families.setdefault(re.sub(r"-fcn\d+s", "-fcn", recipe), []).append(recipe)
+    climbed = [family for family in families.values() if len({stride(recipe) for recipe in family}) > 1]
+    known = {dataset(family[0]) for family in climbed}
+    for family in families.values():
+        if dataset(family[0]) not in known:
+            climbed.append(family)
+            known.add(dataset(family[0]))
+    return sorted(climbed, key=lambda family: place(family[0]))
+
+
+def finest(recipes: Iterable[str]) -> list[str]:
+    """The last net of the first ladder of each data set."""
+    nets: dict[str, str] = {}
+    for family in ladders(recipes):
+        nets.setdefault(dataset(family[0]), family[-1])
+    return [*nets.values()]
 
 
 def place(recipe: str) -> tuple[int, str, int, int, int, str, str]:

@@ -36,23 +36,38 @@ def page(ours: Sequence[Ours], scale: str, bounds: Mapping[int, float]) -> str:
 
     ``bounds`` are our {factor: mean IU in percent} for appendix A, empty where they were not computed.
     """
-    parts = ["# Ours beside the published", f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()]
+    parts = ["# Ours beside the published", scaled(scale), *beside(ours, "##")]
+    parts += ["# Table by table", *table_by_table(ours, scale, bounds, "##")]
+    return "\n\n".join(parts) + "\n"
+
+
+def scaled(scale: str) -> str:
+    """What the scores of this scale may be compared with."""
+    return f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()
+
+
+def beside(ours: Sequence[Ours], level: str) -> Iterator[str]:
+    """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper."""
     for dataset in dict.fromkeys(ladder.dataset(row.recipe) for row in ours):
         rows = [row for row in ours if ladder.dataset(row.recipe) == dataset]
         heads = list(dict.fromkeys(row.head for row in rows))
         for head in heads:
-            parts += [f"## {dataset}" if heads == ["semantic"] else f"## {dataset}, {head} head"]
-            parts += _dataset([row for row in rows if row.head == head])
-    parts += ["# Table by table"]
-    parts += [
+            yield f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head"
+            yield from _dataset([row for row in rows if row.head == head])
+
+
+def table_by_table(ours: Sequence[Ours], scale: str, bounds: Mapping[int, float], level: str) -> Iterator[str]:
+    """Every row that the authors printed, each source under a heading of this ``level``."""
+    yield (
         f"Every number the authors printed, in percent, and ours of scale **{scale}** beside it, scored on the split "
         f"that the recipe names, whatever the print's. {NOTHING} is a number nobody printed, or a net not evaluated."
-    ]
+    )
     for source in dict.fromkeys(row.source for row in PUBLISHED):
         if source == TABLE6:
-            parts += _appendix(bounds)
-        parts += [f"## {source}", _printed([row for row in PUBLISHED if row.source == source], ours), *_facts(source)]
-    return "\n\n".join(parts) + "\n"
+            yield from _appendix(bounds, level)
+        yield f"{level} {source}"
+        yield _printed([row for row in PUBLISHED if row.source == source], ours)
+        yield from _facts(source)
 
 
 def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
@@ -61,7 +76,7 @@ def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
     studied = list(_studied(ours))
     if studied:
         yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
-        yield _table(["variant", "base"], ["mean IU", "base's", "points", "points printed", "printed in"], studied)
+        yield table(["variant", "base"], ["mean IU", "base's", "points", "points printed", "printed in"], studied)
 
 
 def _beside(ours: Sequence[Ours]) -> str:
@@ -70,10 +85,10 @@ def _beside(ours: Sequence[Ours]) -> str:
     rows = []
     for row in ours:
         theirs = reference(row)
-        scores = (f"{getattr(row, name):.1f} ({_percent(getattr(theirs, name, None))})" for name in METRICS)
+        scores = (f"{getattr(row, name):.1f} ({percent(getattr(theirs, name, None))})" for name in METRICS)
         classes = str(row.classes) if row.scored == row.classes else f"{row.scored} of {row.classes}"
         rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])
-    return _table(["recipe"], heads, rows)
+    return table(["recipe"], heads, rows)
 
 
 def _studied(ours: Sequence[Ours]) -> Iterator[list[str]]:
@@ -82,7 +97,7 @@ def _studied(ours: Sequence[Ours]) -> Iterator[list[str]]:
     for row in ours:
         base = ladder.varied(row.recipe, mean_iu)
         if base:
-            scores = [_percent(row.mean_iu), _percent(mean_iu[base]), _points(row.mean_iu - mean_iu[base])]
+            scores = [percent(row.mean_iu), percent(mean_iu[base]), _points(row.mean_iu - mean_iu[base])]
             yield [row.recipe, base, *scores, *_difference(row, base)]
 
 
@@ -105,10 +120,10 @@ def _printed(rows: Sequence[Published], ours: Iterable[Ours]) -> str:
     cells = []
     for row in rows:
         mine = found.get((row.recipe or "", row.head))
-        scores = (_percent(getattr(side, name, None)) for name in metrics for side in (row, mine))
+        scores = (percent(getattr(side, name, None)) for name in metrics for side in (row, mine))
         cells.append([row.net, row.recipe or NOTHING, *([row.head] if several else []), row.split, *scores])
     texts = ["net or method", "recipe", *(["head"] if several else []), "on"]
-    return _table(texts, [head for name in metrics for head in (METRICS[name], "ours")], cells)
+    return table(texts, [head for name in metrics for head in (METRICS[name], "ours")], cells)
 
 
 def _facts(source: str) -> Iterator[str]:
@@ -116,20 +131,21 @@ def _facts(source: str) -> Iterator[str]:
     if source == TABLE1:
         yield "Forward time of 500×500 px on a K40c, and what the nets are:"
         heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
-        yield _table(["net"], heads, ([str(cell) for cell in astuple(net)] for net in NETWORKS))
+        yield table(["net"], heads, ([str(cell) for cell in astuple(net)] for net in NETWORKS))
     if source == TABLE3:
         times = (f"{net} {time or NOTHING}" for net, time in TIMES.items())
         yield f"Inference time for an image: {', '.join(times)}."
 
 
-def _appendix(bounds: Mapping[int, float]) -> Iterator[str]:
-    yield f"## {APPENDIX}"
+def _appendix(bounds: Mapping[int, float], level: str) -> Iterator[str]:
+    yield f"{level} {APPENDIX}"
     yield "Mean IU of the truth itself, sampled down by a factor and up again, on a subset of VOC2011 val."
-    rows = ([str(factor), _percent(mean_iu), _percent(bounds.get(factor))] for factor, mean_iu in BOUNDS.items())
-    yield _table(["factor"], ["mean IU", "ours"], rows)
+    rows = ([str(factor), percent(mean_iu), percent(bounds.get(factor))] for factor, mean_iu in BOUNDS.items())
+    yield table(["factor"], ["mean IU", "ours"], rows)
 
 
-def _percent(score: float | None) -> str:
+def percent(score: float | None) -> str:
+    """With one decimal, or a dash."""
     return NOTHING if score is None else f"{score:.1f}"
 
 
@@ -138,7 +154,7 @@ def _points(difference: float) -> str:
     return f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")
 
 
-def _table(texts: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(texts: Sequence[str], numbers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns headed ``texts``, set left, then those headed ``numbers``, set right."""
     lines = [[*texts, *numbers], [":--"] * len(texts) + ["--:"] * len(numbers), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

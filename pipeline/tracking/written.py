@@ -15,7 +15,7 @@ from pipeline.tracking import confusion
 from pipeline.tracking.record import Confusion, Curve, key
 
 POINTS = 300  # per curve: more makes comparing many runs slow and shows nothing new
-ATTACHED = (".csv", ".md", ".png")
+ATTACHED = (".csv", ".html", ".md", ".png")
 HIST = "hist.parquet"
 STEP = "iteration"  # the first column of a table of curves
 COPIES = ("curve.tsv",)  # the curve of a training, whose own run has it

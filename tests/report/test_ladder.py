@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline import plugins
 from pipeline.report import ladder
 
 LADDER = [
@@ -70,3 +71,27 @@ def test_data_sets_have_the_papers_names() -> None:
     names = {"voc-fcn8s-released": "PASCAL VOC", "nyud-fcn32s-hha": "NYUDv2", "siftflow-fcn8s": "SIFT Flow"}
     names |= {"mine-fcn8s": "mine", "something else": "other"}
     assert {recipe: ladder.dataset(recipe) for recipe in names} == names
+
+
+def test_a_backbone_is_known_as_soon_as_its_plugin_is_there() -> None:
+    for name in plugins.names("backbones"):
+        word = "" if name == "vgg16" else f"-{name}"
+        assert ladder.backbone(f"mine-fcn8s{word}") == name
+        assert ladder.varied(f"mine-fcn8s{word}-twice", [f"mine-fcn8s{word}"]) == f"mine-fcn8s{word}"
+
+
+def test_a_ladder_is_what_differs_in_stride_alone_and_a_data_set_without_one_has_its_first_net() -> None:
+    assert ladder.ladders(LADDER[::-1]) == [
+        ["voc-fcn32s", "voc-fcn16s", "voc-fcn8s", "voc-fcn4s"],
+        ["voc-fcn-googlenet", "voc-fcn16s-googlenet"],
+        ["nyud-fcn32s-color-hha", "nyud-fcn16s-color-hha"],
+        ["siftflow-fcn32s", "siftflow-fcn16s", "siftflow-fcn8s"],
+        ["pascalcontext-fcn8s"],
+        ["mine-fcn32s"],
+        ["something else"],
+    ]
+    finest = ["voc-fcn4s", "nyud-fcn16s-color-hha", "siftflow-fcn8s", "pascalcontext-fcn8s", "mine-fcn32s"]
+    assert ladder.finest(LADDER) == [*finest, "something else"]
+    assert ladder.ladders(["voc-fcn32s-released", "voc-fcn8s-released"]) == [
+        ["voc-fcn32s-released", "voc-fcn8s-released"]
+    ]

@@ -1,0 +1,33 @@
+"""Show what the nets reached, and what that took here: fcn report [--open]."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from stages._stage import Stage
+
+
+@click.command(cls=Stage)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--open", "shown", is_flag=True, help="Show it in the browser.")
+def main(out: Path, shown: bool) -> None:
+    """Write results/report.html once more, with wall time, speed, memory and energy as MLflow's runs tell them."""
+    from ops import _cost  # it loads MLflow, 3 s that other commands need not wait
+
+    told = _cost.write(Path(), out)
+    click.echo(f"{out}: stages whose cost is told: {told}")
+    if shown:
+        webbrowser.open(out.resolve().as_uri())
+
+
+if __name__ == "__main__":
+    main()

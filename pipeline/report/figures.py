@@ -1,0 +1,101 @@
+"""Pictures beside a page: charts that are the same bytes everywhere and stand on light and dark pages alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from PIL import Image
+
+FOLDER, TILES = "figures", "tiles"  # beside the page, and in it
+INK, FAINT = "#24292f", "#8c959f"  # text and axes; grids. A dark page turns the first around and keeps the second
+DARK = (
+    "<style>@media (prefers-color-scheme: dark) {"
+    f'[style*="fill: {INK}"] {{fill: #d7dce1 !important}} [style*="stroke: {INK}"] {{stroke: #d7dce1 !important}}'
+    "}</style>"
+)
+STRIDES = {32: "#d4820f", 16: "#2f8fd0", 8: "#12946c", 4: "#c0579a"}  # told apart by colour-blind eyes, on both pages
+OTHER = "#8a6fd1"
+WIDTH, HEIGHT = 3.6, 2.3  # inches: a telephone shows that at its size, a wide page two in a row, enlarged
+SETTINGS: Any = {
+    "text.parse_math": False,  # a class may be called $
+    "svg.hashsalt": "fcn",  # ids of clip paths are random without
+    "svg.fonttype": "path",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "lines.linewidth": 1.3,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+}
+
+
+@contextmanager
+def drawing(width: float = WIDTH, height: float = HEIGHT) -> Iterator[Figure]:
+    """A figure of so many inches, under settings that no matplotlibrc of this machine touches."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        yield figure
+
+
+def color(stride: int) -> str:
+    """The line or bar of a net of this stride, in every chart."""
+    return STRIDES.get(stride, OTHER)
+
+
+def escaped(text: str) -> str:
+    """A name of somebody's, such as a class's, as Markdown that shows it and nothing else."""
+    return re.sub(r"([\\`*_\[\]<>|#!&~])", r"\\\1", " ".join(text.split()))
+
+
+class Figures:
+    """The folder of pictures that a page shows; what is put there gives the Markdown to show it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def chart(self, name: str, alt: str, figure: Figure) -> str:
+        """Keep a chart, within its ``drawing``, as SVG without time and version."""
+        made = BytesIO()
+        figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None})
+        text = made.getvalue().decode()
+        head, begun, rest = text.partition("<defs>")
+        self._write(f"{name}.svg", f"{head}{DARK}{begun}{rest}".encode())
+        return self._shown(f"{name}.svg", alt)
+
+    def picture(self, name: str, alt: str, picture: Image.Image) -> str:
+        """Keep pixels as PNG, in a folder below: MLflow, which has them in the page, need not have each by itself."""
+        made = BytesIO()
+        picture.save(made, format="PNG", optimize=True)
+        self._write(f"{TILES}/{name}.png", made.getvalue())
+        return self._shown(f"{TILES}/{name}.png", alt)
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def _shown(self, name: str, alt: str) -> str:
+        return f"![{escaped(alt)}]({FOLDER}/{name})"

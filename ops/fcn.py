@@ -18,6 +18,7 @@ from ops import (
     promote,
     rollback,
     run,
+    submit,
     sync,
     ui,
     verify,
@@ -44,6 +45,7 @@ main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
+main.add_command(submit.main, "submit")
 main.add_command(sync.main, "sync")
 main.add_command(ui.main, "ui")
 main.add_command(verify.main, "verify")

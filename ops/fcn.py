@@ -20,6 +20,7 @@ from ops import (
     run,
     submit,
     sync,
+    time,
     ui,
     verify,
 )
@@ -47,6 +48,7 @@ main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
 main.add_command(submit.main, "submit")
 main.add_command(sync.main, "sync")
+main.add_command(time.main, "time")
 main.add_command(ui.main, "ui")
 main.add_command(verify.main, "verify")
 

@@ -95,7 +95,7 @@ def test_numbers_are_those_of_the_passes_and_memory_grows_with_the_image() -> No
     assert small.peak and large.peak
     scores = 21 * 512**2 * 4  # bytes of what the larger net returns
     assert large.peak - small.peak > scores
-    assert large.peak < 60 * scores, "not what the process held before"
+    assert large.peak < 8 * scores, "not what the process held before"
     assert median(large.ms) > median(small.ms)
 
 

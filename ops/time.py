@@ -14,6 +14,7 @@ from pipeline.types import Refusal
 from stages._stage import Stage
 
 OUT = Path("times.json")
+SMALLEST = 32  # pixels: the coarsest cell of a smaller image may lie outside of it
 
 
 @click.command(cls=Stage)
@@ -30,10 +31,10 @@ def main(recipes: tuple[str, ...], table1: bool, size: str, repeats: int, device
     the net's own, less what it held before. The table is printed, times.json holds it, and each net gets a run in
     MLflow where there is one.
     """
-    written = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size)
-    if not written:
-        raise Refusal(f"--size {size}: write pixels across x down, such as 500x500")
-    across, down = map(int, written.groups())
+    written = re.fullmatch(r"(\d+)x(\d+)", size)
+    across, down = map(int, written.groups()) if written else (0, 0)
+    if min(across, down) < SMALLEST:
+        raise Refusal(f"--size {size}: write pixels across x down, {SMALLEST} or more each, such as 500x500")
     here = Path.cwd()
     nets = _timed.nets(here, recipes, table1)
     from pipeline.timing import forward, page  # torch, which other commands need not wait for

@@ -27,6 +27,7 @@ from pipeline.timing import resident
 from pipeline.types import Refusal
 
 WARM = 3  # passes that are not timed: libraries choose and load kernels in the first
+FULL = ("can't allocate memory", "out of memory", "size calculation overflowed")  # of a CPU, CUDA, and any at all
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -79,11 +80,19 @@ def each(works: Iterable[Work]) -> Iterator[Timing]:
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         for work in works:
             try:
-                yield pool.submit(measure, work).result()
+                timing = pool.submit(measure, work).result()
             except BrokenProcessPool:
                 raise Refusal(
                     f"the process of {work.name} was ended, for want of memory most likely: choose a smaller size"
                 ) from None
+            except RuntimeError as error:
+                if not any(word in str(error) for word in FULL):
+                    raise
+                size = f"{work.width}×{work.height} px"
+                raise Refusal(
+                    f"{size} do not fit into memory, says torch of {work.name}: choose a smaller size"
+                ) from None
+            yield timing
 
 
 def measure(work: Work) -> Timing:

@@ -103,8 +103,14 @@ def test_what_cannot_be_timed_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     trained(tmp_path, "voc-fcn8s", spec())
     told = [
-        (("--size", "500"), "--size 500: write pixels across x down, such as 500x500"),
-        (("--size", "0x9"), "--size 0x9: write pixels across x down, such as 500x500"),
+        *(
+            (("--size", size), f"--size {size}: write pixels across x down, 32 or more each, such as 500x500")
+            for size in ("500", "500x31", "1e3x50")
+        ),
+        (
+            ("voc-fcn8s", "--size", "9999999x9999999"),
+            "9999999×9999999 px do not fit into memory, says torch of voc-fcn8s: choose a smaller size",
+        ),
         (("voc-fcn9s",), f"no weights of voc-fcn9s in {tmp_path}/runs: train it, or name one that is (voc-fcn8s)"),
     ]
     if not torch.cuda.is_available():

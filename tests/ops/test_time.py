@@ -99,6 +99,15 @@ def test_numbers_are_those_of_the_passes_and_memory_grows_with_the_image() -> No
     assert median(large.ms) > median(small.ms)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_memory_is_what_torch_allocated() -> None:
+    small, large = list(forward.each([work(64, device="cuda"), work(512, device="cuda")]))
+    assert small.peak and large.peak and small.peak > 4 * small.parameters
+    assert large.peak - small.peak > 21 * 512**2 * 4, "bytes of what the larger net returns"
+    assert min(small.ms) > 0
+
+
 def test_what_cannot_be_timed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     trained(tmp_path, "voc-fcn8s", spec())

@@ -19,7 +19,9 @@ from ops import (
     report,
     rollback,
     run,
+    submit,
     sync,
+    time,
     ui,
     verify,
 )
@@ -46,7 +48,9 @@ main.add_command(promote.main, "promote")
 main.add_command(report.main, "report")
 main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
+main.add_command(submit.main, "submit")
 main.add_command(sync.main, "sync")
+main.add_command(time.main, "time")
 main.add_command(ui.main, "ui")
 main.add_command(verify.main, "verify")
 

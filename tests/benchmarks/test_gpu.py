@@ -1,38 +1,78 @@
-"""The GPU check runs wherever torch does, and says of each precision whether it repeats."""
+"""The GPU check runs wherever torch does, and says of each precision whether it repeats and how peers fare."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
+from functools import partial
 
 import pytest
+import torch
+from click.testing import CliRunner, Result
 
-from tests.closure import ROOT
+from benchmarks import _steps
+from benchmarks.gpu import ITERATIONS, LADDER, beside, main, peers
+
+pytestmark = pytest.mark.usefixtures("flags")
+
+TINY = _steps.Work(width=1, across=48, down=40, iterations=2, device="cpu")
+NUMBER = r"\d[\d.e+-]*"
+SHARE = rf"{NUMBER} of {NUMBER} \(\d+%\)"
 
 
-def benchmark(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "benchmarks.gpu", "--device", "cpu", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def benchmark(*options: str) -> Result:
+    done = CliRunner().invoke(main, ["--device", "cpu", *options])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
 
 
-@pytest.mark.slow
-def test_prints_a_table_of_each_precision() -> None:
+def test_prints_a_table_of_each_precision_and_one_of_the_ladder_beside_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thin peer: a CPU computes torchvision's in bfloat16 for seconds."""
+    monkeypatch.setattr(_steps, "PEERS", {"torch linear": partial(torch.nn.Conv2d, 3, _steps.CLASSES, 1)})
     small = ["--width", "0.03125", "--size", "48x40", "--iterations", "3"]
     ran = benchmark(*small, "--precision", "fp32", "--precision", "bf16")
-    assert ran.returncode == 0, ran.stderr
+    assert ran.exit_code == 0, ran.stderr
     title, runtime, _, _, _, *rows = ran.stdout.splitlines()
     assert title == "FCN-8s-VGG16 of width 0.03125 on 48×40, 3 iterations of one image"
     assert runtime.startswith("cpu, torch ")
-    number = r"\d[\d.e+-]*"
-    for row, precision in zip(rows, ("fp32", "bf16"), strict=True):
-        expected = rf"\| {precision} \| yes \| {number} \| {number} of {number} \(\d+%\) \| {number} \| – \|"
-        assert re.fullmatch(expected, row), row
+    for row, precision in zip(rows[:2], ("fp32", "bf16"), strict=True):
+        assert re.fullmatch(rf"\| {precision} \| yes \| {NUMBER} \| {SHARE} \| {NUMBER} \| – \|", row), row
+    found = iter(rows[5:])
+    for precision in ("fp32", "bf16"):
+        hours = {}
+        for net in (*LADDER, "torch linear"):
+            told = re.fullmatch(rf"\| {net} \| {precision} \| ({NUMBER}) \| {SHARE} \| ({NUMBER}) \|", next(found))
+            assert told
+            assert float(told[2]) == pytest.approx(ITERATIONS / float(told[1]) / 3600, rel=0.01, abs=0.06)
+            hours[net] = float(told[2])
+        told = re.fullmatch(rf"\| 32s, 16s, 8s, .* \| {precision} \| – \| – \| ({NUMBER}) \|", next(found))
+        assert told and float(told[1]) == pytest.approx(sum(hours[net] for net in LADDER), abs=0.2)
+    assert next(found, None) is None
 
 
-def test_refuses_what_the_device_cannot_compute() -> None:
+def test_peers_train_as_they_come_and_one_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchfcn", None)  # not installed, as far as find_spec is told
+    found = dict(peers(TINY, "fp32"))
+    speed, absent = found["torchvision fcn_resnet50"], found["torchfcn FCN8s"]
+    assert isinstance(speed, float) and speed > 0
+    assert beside("torchfcn FCN8s", "fp32", absent, TINY, 1e12) == "| torchfcn FCN8s | fp32 | not installed | – | – |"
+    row = beside("torchvision fcn_resnet50", "fp32", speed, TINY, 1e12)
+    assert re.fullmatch(rf"\| torchvision fcn_resnet50 \| fp32 \| {NUMBER} \| {SHARE} \| {NUMBER} \|", row), row
+
+
+def test_a_peer_that_fails_is_told_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = partial(torch.nn.Conv2d, 4, _steps.CLASSES, 1)  # the image has three channels
+    monkeypatch.setattr(_steps, "PEERS", {"torch broken": broken, "torch linear": partial(torch.nn.Conv2d, 3, 21, 1)})
+    found = dict(peers(TINY, "fp32"))
+    assert str(found["torch broken"]).startswith("failed: Given groups=1, weight of size [21, 4, 1, 1]")
+    assert isinstance(found["torch linear"], float)
+
+
+def test_refuses_what_the_device_cannot_compute_and_a_size_that_is_none() -> None:
+    assert benchmark("--size", "500").stderr == "Error: --size 500: write pixels across x down, such as 500x375\n"
     ran = benchmark("--precision", "tf32")
-    assert ran.returncode == 1
+    assert ran.exit_code == 1
     assert ran.stderr == (
         "Error: runtime.precision is tf32 but runtime.device is cpu: tf32 needs a GPU, so set fp32 or bf16\n"
     )

@@ -1,0 +1,171 @@
+"""Time a net's forward pass of one image as the paper's Table 1 does, and tell the memory that it takes."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from pipeline import determinism
+
+# determinism pins torch's kernels, so torch comes after it
+# isort: split
+import torch
+from torch import Tensor
+
+from pipeline.fcn import surgery
+from pipeline.fcn.net import FCN, LateFCN, build, make
+from pipeline.fcn.spec import NetSpec
+from pipeline.timing import resident
+from pipeline.types import Refusal
+
+WARM = 3  # passes that are not timed: libraries choose and load kernels in the first
+FULL = ("can't allocate memory", "out of memory", "size calculation overflowed")  # of a CPU, CUDA, and any at all
+CPUINFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What to time: the net in a file of weights, or one of random weights; ``height`` × ``width`` px, passes, where.
+
+    ``threads`` are torch's on a CPU.
+    """
+
+    name: str
+    net: Path | NetSpec
+    height: int
+    width: int
+    repeats: int
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What was seen: milliseconds of each pass, and bytes at most during them, the weights among them.
+
+    On CUDA ``peak`` is what torch had allocated; on a CPU what was resident in the net's own process, less what was
+    before it had a net; None where nobody counts. ``parameters`` are numbers, ``machine`` the processor's name.
+    """
+
+    work: Work
+    ms: tuple[float, ...]
+    peak: int | None
+    parameters: int
+    width: float
+    machine: str
+
+    def numbers(self) -> dict[str, Any]:
+        """As JSON and a tracker have them."""
+        found = {"mean_ms": mean(self.ms), "median_ms": median(self.ms), "min_ms": min(self.ms)}
+        return {**found, "parameters": self.parameters, **({} if self.peak is None else {"peak_bytes": self.peak})}
+
+
+def each(works: Iterable[Work]) -> Iterator[Timing]:
+    """``measure`` each of ``works`` in a process of its own, one after another.
+
+    They are forked from one that has loaded torch and has computed nothing, which saves each the seconds of loading.
+
+    Raises Refusal where ``measure`` does, and naming the net whose process was ended from outside.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        for work in works:
+            try:
+                timing = pool.submit(measure, work).result()
+            except BrokenProcessPool:
+                raise Refusal(
+                    f"the process of {work.name} was ended, for want of memory most likely: choose a smaller size"
+                ) from None
+            except RuntimeError as error:
+                if not any(word in str(error) for word in FULL):
+                    raise
+                size = f"{work.width}×{work.height} px"
+                raise Refusal(
+                    f"{size} do not fit into memory, says torch of {work.name}: choose a smaller size"
+                ) from None
+            yield timing
+
+
+def measure(work: Work) -> Timing:
+    """Time ``work`` in this process: the forward pass alone, from one image on the device to its scores there.
+
+    Flags and kernels are those that stages compute with.
+
+    Raises Refusal for a device that is not there, weights that are none and a size that the net does not take.
+    """
+    device = determinism.start({"threads": work.threads, "device": work.device})
+    torch.nn.functional.conv2d(torch.zeros(1, 8, 32, 32), torch.zeros(8, 8, 3, 3))  # loads what counts for no net
+    before = resident.now()
+    net = _net(work.net).to(device).eval()
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, len(net.spec.mean), work.height, work.width, generator=generator)
+    image = (noise * surgery.INPUT_STD).to(device)
+    del noise
+    with torch.inference_mode():
+        for _ in range(WARM):
+            net(image)
+        forgotten = _forget(device)
+        ms = tuple(_pass(net, image) for _ in range(work.repeats))
+    return Timing(
+        work=work,
+        ms=ms,
+        peak=_peak(device, before) if forgotten else None,
+        parameters=sum(parameter.numel() for parameter in net.parameters()),
+        width=net.spec.width,
+        machine=_machine(device),
+    )
+
+
+def _net(source: Path | NetSpec) -> FCN | LateFCN:
+    if isinstance(source, Path):
+        return build(source)
+    net = make(source)
+    surgery.random_start(net, source, torch.Generator().manual_seed(0))
+    return net
+
+
+def _pass(net: FCN | LateFCN, image: Tensor) -> float:
+    """Milliseconds; on CUDA between two events of the stream."""
+    if image.device.type != "cuda":
+        begin = time.perf_counter()
+        net(image)
+        return (time.perf_counter() - begin) * 1000
+    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    first.record()
+    net(image)
+    last.record()
+    torch.cuda.synchronize()
+    return float(first.elapsed_time(last))
+
+
+def _forget(device: torch.device) -> bool:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
+    return resident.forget()
+
+
+def _peak(device: torch.device, before: int | None) -> int | None:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    most = resident.peak()
+    return None if most is None or before is None else most - before
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    if CPUINFO.exists():
+        names = [line.partition(":")[2].strip() for line in CPUINFO.read_text().splitlines() if "model name" in line]
+        if names:
+            return names[0]
+    return platform.processor() or platform.machine()

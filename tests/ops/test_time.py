@@ -1,0 +1,170 @@
+"""``fcn time`` measures what the paper's Table 1 does, each net alone, and keeps it out of dvc.lock's runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from statistics import mean, median
+
+import psutil
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from ops import _timed
+from ops.fcn import main
+from pipeline.fcn.net import make
+from pipeline.report.published import NETWORKS
+from pipeline.timing import forward, page, paper
+from pipeline.types import Refusal
+from stages._live import md5
+from tests.ops.test_predict import trained
+from tests.serving.world import spec
+
+pytestmark = pytest.mark.usefixtures("flags")
+
+
+def timed(*arguments: str) -> Result:
+    done = CliRunner().invoke(main, ["time", *arguments])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def work(side: int, repeats: int = 3, device: str = "cpu") -> forward.Work:
+    return forward.Work(
+        name="thin", net=spec(stride=8), height=side, width=side, repeats=repeats, device=device, threads=1
+    )
+
+
+def test_every_trained_net_is_timed_alone_told_and_logged(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.tracking.connect import connect
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FCN_TRACKING", "live")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(tables, tmp_path / "mlflow.db")
+    for name, stride in (("voc-fcn32s", 32), ("voc-fcn8s", 8)):
+        trained(tmp_path, name, spec(stride=stride))
+    done = timed("--size", "64x48", "--repeats", "4")
+    assert done.exit_code == 0, done.output
+    heading, _, header, _, *rows, _, logged = done.stdout.splitlines()
+    assert heading.startswith("Forward pass of one image of 64×48 px, 4 times; ")
+    assert tuple(re.split(r" *\| *", header.strip("| "))) == page.HEADER
+    assert [row.split()[1] for row in rows] == ["voc-fcn32s", "voc-fcn8s"]
+    assert logged == "logged 2 runs: tags.`time.net`"
+    told = json.loads((tmp_path / "times.json").read_text())
+    assert (told["size"], told["repeats"], told["device"]) == ("64x48", 4, "cpu")
+    client, experiment = connect(tmp_path)
+    runs = {run.data.tags["time.net"]: run for run in client.search_runs([experiment])}
+    assert runs.keys() == told["nets"].keys() == {"voc-fcn32s", "voc-fcn8s"}
+    for name, run in runs.items():
+        numbers = told["nets"][name]
+        assert 0 < numbers["min_ms"] <= numbers["median_ms"]
+        assert run.data.metrics["time/mean_ms"] == numbers["mean_ms"] >= numbers["min_ms"]
+        assert run.data.metrics["time/peak_bytes"] == numbers["peak_bytes"] > 4 * numbers["parameters"]
+        assert run.data.tags["weights"] == f"dvc:{md5(tmp_path / 'runs' / name / 'model.safetensors')}"
+        assert run.data.tags["dvc.key"] == name and "dvc.stage" not in run.data.tags
+        assert (run.data.params["size"], run.data.params["machine"]) == ("64x48", told["machine"])
+        assert run.info.status == "FINISHED"
+
+
+def test_a_server_that_is_away_costs_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = forward.measure(work(48))
+    monkeypatch.setenv("FCN_TRACKING", "live")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    told = _timed.tell(tmp_path, [found])
+    assert told is not None and told.startswith("not logged: MLflow at http://127.0.0.1:9 does not answer (")
+    for mode in ("off", "spool"):
+        monkeypatch.setenv("FCN_TRACKING", mode)
+        assert _timed.tell(tmp_path, [found]) is None
+
+
+def test_numbers_are_those_of_the_passes_and_memory_grows_with_the_image() -> None:
+    small, large = list(forward.each([work(64, 5), work(512)]))
+    assert len(small.ms) == 5 and min(small.ms) > 0
+    numbers = small.numbers()
+    assert (numbers["mean_ms"], numbers["median_ms"]) == (mean(small.ms), median(small.ms))
+    assert small.peak and large.peak
+    scores = 21 * 512**2 * 4  # bytes of what the larger net returns
+    assert large.peak - small.peak > scores
+    assert large.peak < 8 * scores, "not what the process held before"
+    assert median(large.ms) > median(small.ms)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_memory_is_what_torch_allocated() -> None:
+    small, large = list(forward.each([work(64, device="cuda"), work(512, device="cuda")]))
+    assert small.peak and large.peak and small.peak > 4 * small.parameters
+    assert large.peak - small.peak > 21 * 512**2 * 4, "bytes of what the larger net returns"
+    assert min(small.ms) > 0
+
+
+def test_what_cannot_be_timed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path, "voc-fcn8s", spec())
+    told = [
+        *(
+            (("--size", size), f"--size {size}: write pixels across x down, 32 or more each, such as 500x500")
+            for size in ("500", "500x31", "1e3x50")
+        ),
+        (
+            ("voc-fcn8s", "--size", "9999999x9999999"),
+            "9999999×9999999 px do not fit into memory, says torch of voc-fcn8s: choose a smaller size",
+        ),
+        (("voc-fcn9s",), f"no weights of voc-fcn9s in {tmp_path}/runs: train it, or name one that is (voc-fcn8s)"),
+    ]
+    if not torch.cuda.is_available():
+        wanted = "runtime.device is cuda but torch sees no GPU: set runtime.device to cpu"
+        told.append((("voc-fcn8s", "--device", "cuda"), wanted))
+    for arguments, reason in told:
+        done = timed(*arguments)
+        assert (done.exit_code, done.stderr) == (1, f"Error: {reason}\n")
+    assert not (tmp_path / "times.json").exists()
+
+
+def test_a_process_that_is_killed_names_its_net() -> None:
+    list(forward.each([work(48)]))  # what children are forked from is there before
+    endless = work(512, repeats=10**6)
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+
+    def kill() -> None:
+        while True:
+            time.sleep(0.2)
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if process.pid not in before and process.cpu_times().user > 0.3:
+                        process.kill()
+                        return
+
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(Refusal, match=r"^the process of thin was ended, for want of memory most likely: choose a"):
+        list(forward.each([endless]))
+
+
+def test_where_nothing_is_trained_the_papers_own_nets_are_timed(tmp_path: Path) -> None:
+    assert _timed.nets(tmp_path, (), False) == paper.NETS
+    for network in NETWORKS:
+        with torch.device("meta"):
+            net = make(paper.NETS[network.net])
+        assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == network.parameters
+    weights = trained(tmp_path, "voc-fcn8s", spec())
+    assert _timed.nets(tmp_path, (), False) == {"voc-fcn8s": weights}
+    assert _timed.nets(tmp_path, (), True) == paper.NETS
+    assert _timed.nets(tmp_path, ("voc-fcn8s",), True) == {"voc-fcn8s": weights, **paper.NETS}
+
+
+def test_only_a_net_of_full_width_stands_beside_what_was_printed() -> None:
+    names = ("FCN-AlexNet", "FCN-VGG16", "FCN-GoogLeNet", "FCN-8s", "FCN-16s")
+    assert [paper.printed(name, 1.0) for name in names] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
+    recipes = ("voc-fcn-alexnet", "voc-fcn32s", "voc-fcn-googlenet", "voc-fcn8s", "voc-fcn16s")
+    assert [paper.printed(name, 1.0) for name in recipes] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
+    assert paper.printed("voc-fcn8s", 0.125) is None

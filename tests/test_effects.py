@@ -23,6 +23,16 @@ def test_every_recipe_has_its_scores() -> None:
     assert {path.parent.name for path in (ROOT / "eval").glob("*/metrics.json")} == set(RECIPES)
 
 
+def test_finer_strides_win_in_every_band_about_a_boundary_and_along_it() -> None:
+    """What the paper says of coarse outputs, that they lose detail, in numbers; of small objects there are too few."""
+    coarse, middle, fine = (
+        json.loads((ROOT / f"eval/voc-fcn{stride}s/limits.json").read_text())["semantic"] for stride in (32, 16, 8)
+    )
+    for band in coarse["trimap"]:
+        assert coarse["trimap"][band]["mean_iu"] < middle["trimap"][band]["mean_iu"] < fine["trimap"][band]["mean_iu"]
+    assert coarse["boundary"]["f"] < middle["boundary"]["f"] < fine["boundary"]["f"]
+
+
 @pytest.mark.parametrize("ladder", ["voc-fcn{}s", "siftflow-fcn{}s"])
 def test_finer_strides_score_higher(ladder: str) -> None:
     assert score(ladder.format(32)) < score(ladder.format(16)) < score(ladder.format(8))

@@ -30,7 +30,7 @@ def options(images: int) -> Callable[[Callable[..., None]], Callable[..., None]]
 
 
 class Photos:
-    """A ``Dataset`` of one split, train, out of the VOC tar that ``archive`` made; the class itself is its ``Source``."""
+    """A ``Dataset`` of one split, train, out of the VOC tar that ``archive`` made; the class is its ``Source``."""
 
     SPEC = voc.SPEC
 

@@ -72,7 +72,7 @@ def options(rounds: int) -> Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def run(name: str, cases: Sequence[Case], *, rounds: int, results: Path, data: str) -> None:
-    """Measure ``cases``, write ``results/name.json`` and the page of all that lies there, and print this one's tables."""
+    """Measure ``cases``, write ``results/name.json`` and the page of all that lies there, and print these tables."""
     began = time.monotonic()
     measured = [_measured(case, rounds) for case in cases]
     found = {
@@ -89,7 +89,7 @@ def run(name: str, cases: Sequence[Case], *, rounds: int, results: Path, data: s
 
 
 def _measured(case: Case, rounds: int) -> dict[str, Any]:
-    """A first call of each is not counted: it fills caches. A peer that fails is told; one of ours that fails, raised."""
+    """A first call of each is not counted: it fills caches. A peer's failure is told, one of ours raised."""
     ready: dict[str, Timed] = {}
     absent: dict[str, str] = {}
     with tqdm(total=(rounds + 1) * len([*case.peers, *case.ours]), desc=case.title, leave=False, mininterval=1) as bar:

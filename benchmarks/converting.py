@@ -82,9 +82,7 @@ def cases(held: Sequence[Sample], raw: Path, folder: Path) -> list[Case]:
     ours: Sides = {
         PACKING: partial(packed, folder / "packed", held, raw),
         "ours, convert": partial(afresh, folder / "whole", partial(_formats.shards, raw=raw)),
-        "ours, convert in two processes": partial(
-            afresh, folder / "two", partial(_formats.shards, raw=raw, processes=2)
-        ),
+        "ours, convert, two processes": partial(afresh, folder / "two", partial(_formats.shards, raw=raw, processes=2)),
     }
     places = zip([*peers, *ours], ("one", "many", *PACKERS, "packed", "whole", "two"), strict=True)
     payload = sum(len(file) for sample in held for file in _photos.encoded(sample)) / 1e6

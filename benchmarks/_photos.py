@@ -47,13 +47,13 @@ class Photos:
         return voc.sample(name, parts)
 
 
-def archive(count: int, real: Path | None, kept: Path = KEPT) -> Path:
+def archive(count: int, real: Path | None) -> Path:
     """A folder with a VOC tar of ``count`` photographs and labels; made once, in less than a minute.
 
     ``real`` holds VOC's tar and SBD's tgz; without it scenes of the miniature are rendered at VOC's size. Whichever,
     they repeat until there are enough. Raises Refusal where ``real`` lacks them.
     """
-    out = kept / f"{'real' if real else 'rendered'}-{count}"
+    out = KEPT / f"{'real' if real else 'rendered'}-{count}"
     if not (out / TAR).exists():
         distinct = list(islice(_real(real) if real else _rendered(min(count, DISTINCT)), count))
         names = [f"2011_{number:06d}" for number in range(count)]

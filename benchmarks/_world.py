@@ -31,10 +31,8 @@ def command(root: Path, *words: str) -> None:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise Refusal(
-            f"{' '.join(words)} exited {done.returncode} in {root}" + "".join(f": {line}" for line in said[-1:])
-        )
+        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        raise Refusal(f"{' '.join(words)} exited {done.returncode} in {root}, saying: {said[-1]}")
 
 
 def clone(to: Path) -> Path:
@@ -48,7 +46,7 @@ def clone(to: Path) -> Path:
 
 
 def small(to: Path, images: int) -> Path:
-    """A clone of miniature VOC alone, rendered, converted, described, bounded and reported: no nets, so nothing to publish."""
+    """A clone of miniature VOC alone, from rendering to the report; without nets there is nothing to publish."""
     root = clone(to)
     stages = yaml.safe_load((root / "dvc.yaml").read_text())
     del stages["stages"]["publish"]
@@ -71,4 +69,4 @@ def _only_voc(params: dict[str, Any], images: int) -> dict[str, Any]:
     expect = [f"train={images}", f"val={images}", f"seg11valid={images}"]
     params["datasets"] = {"voc": params["datasets"]["voc"] | {"expect": expect}}
     params["bounds"] = {"voc-seg11valid": params["bounds"]["voc-seg11valid"]}
-    return params | dict.fromkeys(EMPTY, {})
+    return params | {group: {} for group in EMPTY}

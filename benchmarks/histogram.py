@@ -105,8 +105,8 @@ def cases(maps: Sequence[Pair]) -> list[Case]:
 
 
 @click.command(cls=Stage)
-@_rounds.options(rounds=7)
-@_photos.options(images=150)
+@_rounds.options(rounds=5)
+@_photos.options(images=40)
 def main(rounds: int, results: Path, images: int, real: Path | None) -> None:
     """Measure and write histogram.json."""
     torch.set_num_threads(1)  # and not determinism.start, under which torchmetrics counts by a slow loop

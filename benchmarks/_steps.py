@@ -97,7 +97,7 @@ def theirs(work: Work) -> Callable[[], object]:
 
 
 def started(width: float) -> Any:
-    """Our FCN-8s with random weights that keep activations alive, scores too."""
+    """Our FCN-8s with random weights that keep activations alive; no score and no bias is zero."""
     import torch
 
     from pipeline.fcn import surgery
@@ -112,7 +112,7 @@ def started(width: float) -> Any:
     surgery.random_start(net, spec, generator)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
-            if ".score_" in name:
+            if ".score_" in name or name.endswith(".bias"):  # a bias of 0 leaves the padding's maps on ReLU's corner
                 parameter.normal_(0, 0.01, generator=generator)
     return net
 

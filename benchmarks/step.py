@@ -82,7 +82,11 @@ def compared(width: float) -> str:
             named = {key.split(".", 1)[1] if name == "ours" else key: p for key, p in of.named_parameters()}
             found[name, kind] = gradients(of, named, pixels.double() if kind == "float64" else pixels, label)
     exact = found["torchfcn", "float64"]
-    pairs = {"in float64": ("ours", "float64"), "in float32": ("ours", "float32"), "torchfcn's own": ("torchfcn", "float32")}
+    pairs = {
+        "in float64": ("ours", "float64"),
+        "in float32": ("ours", "float32"),
+        "torchfcn's own": ("torchfcn", "float32"),
+    }
     told = {name: apart(found[key], exact) for name, key in pairs.items()}
     return "; ".join(f"{name} {scores:.0e} and {steps:.0e}" for name, (scores, steps) in told.items())
 
@@ -91,7 +95,7 @@ def apart(found: Found, exact: Found) -> tuple[float, float]:
     """Of the scores the largest difference by the largest score, of the gradients that of their lengths."""
     scores = float((found[0] - exact[0]).abs().max() / exact[0].abs().max())
     difference = sum(float((found[1][name] - gradient).square().sum()) for name, gradient in exact[1].items())
-    return scores, (difference / sum(float(exact[1][name].square().sum()) for name in names)) ** 0.5
+    return scores, (difference / sum(float(gradient.square().sum()) for gradient in exact[1].values())) ** 0.5
 
 
 def cases(work: Work) -> list[Case]:

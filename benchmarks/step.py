@@ -1,7 +1,7 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
-Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn is not. The
-float64 check leads both nets, with equal weights, through one smaller image.
+Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn as it comes
+is not. The check leads both nets, with equal weights, through one smaller image.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 
 import click
 
-from benchmarks._steps import AS_IT_COMES, OURS, PINNED, SIDES, Work
+from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
 from pipeline import determinism
 
 # determinism pins torch's kernels, so torch comes after it
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from benchmarks import _rounds, _steps
+from benchmarks import _rounds, _side
 from benchmarks._rounds import Case, Goal, Timed
 from pipeline.training.loss import cross_entropy
 from stages._stage import Stage
@@ -35,7 +35,7 @@ def side(name: str, work: Work) -> Timed:
     """Start the process of ``name``; a call is one iteration there. Raises RuntimeError with what it says instead."""
     options = [f"--{key}={getattr(work, key)}" for key in ("down", "across", "width", "threads")]
     child = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "benchmarks._steps", name, *options],
+        [sys.executable, "-W", "ignore", "-m", "benchmarks._side", name, *options],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -72,11 +72,11 @@ def gradients(net: Callable[[Tensor], object], parameters: dict[str, Tensor], pi
 
 def compared(width: float) -> str:
     """How far ours lies from torchfcn in float64, and both in float32 from that: scores, then all gradients (l2)."""
-    pixels, label = _steps.image(Work(down=SMALL[0], across=SMALL[1]))
+    pixels, label = _side.image(Work(down=SMALL[0], across=SMALL[1]))
     found = {}
     for kind in ("float64", "float32"):
-        ours = _steps.started(width).eval()
-        theirs = _steps.taken(ours).eval()
+        ours = _side.started(width).eval()
+        theirs = _side.taken(ours).eval()
         for name, net in (("ours", ours), ("torchfcn", theirs)):
             of = net.double() if kind == "float64" else net
             named = {key.split(".", 1)[1] if name == "ours" else key: p for key, p in of.named_parameters()}

@@ -1,4 +1,4 @@
-"""Trains one side's FCN-8s-VGG16, an iteration for each line on standard input: python -m benchmarks._steps SIDE."""
+"""Trains one side's FCN-8s-VGG16, an iteration for each line on standard input: python -m benchmarks._side SIDE."""
 
 from __future__ import annotations
 

@@ -1,13 +1,17 @@
-# make setup · make repro · make test · make lint · make ui · make params · make lock
+# make setup · make repro · make test · make lint · make bench · make ui · make params · make lock
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
 UV := 0.13.9
+# Hashed and host-free, for every Python ≥ 3.11 and every platform at once
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test lint ui params lock
+BENCH_READY := .venv-bench/.ready-$(shell cat bench.lock | sha256sum | cut -c1-12)
+
+.PHONY: setup repro test lint bench ui params lock
 setup: $(READY)
 
 repro: $(READY)
@@ -19,6 +23,10 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+# The peers side by side with ours, alone on the machine: ten minutes, then benchmarks/results
+bench: $(BENCH_READY)
+	.venv-bench/bin/python -m benchmarks
+
 ui: $(READY)
 	$(BIN)/fcn ui
 
@@ -26,10 +34,11 @@ ui: $(READY)
 params: $(READY)
 	$(BIN)/python -m ops.compose
 
-# Hashed and host-free, for every Python ≥ 3.11 and every platform at once
+# bench.lock starts from requirements.lock and leaves it only where a peer must
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--no-header --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/$(COMPILE) --extra dev pyproject.toml --output-file requirements.lock
+	cp requirements.lock bench.lock
+	$(BIN)/$(COMPILE) --extra bench pyproject.toml --output-file bench.lock
 
 # Its name tells what it was made from. uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
 $(READY):
@@ -39,3 +48,8 @@ $(READY):
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	rm -f .venv/.ready-* && touch $@
+
+$(BENCH_READY): | $(READY)
+	$(PYTHON) -m venv .venv-bench
+	$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --require-hashes --requirements bench.lock
+	rm -f .venv-bench/.ready-* && touch $@

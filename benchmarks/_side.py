@@ -1,0 +1,156 @@
+"""Trains one side's FCN-8s-VGG16, an iteration for each line on standard input: python -m benchmarks._side SIDE."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+AS_IT_COMES, PINNED, OURS = "torchfcn", "torchfcn, our kernels", "ours"
+SIDES = (AS_IT_COMES, PINNED, OURS)
+CLASSES, SEED = 21, 0
+RATE, MOMENTUM, DECAY = 1e-14, 0.99, 5e-4  # the authors' for an FCN-8s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """The image's sides in pixels, the net's width (torchfcn's is 1), and how many threads compute."""
+
+    down: int = 375
+    across: int = 500
+    width: float = 1.0
+    threads: int = 2
+
+
+def ready(side: str, work: Work) -> Callable[[], object]:
+    """What does an iteration of ``side`` on one image of noise: forward, backward, and a step of the weights."""
+    if side == AS_IT_COMES:
+        import torch
+
+        torch.set_num_threads(work.threads)
+    else:
+        from pipeline import determinism
+
+        determinism.start({"threads": work.threads})
+    return ours(work) if side == OURS else theirs(work)
+
+
+def image(work: Work) -> tuple[Any, Any]:
+    """1×3×H×W of noise as a centred photograph's, and a label for each pixel."""
+    import torch
+
+    generator = torch.Generator().manual_seed(SEED)
+    pixels = 57 * torch.randn(1, 3, work.down, work.across, generator=generator)
+    return pixels, torch.randint(0, CLASSES, (1, work.down, work.across), generator=generator)
+
+
+def ours(work: Work) -> Callable[[], object]:
+    import torch
+
+    from pipeline.training.feed import Item
+    from pipeline.training.recipe import SolverSpec
+    from pipeline.training.solver import Solver
+
+    pixels, label = image(work)
+    spec = SolverSpec(
+        seed=SEED,
+        iterations=1,
+        batch=1,
+        lr=RATE,
+        momentum=MOMENTUM,
+        weight_decay=DECAY,
+        reduction="sum",
+        virtual_ranks=1,
+    )
+    net = started(work.width).train()
+    solver = Solver(net, spec, net.spec.heads)
+    labels, valid = {"semantic": label.to(torch.uint8)}, {"semantic": label.numel()}
+    item = Item(draw=0, id="noise", image=pixels, labels=labels, valid=valid)
+    return lambda: solver.step([item])
+
+
+def theirs(work: Work) -> Callable[[], object]:
+    """As its trainer does it, without the scores that it computes after each iteration."""
+    import torch
+
+    net = taken(started(work.width)).train()
+    cross_entropy2d = torchfcn().trainer.cross_entropy2d
+    named = [(name, parameter) for name, parameter in net.named_parameters() if "upscore" not in name]
+    weights, biases = ([p for name, p in named if name.endswith(end)] for end in ("weight", "bias"))
+    groups = [{"params": weights}, {"params": biases, "lr": 2 * RATE, "weight_decay": 0.0}]
+    solver = torch.optim.SGD(groups, lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    pixels, label = image(work)
+
+    def step() -> None:
+        solver.zero_grad()
+        loss = cross_entropy2d(net(pixels), label, size_average=False) / len(pixels)
+        if loss.item() != loss.item():
+            raise ValueError("loss is nan while training")
+        loss.backward()
+        solver.step()
+
+    return step
+
+
+def started(width: float) -> Any:
+    """Our FCN-8s with random weights that keep activations alive; no score and no bias is zero."""
+    import torch
+
+    from pipeline.fcn import surgery
+    from pipeline.fcn.net import FCN
+    from pipeline.fcn.spec import NetSpec
+    from pipeline.types import LabelSpec
+
+    label = LabelSpec(classes=tuple(map(str, range(CLASSES))), palette=((0, 0, 0),) * CLASSES)
+    heads = {"semantic": label}
+    spec = NetSpec(backbone="vgg16", width=width, crop=224, padding=100, mean=(0.0,) * 3, stride=8, heads=heads)
+    net, generator = FCN(spec), torch.Generator().manual_seed(SEED)
+    surgery.random_start(net, spec, generator)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if ".score_" in name or name.endswith(".bias"):  # a bias of 0 leaves the padding's maps on ReLU's corner
+                parameter.normal_(0, 0.01, generator=generator)
+    return net
+
+
+def taken(net: Any) -> Any:
+    """torchfcn's FCN8s with the weights of ours."""
+    found = torchfcn().models.FCN8s(n_class=CLASSES)
+    weights = {name.split(".", 1)[1]: tensor for name, tensor in net.state_dict().items()}
+    found.load_state_dict({**found.state_dict(), **weights})
+    return found
+
+
+def torchfcn() -> Any:
+    """The package, which imports another to download weights that are not wanted here."""
+    sys.modules.setdefault("fcn", types.ModuleType("fcn"))
+    import torchfcn
+
+    return torchfcn
+
+
+@click.command()
+@click.argument("side", type=click.Choice(SIDES))
+@click.option("--down", type=int, default=Work.down)
+@click.option("--across", type=int, default=Work.across)
+@click.option("--width", type=float, default=Work.width)
+@click.option("--threads", type=int, default=Work.threads)
+def main(side: str, **options: Any) -> None:
+    """Say that all is made, then do an iteration a line and say that it is done; end where the input ends."""
+    try:
+        step = ready(side, Work(**options))
+    except ModuleNotFoundError as error:
+        click.echo(f"{error.name} is not installed")
+        return
+    click.echo("ready")
+    for _ in sys.stdin:
+        step()
+        click.echo("done")
+
+
+if __name__ == "__main__":
+    main()

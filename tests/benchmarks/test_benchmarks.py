@@ -1,0 +1,129 @@
+"""Each benchmark on a few images, with the peers that the tests' own environment has; the others are told missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from benchmarks import __main__ as every
+from benchmarks import _formats, _photos, _world, converting, histogram, reading, starting
+from pipeline.shards.reader import Shards
+from pipeline.types import Refusal
+from tests.closure import ROOT
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where photographs are rendered, once for all of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_photos, "KEPT", tmp_path_factory.mktemp("kept"))
+        yield _photos.KEPT
+
+
+def measured(command: click.Command, results: Path, name: str) -> list[dict[str, Any]]:
+    told = CliRunner().invoke(
+        command, ["--rounds", "2", "--images", "4", "--results", str(results)], catch_exceptions=False
+    )
+    assert told.exit_code == 0, told.output
+    found = json.loads((results / f"{name}.json").read_text())
+    assert f"## {name}\n" in (results / "results.md").read_text()
+    return list(found["cases"])
+
+
+def by_name(case: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in case["rows"]}
+
+
+def missing(rows: dict[str, dict[str, Any]]) -> set[str]:
+    return {row["note"] for row in rows.values() if "median" not in row}
+
+
+@pytest.mark.filterwarnings("ignore:.*(fork|TorchVision):DeprecationWarning")  # DataLoader's workers; torchvision.io
+def test_reading_gives_every_sample_with_the_peers_that_are_there(tmp_path: Path) -> None:
+    one, two = measured(reading.main, tmp_path, "reading")
+    for case in (one, two):
+        rows = by_name(case)
+        assert {"torchvision VOCSegmentation", "datasets", "ours"} <= {n for n, row in rows.items() if "median" in row}
+        assert missing(rows) <= {f"{name} is not installed" for name in ("webdataset", "streaming", "litdata")}
+        assert [goal["beside"] is not None for goal in case["goals"]] == [True] * 4
+
+
+@pytest.mark.filterwarnings("ignore:.*TorchVision:DeprecationWarning")
+def test_what_all_read_is_the_same_pictures(tmp_path: Path) -> None:
+    raw = _photos.archive(4, None)
+    held = _photos.samples(raw)
+    _formats.shards(tmp_path, raw)
+    for example, sample in zip(Shards(tmp_path / "train"), held, strict=True):  # __getitem__ until IndexError
+        for decoded in (reading.pillow_decoded(*_photos.encoded(sample)), torchvision(sample)):
+            assert np.array_equal(decoded[0], example.images["color"])
+            assert np.array_equal(decoded[1], example.labels["semantic"])
+
+
+def torchvision(sample: Any) -> tuple[Any, Any]:
+    image, label = reading.torch_decoded(*_photos.encoded(sample))
+    return image.permute(1, 2, 0).numpy(), label[0].numpy()
+
+
+def test_histogram_counts_as_score_py_does(tmp_path: Path) -> None:
+    (case,) = measured(histogram.main, tmp_path, "histogram")
+    assert missing(by_name(case)) <= {"torchmetrics is not installed"}
+    maps = histogram.pairs(_photos.archive(4, None))
+    assert all((truth == histogram.VOID).any() for truth, _ in maps)
+    assert np.array_equal(histogram.summed(maps, histogram.ours)(), histogram.summed(maps, histogram.score_py)())
+
+
+def test_converting_weighs_what_each_wrote(tmp_path: Path) -> None:
+    (case,) = measured(converting.main, tmp_path, "converting")
+    rows = by_name(case)
+    payload = sum(len(file) for sample in _photos.samples(_photos.archive(4, None)) for file in _photos.encoded(sample))
+    for name in ("cp of one file", "datasets, to_parquet", converting.PACKING, "ours, convert"):
+        assert float(rows[name]["note"].removesuffix(" MB")) >= round(payload / 1e6, 1), name
+
+
+def test_real_photographs_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    told = CliRunner().invoke(reading.main, ["--real", str(tmp_path), "--results", str(tmp_path)])
+    assert told.exit_code == 1
+    assert told.output.startswith(f"Error: {tmp_path} must hold one VOCtrainval_*.tar, found none")
+
+
+def test_starting_knows_each_stage_by_its_first_row() -> None:
+    found = starting.stages(ROOT)
+    assert found["train"] == next(iter(yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]))
+    assert found["report"] == ""
+    assert "download" not in found, "this scale downloads nothing"
+    words = ("-c", starting.START, "report", "")
+    starting.started(*words)()
+    assert len(starting.offenders(*words).split(", ")) == starting.OFFENDERS
+
+
+def test_a_command_that_fails_in_the_world_is_told_by_its_last_line(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"^dvc repro exited 253 in .*, saying: .*not inside of a DVC repository"):
+        _world.command(tmp_path, "dvc", "repro")
+
+
+@pytest.mark.slow
+def test_repro_and_all_of_them_from_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "repro", "--rounds", "2", "--results", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1: repro …\n" in done.stderr
+    nothing, one, whole = json.loads((tmp_path / "repro.json").read_text())["cases"]
+    for case in (nothing, one, whole):
+        assert missing(by_name(case)) == set()
+    assert "## repro\n" in done.stdout
+
+
+def test_a_name_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
+    told = CliRunner().invoke(every.main, ["writing", "--results", str(tmp_path)])
+    assert told.exit_code == 2
+    assert "'writing' is not one of" in told.output
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
-Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn as it comes
-is not. The check leads both nets, with equal weights, through one smaller image.
+Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn, as it
+comes, is not. The check leads both nets, with equal weights, through one smaller image.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import click
@@ -19,6 +20,7 @@ from pipeline import determinism
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -31,10 +33,13 @@ SMALL = (120, 150)  # height and width of the image whose gradients are compared
 Found = tuple[Tensor, dict[str, Tensor]]
 
 
-def side(name: str, work: Work) -> Timed:
-    """Start the process of ``name``; a call is one iteration there. Raises RuntimeError with what it says instead."""
+def side(name: str, work: Work, children: ExitStack) -> Timed:
+    """Start the process of ``name``; a call is one iteration there. Raises RuntimeError with what it says instead.
+
+    It ends when ``children`` are left.
+    """
     options = [f"--{key}={getattr(work, key)}" for key in ("down", "across", "width", "threads")]
-    child = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "benchmarks._side", name, *options],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
@@ -42,6 +47,7 @@ def side(name: str, work: Work) -> Timed:
         text=True,
         bufsize=1,
     )
+    child = children.enter_context(process)
     assert child.stdin is not None
     assert child.stdout is not None
     asked, said = child.stdin, child.stdout
@@ -49,7 +55,6 @@ def side(name: str, work: Work) -> Timed:
     def heard(word: str) -> None:
         line = said.readline().strip()
         if line != word:
-            child.kill()
             raise RuntimeError(line or f"the process of {name} ended")
 
     def step() -> None:
@@ -72,7 +77,12 @@ def gradients(net: Callable[[Tensor], object], parameters: dict[str, Tensor], pi
 
 def compared(width: float) -> str:
     """How far ours lies from torchfcn in float64, and both in float32 from that: scores, then all gradients (l2)."""
-    pixels, label = _side.image(Work(down=SMALL[0], across=SMALL[1]))
+    try:
+        _side.torchfcn()
+    except ModuleNotFoundError:
+        return "not compared"
+    down, across = SMALL
+    pixels, label = _side.image(Work(down=down, across=across))
     found = {}
     for kind in ("float64", "float32"):
         ours = _side.started(width).eval()
@@ -88,7 +98,9 @@ def compared(width: float) -> str:
         "torchfcn's own": ("torchfcn", "float32"),
     }
     told = {name: apart(found[key], exact) for name, key in pairs.items()}
-    return "; ".join(f"{name} {scores:.0e} and {steps:.0e}" for name, (scores, steps) in told.items())
+    return "scores and gradients from torchfcn's in float64: " + "; ".join(
+        f"{name} {scores:.0e} and {steps:.0e}" for name, (scores, steps) in told.items()
+    )
 
 
 def apart(found: Found, exact: Found) -> tuple[float, float]:
@@ -98,9 +110,8 @@ def apart(found: Found, exact: Found) -> tuple[float, float]:
     return scores, (difference / sum(float(gradient.square().sum()) for gradient in exact[1].values())) ** 0.5
 
 
-def cases(work: Work) -> list[Case]:
-    sides = {name: partial(side, name, work) for name in SIDES}
-    note = partial(compared, work.width)
+def cases(work: Work, children: ExitStack) -> list[Case]:
+    sides = {name: partial(side, name, work, children) for name in SIDES}
     return [
         Case(
             title=f"{work.across}×{work.down} px, batch 1, float32, {work.threads} threads",
@@ -110,7 +121,7 @@ def cases(work: Work) -> list[Case]:
                 Goal(text="ours ≥ 1.5 × torchfcn as it comes", ours=OURS, peers=(AS_IT_COMES,), times=1.5),
                 Goal(text="ours ≥ 2 × torchfcn held to the same kernels", ours=OURS, peers=(PINNED,), times=2),
             ],
-            notes={OURS: lambda: f"from torchfcn in float64, scores and gradients: {note()}"},
+            notes={OURS: partial(compared, work.width)},
         )
     ]
 
@@ -118,10 +129,15 @@ def cases(work: Work) -> list[Case]:
 @click.command(cls=Stage)
 @_rounds.options(rounds=5)
 @click.option("--threads", type=click.IntRange(min=1), default=Work.threads, show_default=True)
-def main(rounds: int, results: Path, threads: int) -> None:
+@click.option("--down", type=click.IntRange(min=32), default=Work.down, hidden=True)
+@click.option("--across", type=click.IntRange(min=32), default=Work.across, hidden=True)
+@click.option("--width", type=float, default=Work.width, hidden=True)
+def main(rounds: int, results: Path, **options: Any) -> None:
     """Measure and write step.json."""
-    determinism.start({"threads": threads})
-    _rounds.run("step", cases(Work(threads=threads)), rounds=rounds, results=results, data="An image of noise.")
+    work = Work(**options)
+    determinism.start({"threads": work.threads})
+    with ExitStack() as children:
+        _rounds.run("step", cases(work, children), rounds=rounds, results=results, data="An image of noise")
 
 
 if __name__ == "__main__":

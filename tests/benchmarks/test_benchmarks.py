@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks import __main__ as every
-from benchmarks import _formats, _photos, _world, converting, histogram, reading, starting
+from benchmarks import _formats, _photos, _side, _world, converting, histogram, reading, starting, step
 from pipeline.shards.reader import Shards
 from pipeline.types import Refusal
 from tests.closure import ROOT
@@ -127,3 +128,22 @@ def test_a_name_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
     assert told.exit_code == 2
     assert "'writing' is not one of" in told.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> None:
+    small = ["--rounds", "2", "--down", "40", "--across", "50", "--width", "0.0625", "--threads", "1"]
+    told = CliRunner().invoke(step.main, [*small, "--results", str(tmp_path)], catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    (case,) = json.loads((tmp_path / "step.json").read_text())["cases"]
+    rows = by_name(case)
+    assert rows["ours"]["median"] > 0
+    assert all("median" in row or "torchfcn is not installed" in row["note"] for row in rows.values())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torchfcn's
+def test_the_step_that_is_timed_is_torchfcns_function() -> None:
+    try:
+        _side.torchfcn()
+    except ModuleNotFoundError:
+        pytest.skip("torchfcn is not installed")
+    assert re.search(r"in float64 \de-1\d and \de-1\d;", step.compared(1.0))

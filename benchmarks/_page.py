@@ -39,4 +39,5 @@ def _table(case: Mapping[str, Any]) -> str:
 def _goal(goal: Mapping[str, Any]) -> str:
     if goal["met"] is None:
         return f"* {goal['text']}: not judged, no peer ran"
-    return f"* {goal['text']}: {goal['reached']:g} beside {goal['beside']}, {'met' if goal['met'] else '**not met**'}"
+    met = "met" if goal["met"] else "**not met**"
+    return f"* {goal['text']}: {goal['reached']:g} (best rounds {goal['best']:g}) beside {goal['beside']}, {met}"

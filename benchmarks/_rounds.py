@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -106,16 +107,18 @@ def _measured(case: Case, rounds: int) -> dict[str, Any]:
                 absent[name] = _reason(error)
             bar.update()
         took: dict[str, list[float]] = {name: [] for name in ready}
+        cpu: dict[str, list[float]] = {name: [] for name in ready}
         for turn in range(rounds):
             order = list(ready)
             random.Random(turn).shuffle(order)  # so that no two sides are neighbours in every slow minute
             for name in order:
                 bar.set_postfix_str(name)
-                start = time.perf_counter()
+                start, spent = time.perf_counter(), sum(os.times()[:4])
                 ready[name]()
                 took[name].append(time.perf_counter() - start)
+                cpu[name].append(sum(os.times()[:4]) - spent)
                 bar.update()
-    return _told(case, took, absent)
+    return _told(case, took, cpu, absent)
 
 
 def _reason(error: Exception) -> str:
@@ -124,12 +127,15 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
-def _told(case: Case, took: Mapping[str, Sequence[float]], absent: Mapping[str, str]) -> dict[str, Any]:
+def _told(
+    case: Case, took: Mapping[str, Sequence[float]], cpu: Mapping[str, Sequence[float]], absent: Mapping[str, str]
+) -> dict[str, Any]:
     rows = []
     for name in [*case.peers, *case.ours]:
         row: dict[str, Any] = {"name": name, "ours": name in case.ours}
         if name in took:
             row["seconds"] = [round(seconds, 5) for seconds in took[name]]
+            row["cpu"] = round(median(cpu[name]), 3)
             row["median"], row["best"] = (_figure(case, of(took[name])) for of in (median, min))
         row["note"] = absent.get(name) or case.notes.get(name, str)()
         rows.append(row)

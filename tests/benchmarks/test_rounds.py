@@ -47,8 +47,8 @@ def test_a_peer_that_is_missing_or_fails_is_a_row_and_ours_is_an_error(tmp_path:
     )
     _rounds.run("peers", [case], rounds=2, results=tmp_path, data="None")
     page = (tmp_path / _page.PAGE).read_text()
-    assert "| gone | – | – | no_such_peer is not installed |\n" in page
-    assert "| broken | – | – | OSError: disk |\n" in page
+    assert "| gone | – | – | – | no_such_peer is not installed |\n" in page
+    assert "| broken | – | – | – | OSError: disk |\n" in page
     assert "* ours ≥ the peers: not judged, no peer ran\n" in page
     failing = Case(title="ours", peers={}, ours={"ours": broken})
     with pytest.raises(OSError, match="disk"):
@@ -75,4 +75,4 @@ def test_speeds_are_the_amount_over_seconds_and_the_page_shows_every_result(tmp_
     assert row["best"] >= row["median"] > 0, "the least time is the greatest speed"
     page = (tmp_path / _page.PAGE).read_text()
     assert page.index("## a\n") < page.index("## b\n")
-    assert "| speed | MB/s, median | best | |" in page
+    assert "| speed | MB/s, median | best | CPU s | |" in page

@@ -28,10 +28,10 @@ def tables(found: Mapping[str, Any]) -> str:
 
 
 def _table(case: Mapping[str, Any]) -> str:
-    rows = [f"| {case['title']} | {case['unit']}, median | best | |", "|---|--:|--:|---|"]
+    rows = [f"| {case['title']} | {case['unit']}, median | best | CPU s | |", "|---|--:|--:|--:|---|"]
     for row in case["rows"]:
         name = f"**{row['name']}**" if row["ours"] else row["name"]
-        figures = f"{row['median']:g} | {row['best']:g}" if "median" in row else "– | –"
+        figures = f"{row['median']:g} | {row['best']:g} | {row['cpu']:g}" if "median" in row else "– | – | –"
         rows.append(f"| {name} | {figures} | {row['note']} |")
     return "\n".join([*rows, "", *map(_goal, case["goals"]), *([""] if case["goals"] else [])])
 
@@ -39,4 +39,5 @@ def _table(case: Mapping[str, Any]) -> str:
 def _goal(goal: Mapping[str, Any]) -> str:
     if goal["met"] is None:
         return f"* {goal['text']}: not judged, no peer ran"
-    return f"* {goal['text']}: {goal['reached']:g} beside {goal['beside']}, {'met' if goal['met'] else '**not met**'}"
+    met = "met" if goal["met"] else "**not met**"
+    return f"* {goal['text']}: {goal['reached']:g} (best rounds {goal['best']:g}) beside {goal['beside']}, {met}"

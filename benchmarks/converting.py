@@ -62,7 +62,12 @@ def copied(source: Path, out: Path) -> Timed:
     """A call that copies a file into a folder, or a folder of files."""
     if source.is_dir():
         return afresh(out, partial(shutil.copytree, source))
-    return afresh(out, lambda to: (to.mkdir(), shutil.copy(source, to)))
+
+    def copy(folder: Path) -> None:
+        folder.mkdir()
+        shutil.copy(source, folder)
+
+    return afresh(out, copy)
 
 
 def weighed(folder: Path) -> str:

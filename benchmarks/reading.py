@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -42,7 +43,7 @@ def torch_decoded(jpeg: bytes, png: bytes) -> tuple[torch.Tensor, torch.Tensor]:
 
 def pillow_decoded(jpeg: bytes, png: bytes) -> tuple[Any, Any]:
     """What our reader does with a row's bytes."""
-    return reader._image(jpeg, "RGB"), reader._label(png)
+    return reader._image(pa.py_buffer(jpeg), "RGB"), reader._label(pa.py_buffer(png))
 
 
 class Rows(Dataset[Any]):
@@ -61,7 +62,7 @@ class Rows(Dataset[Any]):
 def loader(rows: Any, workers: int, shuffle: bool | None = True) -> DataLoader[Any]:
     """Two workers stay from round to round; with one, the process itself reads."""
     processes = 0 if workers == 1 else workers
-    kept = {"persistent_workers": True, "timeout": 60} if processes else {}
+    kept: dict[str, Any] = {"persistent_workers": True, "timeout": 60} if processes else {}
     return DataLoader(rows, batch_size=None, num_workers=processes, shuffle=shuffle, **kept)
 
 
@@ -86,11 +87,11 @@ def ceilings(held: Sequence[Sample], workers: int) -> Sides:
     """Decoders on bytes in memory, in a shuffled order."""
     files = [_photos.encoded(sample) for sample in held]
     random.Random(0).shuffle(files)
-    decoders = dict(zip(CEILINGS, (torch_decoded, pillow_decoded), strict=True))
-    return {
-        name: partial(in_threads, len(files), workers, lambda row, decode=decode: decode(*files[row]), int)
-        for name, decode in decoders.items()
-    }
+
+    def side(decode: Callable[[bytes, bytes], Any]) -> Timed:
+        return in_threads(len(files), workers, lambda row: decode(*files[row]), int)
+
+    return {name: partial(side, decode) for name, decode in zip(CEILINGS, (torch_decoded, pillow_decoded), strict=True)}
 
 
 def peers(held: Sequence[Sample], folder: Path, workers: int) -> Sides:
@@ -131,7 +132,7 @@ def cases(held: Sequence[Sample], raw: Path, folder: Path) -> list[Case]:
 
 
 @click.command(cls=Stage)
-@_rounds.options(rounds=3)
+@_rounds.options(rounds=5)
 @_photos.options(images=600)
 def main(rounds: int, results: Path, images: int, real: Path | None) -> None:
     """Measure and write reading.json."""

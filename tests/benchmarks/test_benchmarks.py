@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks import __main__ as every
-from benchmarks import _formats, _photos, _side, _world, converting, histogram, reading, starting, step
+from benchmarks import _formats, _photos, _rounds, _side, _world, converting, histogram, reading, repro, starting, step
 from pipeline.shards.reader import Shards
 from pipeline.types import Refusal
 from tests.closure import ROOT
 
 
 @pytest.fixture(autouse=True, scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where photographs are rendered, once for all of these tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_photos, "KEPT", tmp_path_factory.mktemp("kept"))
@@ -112,15 +111,21 @@ def test_a_command_that_fails_in_the_world_is_told_by_its_last_line(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_repro_and_all_of_them_from_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks", "repro", "--rounds", "2", "--results", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "1 of 1: repro …\n" in done.stderr
-    nothing, one, whole = json.loads((tmp_path / "repro.json").read_text())["cases"]
-    for case in (nothing, one, whole):
-        assert missing(by_name(case)) == set()
-    assert "## repro\n" in done.stdout
+def test_one_stage_is_timed_alone_under_dvc_and_under_fcn(tmp_path: Path) -> None:
+    root = _world.small(tmp_path / "small", images=4)
+    _rounds.run("repro", [repro.one(root)], rounds=2, results=tmp_path, data="Four images a split")
+    (case,) = json.loads((tmp_path / "repro.json").read_text())["cases"]
+    assert missing(by_name(case)) == set()
+    alone, under, fcn = (row["best"] for row in case["rows"])
+    assert alone < under < fcn
+
+
+def test_one_benchmark_that_fails_is_named_after_all_have_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(every, "NAMES", ("absent",))
+    told = CliRunner().invoke(every.main, ["--results", str(tmp_path)])
+    assert told.exit_code == 1
+    assert told.output.startswith("1 of 1: absent …\nabsent: ")
+    assert told.output.endswith("Error: absent failed: run python -m benchmarks.absent to see why\n")
 
 
 def test_a_name_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 
 LN = 10_000
+_VALUES = np.arange(256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +71,18 @@ def _check_size(sample: Sample, encoded: Encoded, pixels: NDArray[Any]) -> None:
 
 
 def _moments(image: NDArray[Any]) -> tuple[int, ...]:
-    """Whole numbers whose squares add up to less than 2⁵³, so that float64 sums are exact in any order.
+    """Whole numbers, exact in any order: of 8 bits from each channel's histogram, in a third of the time of sums.
 
-    Millimetres count as nets see them: ln(mm), in ``LN`` parts.
+    Millimetres count as nets see them: ln(mm), in ``LN`` parts, whose squares add up to less than 2⁵³ in float64.
     """
-    values = image.reshape(image.shape[0] * image.shape[1], -1).astype(np.float64)
-    if image.dtype == np.uint16:
-        values = np.rint(LN * np.log(np.maximum(values, 1)))
-    sums, squares = values.sum(0), np.einsum("nc,nc->c", values, values)
-    return (len(values), *map(int, sums), *map(int, squares))
+    pixels = image.reshape(image.shape[0] * image.shape[1], -1)
+    if image.dtype == np.uint8:
+        counts = np.stack([np.bincount(channel, minlength=256) for channel in pixels.T])
+        sums, squares = counts @ _VALUES, counts @ _VALUES**2
+    else:
+        values = np.rint(LN * np.log(np.maximum(pixels.astype(np.float64), 1)))
+        sums, squares = values.sum(0), np.einsum("nc,nc->c", values, values)
+    return (len(pixels), *map(int, sums), *map(int, squares))
 
 
 def _counts(path: str, label: LabelSpec, indices: NDArray[np.uint8]) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ UV := 0.13.9
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Where a machine forbids bytecode, every one of hundreds of processes would compile torch anew: half of its start
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup repro test lint ui params lock
 setup: $(READY)

@@ -8,6 +8,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# Where a machine forbids bytecode, every one of hundreds of processes would compile torch anew: half of its start
+unexport PYTHONDONTWRITEBYTECODE
 
 BENCH_READY := .venv-bench/.ready-$(shell cat bench.lock | sha256sum | cut -c1-12)
 

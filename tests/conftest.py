@@ -11,6 +11,9 @@ import pytest
 
 from pipeline import determinism
 
+# Before torch: threads of several tests at once would wait for each other, spinning, for several times what they save
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
 import torch

@@ -75,10 +75,7 @@ def test_a_graph_has_the_nets_heads_takes_batches_and_carries_its_spec(tmp_path:
         spec(stride=4),
         spec(stride=8, upsampling="learned"),
         spec(stride=16, fusion="max"),
-        spec("alexnet", stride=32),
         spec("alexnet", stride=8),
-        spec("googlenet", stride=32),
-        spec("googlenet", stride=16),
         spec("googlenet", stride=8),
         spec(stride=16, inputs=("color", "hha"), streams="late", mean=MEAN * 2),
         spec(stride=32, inputs=("color", "depth"), mean=(*MEAN, 7.8)),
@@ -98,9 +95,8 @@ def test_weights_of_another_kind_are_refused_and_nothing_is_written(tmp_path: Pa
 
 @pytest.mark.slow
 def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
-    saved(tmp_path / "weights.safetensors", spec(stride=32))
-    for name in ("a", "b"):
-        script = f"from pathlib import Path; from pipeline.serving import onnx; f = Path({str(tmp_path)!r}); "
-        script += f"onnx.export(f / 'weights.safetensors', f / '{name}.onnx')"
-        subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True)
+    onnx.export(saved(tmp_path / "weights.safetensors", spec(stride=32)), tmp_path / "a.onnx")
+    script = f"from pathlib import Path; from pipeline.serving import onnx; f = Path({str(tmp_path)!r}); "
+    script += "onnx.export(f / 'weights.safetensors', f / 'b.onnx')"
+    subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()

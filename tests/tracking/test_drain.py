@@ -29,9 +29,14 @@ ITERATIONS = 600  # a point every second iteration
 CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(tables, tmp_path / "mlflow.db")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
     return repository(tmp_path, iterations=ITERATIONS)
 
 
@@ -143,8 +148,7 @@ def test_asked_to_stop_its_run_is_killed_and_a_rerun_is_the_same_run(world: Path
     assert_whole(world)
 
 
-def test_a_training_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     root = repository(tmp_path)
     shutil.rmtree(root / "data/shards/noise/train")
     shards(root / "data/shards/noise/train", labels=(0, 1, 9, 255))
@@ -182,7 +186,6 @@ class Unplugged:
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(drain, "METRICS", 7)
     monkeypatch.setattr(drain, "PARAMS", 2)
     written = Spool(tmp_path / ".spool/train@x/f")
@@ -211,10 +214,11 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     assert len([name for name in names if name.endswith(".png")]) == 3
 
 
-def test_another_server_is_told_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_server_is_told_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = Spool(tmp_path / ".spool/train@x/f")
     written.begin(tags={}, params={}, texts={})
     for step, server in enumerate(("one", "other"), 1):
+        shutil.copy(tables, tmp_path / f"{server}.db")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{server}.db")
         written.point(step, {"loss": 1.0})
         send(tmp_path)
@@ -222,8 +226,7 @@ def test_another_server_is_told_everything(tmp_path: Path, monkeypatch: pytest.M
         assert steps(client, run, "loss") == list(range(1, step + 1))
 
 
-def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path) -> None:
     for _ in range(2):
         written = Spool(tmp_path / ".spool/train@x/f")
         written.begin(tags={}, params={}, texts={})
@@ -241,7 +244,7 @@ def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
 ) -> None:
     (root := tmp_path / "work").mkdir()
     repository(root, iterations=ITERATIONS)
-    port, store = free_port(), f"sqlite:///{tmp_path / 'server.db'}"
+    port, store = free_port(), f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         process = start(root, "live")

@@ -14,14 +14,14 @@ from functools import partial
 
 import click
 
+import pipeline.determinism  # noqa: F401  pins torch's kernels, so torch comes after it
 from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
-from pipeline import determinism
 
-# determinism pins torch's kernels, so torch comes after it
 # isort: split
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from benchmarks import _rounds, _side
@@ -135,7 +135,7 @@ def cases(work: Work, children: ExitStack) -> list[Case]:
 def main(rounds: int, results: Path, **options: Any) -> None:
     """Measure and write step.json."""
     work = Work(**options)
-    determinism.start({"threads": work.threads})
+    torch.set_num_threads(work.threads)
     with ExitStack() as children:
         _rounds.run("step", cases(work, children), rounds=rounds, results=results, data="An image of noise")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,8 +54,8 @@ def at(root: Path, revision: str) -> State:
     if not names:
         return State()
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(answer(root, "archive", commit, "--", *names))) as archive:
-            archive.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(answer(root, "archive", "--format=zip", commit, "--", *names))) as archive:
+            archive.extractall(folder)
         return here(Path(folder))
 
 

@@ -31,7 +31,7 @@ def _table(case: Mapping[str, Any]) -> str:
     rows = [f"| {case['title']} | {case['unit']}, median | best | CPU s | |", "|---|--:|--:|--:|---|"]
     for row in case["rows"]:
         name = f"**{row['name']}**" if row["ours"] else row["name"]
-        figures = f"{row['median']:g} | {row['best']:g} | {row['cpu']:g}" if "median" in row else "– | – | –"
+        figures = f"{row['median']:g} | {row['best']:g} | {row['cpu'] or '–'}" if "median" in row else "– | – | –"
         rows.append(f"| {name} | {figures} | {row['note']} |")
     return "\n".join([*rows, "", *map(_goal, case["goals"]), *([""] if case["goals"] else [])])
 

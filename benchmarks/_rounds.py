@@ -135,7 +135,7 @@ def _told(
         row: dict[str, Any] = {"name": name, "ours": name in case.ours}
         if name in took:
             row["seconds"] = [round(seconds, 5) for seconds in took[name]]
-            row["cpu"] = round(median(cpu[name]), 3)
+            row["cpu"] = round(median(cpu[name]), 3) or None  # a child that lives on has not told
             row["median"], row["best"] = (_figure(case, of(took[name])) for of in (median, min))
         row["note"] = absent.get(name) or case.notes.get(name, str)()
         rows.append(row)

@@ -6,6 +6,7 @@ comes, is not. The check leads both nets, with equal weights, through one smalle
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from functools import partial
 
 import click
 
-import pipeline.determinism  # noqa: F401  pins torch's kernels, so torch comes after it
 from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
+from pipeline import determinism  # pins torch's kernels, so torch comes after it
 
 # isort: split
 from pathlib import Path
@@ -39,9 +40,11 @@ def side(name: str, work: Work, children: ExitStack) -> Timed:
     It ends when ``children`` are left.
     """
     options = [f"--{key}={getattr(work, key)}" for key in ("down", "across", "width", "threads")]
+    unpinned = {name: value for name, value in os.environ.items() if name not in determinism.PINS}  # set here on import
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "benchmarks._side", name, *options],
         cwd=Path(__file__).parents[1],
+        env=unpinned,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

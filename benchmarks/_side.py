@@ -12,8 +12,7 @@ import click
 
 AS_IT_COMES, PINNED, OURS = "torchfcn", "torchfcn, our kernels", "ours"
 SIDES = (AS_IT_COMES, PINNED, OURS)
-CLASSES, SEED = 21, 0
-RATE, MOMENTUM, DECAY = 1e-14, 0.99, 5e-4  # the authors' for an FCN-8s
+SEED = 1  # of what random_start leaves at zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,51 +38,35 @@ def ready(side: str, work: Work) -> Callable[[], object]:
     return ours(work) if side == OURS else theirs(work)
 
 
-def image(work: Work) -> tuple[Any, Any]:
-    """1×3×H×W of noise as a centred photograph's, and a label for each pixel."""
-    import torch
+def made(work: Work) -> Any:
+    """The work as ``_steps`` has it, which pins torch's kernels unless torch is there already."""
+    from benchmarks import _steps
 
-    generator = torch.Generator().manual_seed(SEED)
-    pixels = 57 * torch.randn(1, 3, work.down, work.across, generator=generator)
-    return pixels, torch.randint(0, CLASSES, (1, work.down, work.across), generator=generator)
+    return _steps.Work(width=work.width, across=work.across, down=work.down, iterations=1, device="cpu")
 
 
 def ours(work: Work) -> Callable[[], object]:
     import torch
 
-    from pipeline.training.feed import Item
-    from pipeline.training.recipe import SolverSpec
-    from pipeline.training.solver import Solver
+    from benchmarks import _steps
 
-    pixels, label = image(work)
-    spec = SolverSpec(
-        seed=SEED,
-        iterations=1,
-        batch=1,
-        lr=RATE,
-        momentum=MOMENTUM,
-        weight_decay=DECAY,
-        reduction="sum",
-        virtual_ranks=1,
-    )
-    net = started(work.width).train()
-    solver = Solver(net, spec, net.spec.heads)
-    labels, valid = {"semantic": label.to(torch.uint8)}, {"semantic": label.numel()}
-    item = Item(draw=0, id="noise", image=pixels, labels=labels, valid=valid)
-    return lambda: solver.step([item])
+    return _steps.training(started(work), made(work), "fp32", torch.device("cpu"))
 
 
 def theirs(work: Work) -> Callable[[], object]:
     """As its trainer does it, without the scores that it computes after each iteration."""
     import torch
 
-    net = taken(started(work.width)).train()
+    from benchmarks import _steps
+
+    net = taken(started(work)).train()
     cross_entropy2d = torchfcn().trainer.cross_entropy2d
     named = [(name, parameter) for name, parameter in net.named_parameters() if "upscore" not in name]
     weights, biases = ([p for name, p in named if name.endswith(end)] for end in ("weight", "bias"))
-    groups = [{"params": weights}, {"params": biases, "lr": 2 * RATE, "weight_decay": 0.0}]
-    solver = torch.optim.SGD(groups, lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
-    pixels, label = image(work)
+    groups = [{"params": weights}, {"params": biases, "lr": 2 * _steps.SOLVER["lr"], "weight_decay": 0.0}]
+    solver = torch.optim.SGD(groups, **_steps.SOLVER)
+    pixels, label = made(work).sample(torch.device("cpu"))
+    label = label.long()
 
     def step() -> None:
         solver.zero_grad()
@@ -96,20 +79,13 @@ def theirs(work: Work) -> Callable[[], object]:
     return step
 
 
-def started(width: float) -> Any:
+def started(work: Work) -> Any:
     """Our FCN-8s with random weights that keep activations alive; no score and no bias is zero."""
     import torch
 
-    from pipeline.fcn import surgery
-    from pipeline.fcn.net import FCN
-    from pipeline.fcn.spec import NetSpec
-    from pipeline.types import LabelSpec
+    from benchmarks import _steps
 
-    label = LabelSpec(classes=tuple(map(str, range(CLASSES))), palette=((0, 0, 0),) * CLASSES)
-    heads = {"semantic": label}
-    spec = NetSpec(backbone="vgg16", width=width, crop=224, padding=100, mean=(0.0,) * 3, stride=8, heads=heads)
-    net, generator = FCN(spec), torch.Generator().manual_seed(SEED)
-    surgery.random_start(net, spec, generator)
+    net, generator = _steps.started(made(work), stride=8), torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             if ".score_" in name or name.endswith(".bias"):  # a bias of 0 leaves the padding's maps on ReLU's corner
@@ -119,7 +95,7 @@ def started(width: float) -> Any:
 
 def taken(net: Any) -> Any:
     """torchfcn's FCN8s with the weights of ours."""
-    found = torchfcn().models.FCN8s(n_class=CLASSES)
+    found = torchfcn().models.FCN8s(n_class=len(net.spec.heads["semantic"].classes))
     weights = {name.split(".", 1)[1]: tensor for name, tensor in net.state_dict().items()}
     found.load_state_dict({**found.state_dict(), **weights})
     return found

@@ -62,15 +62,25 @@ class Work:
 
 def ours(work: Work, stride: int, precision: str, device: torch.device) -> tuple[nn.Module, Callable[[], object]]:
     """Our net with random weights, and a step of its training."""
+    net = started(work, stride)
+    return net, training(net, work, precision, device)
+
+
+def started(work: Work, stride: int) -> FCN:
     spec = work.spec(stride)
     net = FCN(spec)
     surgery.random_start(net, spec, torch.Generator().manual_seed(0))
+    return net
+
+
+def training(net: FCN, work: Work, precision: str, device: torch.device) -> Callable[[], object]:
+    """A step of our solver on the sample."""
     autocast(net.to(device).train(), precision, device)
     iterations = SolverSpec(seed=0, iterations=work.iterations, batch=1, reduction="sum", virtual_ranks=1, **SOLVER)
     image, label = work.sample(device)
     item = Item(draw=0, id="noise", image=image, labels={"semantic": label}, valid={"semantic": label.numel()})
-    solver = Solver(net, iterations, spec.heads)
-    return net, lambda: solver.step([item])
+    solver = Solver(net, iterations, net.spec.heads)
+    return lambda: solver.step([item])
 
 
 def torchfcn() -> nn.Module:

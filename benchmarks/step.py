@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -34,17 +35,21 @@ SMALL = (120, 150)  # height and width of the image whose gradients are compared
 Found = tuple[Tensor, dict[str, Tensor]]
 
 
+def unpinned() -> dict[str, str]:
+    """This process's environment without the pins that importing ``determinism`` put there; a side sets its own."""
+    return {name: value for name, value in os.environ.items() if name not in determinism.PINS}
+
+
 def side(name: str, work: Work, children: ExitStack) -> Timed:
     """Start the process of ``name``; a call is one iteration there. Raises RuntimeError with what it says instead.
 
     It ends when ``children`` are left.
     """
     options = [f"--{key}={getattr(work, key)}" for key in ("down", "across", "width", "threads")]
-    unpinned = {name: value for name, value in os.environ.items() if name not in determinism.PINS}  # set here on import
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "benchmarks._side", name, *options],
         cwd=Path(__file__).parents[1],
-        env=unpinned,
+        env=unpinned(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -78,17 +83,17 @@ def gradients(net: Callable[[Tensor], object], parameters: dict[str, Tensor], pi
     return scores.detach().double(), {name: p.grad.double() for name, p in wanted.items() if p.grad is not None}
 
 
-def compared(width: float) -> str:
+def compared(work: Work) -> str:
     """How far ours lies from torchfcn in float64, and both in float32 from that: scores, then all gradients (l2)."""
     try:
         _side.torchfcn()
     except ModuleNotFoundError:
         return "not compared"
-    down, across = SMALL
-    pixels, label = _side.image(Work(down=down, across=across))
+    small = replace(work, down=SMALL[0], across=SMALL[1])
+    pixels, label = _side.made(small).sample(torch.device("cpu"))
     found = {}
     for kind in ("float64", "float32"):
-        ours = _side.started(width).eval()
+        ours = _side.started(small).eval()
         theirs = _side.taken(ours).eval()
         for name, net in (("ours", ours), ("torchfcn", theirs)):
             of = net.double() if kind == "float64" else net
@@ -124,7 +129,7 @@ def cases(work: Work, children: ExitStack) -> list[Case]:
                 Goal(text="ours ≥ 1.5 × torchfcn as it comes", ours=OURS, peers=(AS_IT_COMES,), times=1.5),
                 Goal(text="ours ≥ 2 × torchfcn held to the same kernels", ours=OURS, peers=(PINNED,), times=2),
             ],
-            notes={OURS: partial(compared, work.width)},
+            notes={OURS: partial(compared, work)},
         )
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from benchmarks import __main__ as every
 from benchmarks import _formats, _photos, _rounds, _side, _world, converting, histogram, reading, repro, starting, step
+from pipeline import determinism
 from pipeline.shards.reader import Shards
 from pipeline.types import Refusal
 from tests.closure import ROOT
@@ -144,10 +146,15 @@ def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> Non
     assert all("median" in row or "torchfcn is not installed" in row["note"] for row in rows.values())
 
 
+def test_who_comes_as_it_comes_inherits_no_pin() -> None:
+    assert determinism.PINS.items() <= os.environ.items()
+    assert step.unpinned().keys() == os.environ.keys() - determinism.PINS.keys()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torchfcn's
 def test_the_step_that_is_timed_is_torchfcns_function() -> None:
     try:
         _side.torchfcn()
     except ModuleNotFoundError:
         pytest.skip("torchfcn is not installed")
-    assert re.search(r"in float64 \de-1\d and \de-1\d;", step.compared(1.0))
+    assert re.search(r"in float64 \de-1\d and \de-1\d;", step.compared(_side.Work()))

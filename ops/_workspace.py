@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
-from ops._locks import held
+from pipeline.held import held
 from pipeline.types import Refusal
 from stages._lock import Entry, entries, overlap
 

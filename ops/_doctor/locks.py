@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
-from ops._locks import held, holders
+from ops._locks import holders
+from pipeline.held import held
 
 MARGIN = 60.0  # seconds by which a clock that is set may move a process's birth
 LOCK, RWLOCK = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.report import ladder
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
+from pipeline.report.left import left
 from pipeline.types import Refusal
 
 CURVE = "curve.tsv"
@@ -22,12 +23,7 @@ Curve = NDArray[np.float64]  # rows of (iteration, loss per valid pixel)
 
 def read(evaluations: Path, recipes: Sequence[str]) -> dict[str, Curve]:
     """The curve of each recipe that has one. Raises Refusal for a file that is none."""
-    found = {}
-    for recipe in recipes:
-        path = evaluations / recipe / CURVE
-        if path.is_file():
-            found[recipe] = _read(path)
-    return found
+    return left(evaluations, recipes, CURVE, _read)
 
 
 def _read(path: Path) -> Curve:

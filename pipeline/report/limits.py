@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.report import ladder, page
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
+from pipeline.report.left import left
 from pipeline.types import Refusal
 
 LIMITS = "limits.json"
@@ -22,12 +23,7 @@ Chart = Callable[[str, Mapping[str, Any], Figures], str]
 
 def read(evaluations: Path, recipes: Sequence[str]) -> dict[str, Heads]:
     """Of each recipe that has them, by head. Raises Refusal for a file that holds none."""
-    found = {}
-    for recipe in recipes:
-        path = evaluations / recipe / LIMITS
-        if path.is_file():
-            found[recipe] = _read(path)
-    return found
+    return left(evaluations, recipes, LIMITS, _read)
 
 
 def _read(path: Path) -> Heads:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.held import held
+
 EVENTS = "events.jsonl"
 PICTURES = "pictures"
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
@@ -141,14 +143,7 @@ def _line(event: Event) -> bytes:
 
 def alive(folder: Path) -> bool:
     """Whether the process that writes ``folder`` lives."""
-    try:
-        with (folder / EVENTS).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return held(folder / EVENTS)
 
 
 def spools(root: Path) -> Iterator[Path]:

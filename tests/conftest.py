@@ -34,6 +34,7 @@ def flags() -> Iterator[None]:
     yield
     torch.set_deterministic_debug_mode(mode)
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def running(command: list[str], url: str, environment: Mapping[str, str], log: P
         yield
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def wait(url: str, process: subprocess.Popen[str] | subprocess.Popen[bytes], log: Path) -> None:
@@ -130,7 +130,7 @@ def postgres() -> Iterator[str]:
             yield f"postgresql+psycopg2://fcn:{QUOTED}@127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)  # SIGTERM would wait for its clients to go
-            process.wait(timeout=20)
+            process.wait(timeout=60)
     finally:
         shutil.rmtree(folder)
 

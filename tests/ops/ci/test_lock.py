@@ -89,10 +89,10 @@ def test_who_waits_can_be_cancelled(tmp_path: Path) -> None:
     second = start(roots[1])
     assert "waiting" in first_line(second)
     second.send_signal(signal.SIGINT)
-    second.communicate(timeout=10)
+    second.communicate(timeout=60)
     assert second.returncode != 0
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=15)
+    first.communicate(timeout=60)
     assert first.returncode == 130
     assert not (roots[1] / "begun").exists()
 

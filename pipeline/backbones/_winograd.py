@@ -11,17 +11,23 @@ from torch.nn import functional
 
 TILE, PATCH = 4, 6  # a tile of outputs and the inputs it sees, along either axis
 CELLS = 400  # of the smallest map that pays for transforming the filters
-# Of one axis: input patch, filter and tile, each as the paper has it; a plane's is the product with itself
-B = (
-    (4, 0, -5, 0, 1, 0),
-    (0, -4, -4, 1, 1, 0),
-    (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0),
-    (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
+# Of one axis: input patch, filter and tile; a plane's is the product with itself. Interpolated at 0, ±c, ±1/c and ∞, as
+# Alam et al. propose (ACM TECS 2022): c = 2/3 rounds less than half as much as Lavin and Gray's 0, ±1, ±2 and ∞.
+B = (  # in 36ths
+    (36, 0, -97, 0, 36, 0),
+    (0, -54, -81, 24, 36, 0),
+    (0, 54, -81, -24, 36, 0),
+    (0, -24, -16, 54, 36, 0),
+    (0, 24, -16, -54, 36, 0),
+    (0, 36, 0, -97, 0, 36),
 )
-G = ((6, 0, 0), (-4, -4, -4), (-4, 4, -4), (1, 2, 4), (1, -2, 4), (0, 0, 24))  # in 24ths
-A = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+G = ((130, 0, 0), (-81, -54, -36), (-81, 54, -36), (16, 24, 36), (16, -24, 36), (0, 0, 130))  # in 130ths
+A = (  # in 216ths
+    (216, 216, 216, 216, 216, 0),
+    (0, 144, -144, 324, -324, 0),
+    (0, 96, 96, 486, 486, 0),
+    (0, 64, -64, 729, -729, 216),
+)
 
 
 def pays(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...] | str) -> bool:
@@ -39,8 +45,8 @@ def pays(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int,
 def planes(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """36×36, 36×9 and 16×36: what a patch, a filter and the products become, row by row."""
     with torch.inference_mode(False):
-        axes = (torch.tensor(B, dtype=dtype), torch.tensor(G, dtype=dtype) / 24, torch.tensor(A, dtype=dtype))
-        b, g, a = (torch.kron(axis, axis) for axis in axes)
+        b, g, a = (torch.tensor(axis, dtype=torch.float64) / unit for axis, unit in ((B, 36), (G, 130), (A, 216)))
+        b, g, a = (torch.kron(axis, axis).to(dtype) for axis in (b, g, a))
     return b, g, a
 
 

@@ -52,9 +52,9 @@ class Work:
     def warm(self) -> int:
         return min(WARM, self.iterations // 2)
 
-    def sample(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """The image, 1×3×H×W float32 of noise, and its label, 1×H×W uint8; always the same."""
-        generator = torch.Generator().manual_seed(1)
+    def sample(self, device: torch.device, draw: int = 1) -> tuple[Tensor, Tensor]:
+        """An image, 1×3×H×W float32 of noise, and its label, 1×H×W uint8; the same for the same ``draw``."""
+        generator = torch.Generator().manual_seed(draw)
         image = torch.randn(1, 3, self.down, self.across, generator=generator) * surgery.INPUT_STD
         label = torch.randint(0, CLASSES, (1, self.down, self.across), generator=generator, dtype=torch.uint8)
         return image.to(device), label.to(device)

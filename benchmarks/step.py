@@ -1,7 +1,7 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
 Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn, as it
-comes, is not. The check leads both nets, with equal weights, through one smaller image.
+comes, is not. The check leads both nets, with equal weights, through smaller images.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from statistics import median
 
 import click
 
@@ -24,14 +24,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks import _rounds, _side
 from benchmarks._rounds import Case, Goal, Timed
 from pipeline.training.loss import cross_entropy
 from stages._stage import Stage
 
-SMALL = (120, 150)  # height and width of the image whose gradients are compared
+SMALL = (120, 150)  # height and width of the images whose gradients are compared
+DRAWS = 5  # of them: how many units lie on ReLU's corner differs from one image to the next, and the gradients with it
+KINDS = {"in float64": (OURS, True), "in float32": (OURS, False), "torchfcn's own": (AS_IT_COMES, False)}
 Found = tuple[Tensor, dict[str, Tensor]]
 
 
@@ -73,46 +75,52 @@ def side(name: str, work: Work, children: ExitStack) -> Timed:
     return step
 
 
-def gradients(net: Callable[[Tensor], object], parameters: dict[str, Tensor], pixels: Tensor, label: Tensor) -> Found:
-    """Scores and gradients of the summed loss, in float64 whatever they were computed in."""
-    scores = net(pixels)
-    scores = scores["semantic"] if isinstance(scores, dict) else scores
-    assert isinstance(scores, Tensor)
-    cross_entropy(scores, label, 255).backward()  # type: ignore[no-untyped-call]
-    wanted = {name: parameter for name, parameter in parameters.items() if "upscore" not in name}  # fixed, in ours
-    return scores.detach().double(), {name: p.grad.double() for name, p in wanted.items() if p.grad is not None}
-
-
 def compared(work: Work) -> str:
-    """How far ours lies from torchfcn in float64, and both in float32 from that: scores, then all gradients (l2)."""
+    """How far ours lies from torchfcn in float64, and both in float32 from that: scores, then all gradients (l2).
+
+    Medians over ``DRAWS`` images. Four nets of VGG16's size and their gradients take 7 GB.
+    """
     try:
         _side.torchfcn()
     except ModuleNotFoundError:
         return "not compared"
     small = replace(work, down=SMALL[0], across=SMALL[1])
-    pixels, label = _side.made(small).sample(torch.device("cpu"))
-    found = {}
-    for kind in ("float64", "float32"):
-        ours = _side.started(small).eval()
-        theirs = _side.taken(ours).eval()
-        for name, net in (("ours", ours), ("torchfcn", theirs)):
-            of = net.double() if kind == "float64" else net
-            named = {key.split(".", 1)[1] if name == "ours" else key: p for key, p in of.named_parameters()}
-            found[name, kind] = gradients(of, named, pixels.double() if kind == "float64" else pixels, label)
-    exact = found["torchfcn", "float64"]
-    pairs = {
-        "in float64": ("ours", "float64"),
-        "in float32": ("ours", "float32"),
-        "torchfcn's own": ("torchfcn", "float32"),
-    }
-    told = {name: apart(found[key], exact) for name, key in pairs.items()}
-    return "scores and gradients from torchfcn's in float64: " + "; ".join(
-        f"{name} {scores:.0e} and {steps:.0e}" for name, (scores, steps) in told.items()
-    )
+    nets = {(side, double): net(small, side, double) for side in (AS_IT_COMES, OURS) for double in (True, False)}
+    exact = nets.pop((AS_IT_COMES, True))
+    found: dict[tuple[str, bool], list[tuple[float, float]]] = {key: [] for key in nets}
+    for draw in range(1, DRAWS + 1):
+        pixels, label = _side.made(small).sample(torch.device("cpu"), draw)
+        true = gradients(exact, pixels, label)
+        for key, of in nets.items():
+            found[key].append(apart(gradients(of, pixels, label), true))
+    told = [
+        f"{name} {median(scores for scores, _ in found[key]):.0e} and {median(steps for _, steps in found[key]):.0e}"
+        for name, key in KINDS.items()
+    ]
+    return "scores and gradients from torchfcn's in float64: " + "; ".join(told)
+
+
+def net(work: Work, side: str, double: bool) -> nn.Module:
+    """The net of either side with the same weights, without dropout."""
+    ours = _side.started(work).eval()
+    found: nn.Module = ours if side == OURS else _side.taken(ours).eval()
+    return found.double() if double else found
+
+
+def gradients(of: nn.Module, pixels: Tensor, label: Tensor) -> Found:
+    """Scores and gradients of the summed loss, by the names that both sides share: the layer's and the parameter's."""
+    of.zero_grad()
+    scores = of(pixels.to(next(of.parameters())))
+    scores = scores["semantic"] if isinstance(scores, dict) else scores
+    assert isinstance(scores, Tensor)
+    cross_entropy(scores, label, 255).backward()  # type: ignore[no-untyped-call]
+    wanted = {name: p for name, p in of.named_parameters() if "upscore" not in name}  # fixed, in ours
+    return scores.detach(), {".".join(name.split(".")[-2:]): p.grad for name, p in wanted.items() if p.grad is not None}
 
 
 def apart(found: Found, exact: Found) -> tuple[float, float]:
     """Of the scores the largest difference by the largest score, of the gradients that of their lengths."""
+    assert found[1].keys() == exact[1].keys()
     scores = float((found[0] - exact[0]).abs().max() / exact[0].abs().max())
     difference = sum(float((found[1][name] - gradient).square().sum()) for name, gradient in exact[1].items())
     return scores, (difference / sum(float(gradient.square().sum()) for gradient in exact[1].values())) ** 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from bisect import bisect_right
@@ -17,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline import files
+from pipeline.shards import _decode
 from pipeline.shards.schema import ROW_GROUP, columns_of, read_manifest
 from pipeline.types import Refusal
 
@@ -94,8 +93,8 @@ class Shards:
         encoded = {column: table[column][row]["bytes"].as_buffer() for column in self._columns}
         return Example(
             id=table["id"][row].as_py(),
-            images={name: _image(encoded[name], spec.mode(name)) for name in spec.images if name in encoded},
-            labels={head: _label(encoded[head]) for head in spec.labels if head in encoded},
+            images={name: _decode.image(encoded[name], spec.mode(name)) for name in spec.images if name in encoded},
+            labels={head: _decode.label(encoded[head]) for head in spec.labels if head in encoded},
         )
 
     def _group(self, shard: int, group: int) -> pa.Table:
@@ -135,14 +134,3 @@ class Shards:
 
 def _reopen(folder: Path, columns: tuple[str, ...], verify: bool, groups: int) -> Shards:
     return Shards(folder, columns=columns, verify=verify, groups=groups)
-
-
-def _image(encoded: pa.Buffer, mode: str) -> NDArray[Any]:
-    with Image.open(io.BytesIO(encoded)) as image:
-        # a copy: torch warns about arrays it may not write to
-        return np.array(image if image.mode == mode else image.convert(mode))
-
-
-def _label(encoded: pa.Buffer) -> Pixels:
-    with Image.open(io.BytesIO(encoded)) as image:
-        return np.array(image, dtype=np.uint8)

@@ -21,6 +21,12 @@ import torch
 os.environ.setdefault("FCN_TRACKING", "off")  # tests of tracking turn it on; the others would start MLflow beside them
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: servers and children leave a seventh of their time unused."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes first: beside it the rest finds its place, and no process is left alone with it in the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -25,7 +25,7 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-# The peers side by side with ours, alone on the machine: ten minutes, then benchmarks/results
+# The peers side by side with ours, alone on the machine: a quarter of an hour, then benchmarks/results
 bench: $(BENCH_READY)
 	.venv-bench/bin/python -m benchmarks
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 os.environ.setdefault("FCN_TRACKING", "off")  # tests of tracking turn it on; the others would start MLflow beside them
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: servers and children leave a seventh of their time unused."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job, and so would every child
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

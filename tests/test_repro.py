@@ -146,38 +146,6 @@ def test_verify_gets_the_lock_again_without_a_cache(clones: tuple[Path, Path]) -
     assert [line.split()[:2] for line in lines] == [[stage, "same"] for stage in stages]
 
 
-COMMENTED = {
-    "pipeline/evaluation/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
-    "pipeline/depth/hha.py": {"convert@nyud"},
-    "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
-    "pipeline/datasets/sbd.py": {"convert@sbd"},
-    "pipeline/training/order.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
-    "pipeline/report/published.py": {"report", "publish"},
-    "pipeline/backbones/googlenet.py": set(),
-    "README.md": set(),
-}
-
-
-def test_a_comment_reruns_exactly_who_imports_the_file(clones: tuple[Path, Path]) -> None:
-    """Equal bytes come out, so the wave stops there: nobody downstream runs."""
-    root = clones[1]
-    before = {path: (root / path).read_text() for path in (*COMMENTED, "dvc.lock", ".published")}
-    for path in COMMENTED:
-        (root / path).write_text(before[path] + "\n# a comment\n")
-    try:
-        changed = {
-            (path, stage)
-            for stage, entries in json.loads(dvc(root, "status", "--json")).items()
-            for entry in entries
-            for path in (entry.get("changed deps", {}) if isinstance(entry, dict) else {})
-        }
-        assert changed == {(path, stage) for path, stages in COMMENTED.items() for stage in stages}
-        assert ran(dvc(root, "repro")) == set().union(*COMMENTED.values())
-    finally:
-        for path, text in before.items():  # with the outputs, which are the same, this is where it was
-            (root / path).write_text(text)
-
-
 def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:
     root = clones[0]
     edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(lr=2.0e-10))
@@ -211,6 +179,38 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
     client, _ = connect(root)
     points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")
     assert [point.step for point in points] == list(range(2, 601, 2))
+
+
+COMMENTED = {
+    "pipeline/evaluation/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
+    "pipeline/depth/hha.py": {"convert@nyud"},
+    "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
+    "pipeline/datasets/sbd.py": {"convert@sbd"},
+    "pipeline/training/order.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
+    "pipeline/report/published.py": {"report", "publish"},
+    "pipeline/backbones/googlenet.py": set(),
+    "README.md": set(),
+}
+
+
+def test_a_comment_reruns_exactly_who_imports_the_file(clones: tuple[Path, Path]) -> None:
+    """Equal bytes come out, so the wave stops there: nobody downstream runs."""
+    root = clones[1]
+    before = {path: (root / path).read_text() for path in (*COMMENTED, "dvc.lock", ".published")}
+    for path in COMMENTED:
+        (root / path).write_text(before[path] + "\n# a comment\n")
+    try:
+        changed = {
+            (path, stage)
+            for stage, entries in json.loads(dvc(root, "status", "--json")).items()
+            for entry in entries
+            for path in (entry.get("changed deps", {}) if isinstance(entry, dict) else {})
+        }
+        assert changed == {(path, stage) for path, stages in COMMENTED.items() for stage in stages}
+        assert ran(dvc(root, "repro")) == set().union(*COMMENTED.values())
+    finally:
+        for path, text in before.items():  # with the outputs, which are the same, this is where it was
+            (root / path).write_text(text)
 
 
 def edit(root: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -1,10 +1,11 @@
-"""torchfcn (wkentaro/pytorch-fcn) with our weights gives our scores: pip install torchfcn to run this."""
+"""torchfcn (wkentaro/pytorch-fcn) with our weights gives our scores: pip install --no-deps torchfcn to run this."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from benchmarks import _side
 from pipeline.fcn import surgery
 from pipeline.fcn.net import FCN
 from pipeline.fcn.spec import NetSpec
@@ -24,7 +25,10 @@ NETS = [
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "stride", "scales"), NETS)
 def test_the_same_weights_give_the_same_scores(name: str, stride: int, scales: tuple[float, ...]) -> None:
-    models = pytest.importorskip("torchfcn.models", reason="torchfcn is not installed")
+    try:
+        models = _side.torchfcn().models
+    except ModuleNotFoundError:
+        pytest.skip("torchfcn is not installed")
     spec = NetSpec(
         backbone="vgg16",
         width=1.0,

@@ -17,7 +17,7 @@ BENCH_READY := .venv-bench/.ready-$(shell cat bench.lock | sha256sum | cut -c1-1
 setup: $(READY)
 
 repro: $(READY)
-	$(BIN)/fcn run
+	$(BIN)/fcn run --keep-going
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder

@@ -25,16 +25,24 @@ AGAIN = 1.0  # seconds between signals: what starts while another stops must hea
 @click.option("--force", "-f", is_flag=True, help="Run what did not change, too, and use no cached run.")
 @click.option("--pull", is_flag=True, help="Bring what is needed and not here from the remote, cached runs too.")
 @click.option("--allow-missing", is_flag=True, help="Run nothing merely because files are not here.")
+@click.option("--keep-going", "-k", is_flag=True, help="After a failure, run all that does not need what failed.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[STAGES…] [OPTIONS OF DVC REPRO]")
 def main(
-    jobs: int | None, gpus: str | None, force: bool, pull: bool, allow_missing: bool, arguments: tuple[str, ...]
+    jobs: int | None,
+    gpus: str | None,
+    force: bool,
+    pull: bool,
+    allow_missing: bool,
+    keep_going: bool,
+    arguments: tuple[str, ...],
 ) -> None:
     """Reproduce STAGES (all of dvc.yaml's if none is named) in the order of their dependencies.
 
-    Independent stages run side by side; results and dvc.lock are those of `dvc repro`, which has the last word. Any
-    option but these is `dvc repro`'s, which then runs one stage after another. SIGTERM and Ctrl-C reach every process.
+    Independent stages run side by side; results and dvc.lock are those of `dvc repro`, which has the last word. A stage
+    that crashes is begun once more. Any option but these is `dvc repro`'s, which then runs one stage after another.
+    SIGTERM and Ctrl-C reach every process.
     """
-    shared = {"--force": force, "--pull": pull, "--allow-missing": allow_missing}
+    shared = {"--force": force, "--pull": pull, "--allow-missing": allow_missing, "--keep-going": keep_going}
     flags = [flag for flag, given in shared.items() if given]
     if any(argument.startswith("-") for argument in arguments):
         if jobs or gpus:

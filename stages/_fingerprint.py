@@ -7,12 +7,11 @@ import re
 from pathlib import Path
 
 import torch
-import yaml
 
 from pipeline import files
 from pipeline.fingerprint import Fingerprint
 from pipeline.shards.schema import MANIFEST
-from stages._params import Params
+from stages._params import Params, load
 
 
 def fingerprint(params: Params, device: torch.device, root: Path = Path()) -> Fingerprint:
@@ -29,10 +28,10 @@ def fingerprint(params: Params, device: torch.device, root: Path = Path()) -> Fi
 def deps(address: str, root: Path) -> list[str]:
     """The deps of ``train@voc-fcn8s`` in dvc.yaml's order, its ``${key}`` and ``${item.…}`` filled in."""
     stage, _, key = address.partition("@")
-    body = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
+    body = load(root / "dvc.yaml")["stages"][stage]
     if "foreach" not in body:
         return list(body["deps"])
-    item = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))[body["foreach"].strip("${}")][key]
+    item = load(root / "params.yaml")[body["foreach"].strip("${}")][key]
 
     def filled(template: re.Match[str]) -> str:
         return key if template[1] == "key" else str(item[template[1].removeprefix("item.")])

@@ -12,6 +12,13 @@ import yaml
 
 from pipeline.types import Refusal
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
+
+
+def load(path: Path) -> Any:
+    """A YAML file's tree."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+
 
 class Params:
     """A stage's declared leaves by dotted name; reading any other raises KeyError, so the cache key stays honest."""
@@ -49,8 +56,8 @@ def declared(stage: str, key: str | None = None, root: Path = Path()) -> Params:
     Raises Refusal for a key that params.yaml lacks, a missing leaf, or a leaf of the row that no stage declares, which
     is a slip of the pen.
     """
-    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
-    tree = yaml.safe_load((root / "params.yaml").read_text())
+    stages = load(root / "dvc.yaml")["stages"]
+    tree = load(root / "params.yaml")
     body = stages[stage]
     if "foreach" in body and key is None:
         body = body["do"]

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
+from multiprocessing.process import BaseProcess
+from typing import IO, Any
 
-import yaml
 from dvc.rwlock import rwlock
 from dvc.stage.run import get_executable, prepare_kwargs
 
+from ops._repro.forks import fork
 from ops._repro.settle import say
 
+CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 
-@dataclass(frozen=True)
+
+@dataclass
 class Job:
-    """``held`` are DVC's locks on what ``stage`` reads and writes; ``slot`` is its environment, back for the next."""
+    """``held`` are DVC's locks on what ``stage`` reads and writes; ``slot`` is its environment, back for the next.
+
+    ``code`` is as Popen has it, minus the number of the signal that ended the process; 0 until it is over.
+    """
 
     stage: Any
-    process: subprocess.Popen[str]
     slot: dict[str, str]
     held: ExitStack
     began: float
+    code: int = 0
 
     @property
     def seconds(self) -> float:
         """Since it began."""
         return time.monotonic() - self.began
 
+    @property
+    def ending(self) -> str:
+        """How it ended: ``exit 3``, ``ended by SIGTERM``."""
+        number = -self.code if self.code < 0 else self.code - 128  # a shell, and a training that was told to stop
+        name = {each.value: each.name for each in signal.Signals}.get(number)
+        return f"ended by {name}" if name else f"exit {self.code}"
 
-def slots(jobs: int | None, gpus: str | None) -> list[dict[str, str]]:
-    """Environments of the jobs that may run at once: one a GPU, or ``jobs``, or one for each runtime.threads cores."""
-    if gpus:
-        return [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")]
-    if jobs is None:
-        runtime = yaml.safe_load(Path("params.yaml").read_text())["runtime"]
-        jobs = max(1, len(os.sched_getaffinity(0)) // runtime["threads"]) if runtime["device"] == "cpu" else 1
-    return [{} for _ in range(jobs)]
+    @property
+    def crash(self) -> str | None:
+        """The signal that ended it, of those that nobody sends."""
+        return next((name for name in CRASHES if self.ending == f"ended by {name}"), None)
 
 
 def start(stage: Any, slot: dict[str, str], ended: queue.Queue[Job]) -> Job:
@@ -50,23 +60,40 @@ def start(stage: Any, slot: dict[str, str], ended: queue.Queue[Job]) -> Job:
     held = ExitStack()
     read, write = ([item.fs_path for item in items] for items in (stage.deps, stage.outs))
     held.enter_context(rwlock(stage.repo.tmp_dir, stage.repo.fs, stage.addressing, read, write, False))
+    say(stage, stage.cmd)
+    job = Job(stage, slot, held, time.monotonic())
+    output, wait = _process(stage, {**slot, "PYTHONUNBUFFERED": "1"})
+    threading.Thread(target=_relay, args=(job, output, wait, ended), daemon=True).start()
+    return job
+
+
+def _process(stage: Any, environment: Mapping[str, str]) -> tuple[IO[str], Callable[[], int]]:
+    """What the stage's command prints, and a function that waits for its exit code."""
+    options = prepare_kwargs(stage, run_env=environment)
+    beyond = {name: value for name, value in options["env"].items() if os.environ.get(name) != value}
+    if forked := fork(stage.cmd, options["cwd"], beyond):
+        return forked[1], partial(_exit_code, forked[0])
     process = subprocess.Popen(
         [get_executable(), "-c", stage.cmd],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        **prepare_kwargs(stage, run_env={**slot, "PYTHONUNBUFFERED": "1"}),
+        **options,
     )
-    job = Job(stage, process, slot, held, time.monotonic())
-    say(stage, stage.cmd)
-    threading.Thread(target=_relay, args=(job, ended), daemon=True).start()
-    return job
+    assert process.stdout is not None
+    return process.stdout, process.wait
 
 
-def _relay(job: Job, ended: queue.Queue[Job]) -> None:
-    assert job.process.stdout is not None
-    for line in job.process.stdout:
-        say(job.stage, line.rstrip("\n"))
-    job.process.wait()
+def _exit_code(process: BaseProcess) -> int:
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _relay(job: Job, output: IO[str], wait: Callable[[], int], ended: queue.Queue[Job]) -> None:
+    with output:
+        for line in output:
+            say(job.stage, line.rstrip("\n"))
+    job.code = wait()
     ended.put(job)

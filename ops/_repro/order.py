@@ -1,8 +1,8 @@
-"""Which stages may start when: DVC's graph, in the order in which `dvc repro` would walk it."""
+"""Which stages may start when: DVC's graph, in the order in which people wait for its results."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 Stage = TypeVar("Stage", bound=Hashable)
@@ -12,26 +12,44 @@ class Order(Generic[Stage]):
     """``stages`` in DVC's order, and the stages that each of them needs (``needs``; those outside of it count not).
 
     ``alone`` are stages that are there for what they do and not for outputs, such as publishing all that went before:
-    they need every stage that DVC would walk before them.
+    they need every stage that DVC would walk before them. ``long`` are those that compute for long.
     """
 
     def __init__(
-        self, stages: Sequence[Stage], needs: Mapping[Stage, Collection[Stage]], alone: Collection[Stage] = ()
+        self,
+        stages: Sequence[Stage],
+        needs: Mapping[Stage, Collection[Stage]],
+        alone: Collection[Stage] = (),
+        long: Collection[Stage] = (),
     ) -> None:
         self.stages = tuple(stages)
         self.needs = {
             stage: set(stages[:place]) if stage in alone else set(needs[stage]).intersection(stages)
             for place, stage in enumerate(stages)
         }
-        self._chain = dict.fromkeys(stages, 1)  # stages one behind another after each, itself included
-        for stage in reversed(stages):
+        self.long = set(long)
+        self._longest = dict.fromkeys(stages, 1)  # stages one behind another after each, itself included
+        self._nearest: dict[Stage, int] = {}  # and on the shortest way to one that no other needs
+        for stage in reversed([stage for stage in stages if stage not in alone]):
+            self._nearest.setdefault(stage, 1)
             for earlier in self.needs[stage]:
-                self._chain[earlier] = max(self._chain[earlier], self._chain[stage] + 1)
+                self._longest[earlier] = max(self._longest[earlier], self._longest[stage] + 1)
+                way = self._nearest[stage] + 1
+                self._nearest[earlier] = min(self._nearest.get(earlier, way), way)
 
-    def next(self, started: Collection[Stage], done: Collection[Stage]) -> Stage | None:
-        """The stage to start: of those whose needs are ``done``, the one with the longest chain behind it."""
+    def next(
+        self, started: Collection[Stage], done: Collection[Stage], fits: Callable[[Stage], bool] = lambda _: True
+    ) -> Stage | None:
+        """The stage to start, of those that fit and whose needs are ``done``.
+
+        First what computes for no long time, for it can fail at once: downloads, conversions. Then what is nearest to a
+        result: a net is scored as soon as it is trained. Of equals the one with the longest chain behind it.
+        """
         ready = [stage for stage in self.stages if stage not in started and self.needs[stage].issubset(done)]
-        return max(ready, key=self._chain.__getitem__, default=None)
+        return min(filter(fits, ready), key=self._rank, default=None)
+
+    def _rank(self, stage: Stage) -> tuple[int, int]:
+        return self._nearest.get(stage, 0) if stage in self.long else 0, -self._longest[stage]
 
     def begun(self, done: Collection[Stage]) -> list[Stage]:
         """The stages from the start up to the first that is not ``done``."""

@@ -129,7 +129,7 @@ def test_a_failure_is_named_and_what_ran_beside_it_is_kept(tmp_path: Path) -> No
     code, output = run(root, "--jobs", "2")
     assert code == 1
     assert "[bad] no such thing" in output
-    assert "Error: failed: bad (exit 3); what needs them did not run" in output
+    assert "Error: failed: bad (exit 3); not run: after" in output
     assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["good"]
 
 

@@ -1,0 +1,196 @@
+"""Reproduce DVC's graph with several stages at once; the lock is the one that `dvc repro` would write."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo
+from dvc.repo.reproduce import get_active_graph
+from tqdm import tqdm
+
+from ops._repro import journal
+from ops._repro.job import Job, start
+from ops._repro.order import Order
+from ops._repro.plan import plan
+from ops._repro.settle import Settle, flat, say
+from ops._repro.slots import Slots, computes
+from ops._repro.stand import ordered
+from ops._repro.whole import complete
+from pipeline.types import Refusal
+
+DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
+
+
+def reproduce(repo: Repo, targets: Sequence[str], slots: Slots, settle: Settle, keep_going: bool) -> str:
+    """Run what ``targets`` need, or all of dvc.yaml, and return what is left to do in words.
+
+    Raises Refusal naming the stages that failed, and DVC's own for a graph that it cannot walk.
+    """
+    Run(repo, targets, slots, settle, keep_going)()
+    repo._reset()
+    return _left(repo, targets, settle) if settle.allow_missing else _last_word(repo, targets)
+
+
+class Run:
+    """One reproduction of ``targets``. With ``keep_going`` a failure stops only what needs the stage that failed."""
+
+    def __init__(self, repo: Repo, targets: Sequence[str], slots: Slots, settle: Settle, keep_going: bool) -> None:
+        self.repo = repo
+        self.slots = slots
+        self.settle = settle
+        self.keep_going = keep_going
+        stages = ordered(repo, targets)
+        graph = get_active_graph(repo.index.graph)
+        self.order: Order[Any] = Order(
+            stages,
+            needs={stage: list(graph.successors(stage)) for stage in stages},
+            alone=[stage for stage in stages if _tells(stage)],
+            long=[stage for stage in stages if computes(stage)],
+        )
+        self.started: set[Any] = set()
+        self.done: set[Any] = set()
+        self.dumped: set[Any] = set()  # to dvc.lock, of those that are new
+        self.failed: dict[Any, str] = {}
+        self.crashed: set[Any] = set()
+        self.running: list[Job] = []
+        self.ended: queue.Queue[Job] = queue.Queue()
+        self.stopping = False
+        self._dumped = time.monotonic()
+        if settle.pull or settle.allow_missing:
+            complete(repo, stages, ran=settle.new)
+
+    def __call__(self) -> None:
+        """Until nothing is left to do, or a stage failed or a SIGTERM came: then what runs may end, and no more starts.
+
+        Raises Refusal naming the stages that failed, and those that could not run for it.
+        """
+        signal.signal(signal.SIGTERM, self._stop)
+        with tqdm(total=len(self.order.stages), unit="stage", disable=None) as bar, self.repo.scm_context(quiet=True):
+            try:
+                self._start_ready(bar)
+                while self.running:
+                    self._finish(self._next_ended(bar))
+                    self._start_ready(bar)
+            finally:
+                self._dump(self.order.stages)
+        if self.stopping:
+            raise Refusal("stopped: what is done is in dvc.lock, and trainings go on from their snapshots")
+        if self.failed:
+            failed = ", ".join(f"{stage.addressing} ({why})" for stage, why in self.failed.items())
+            left = [stage.addressing for stage in self.order.stages if stage not in self.done | set(self.failed)]
+            raise Refusal(f"failed: {failed}; not run: {', '.join(left) or 'nothing else'}")
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _start_ready(self, bar: Any) -> None:
+        while not self.stopping and (self.keep_going or not self.failed):
+            stage = self.order.next(self.started, self.done, fits=lambda stage: bool(self.slots.of(stage)))
+            if stage is None:
+                break
+            self.started.add(stage)
+            with _locked(self.repo), self._failing(stage):
+                self._begin(stage)
+            bar.update(len(self.done) - bar.n)
+
+    def _begin(self, stage: Any) -> None:
+        if self.settle.stands(stage):
+            self.done.add(stage)
+            return
+        self.settle.prepare(stage)
+        self._dump_if_due(stage)
+        self.running.append(start(stage, self.slots.of(stage).pop(0), self.ended))
+
+    def _next_ended(self, bar: Any) -> Job:
+        bar.set_postfix_str(", ".join(job.stage.addressing for job in self.running))
+        while True:
+            try:
+                return self.ended.get(timeout=0.5)  # in slices, so that a signal's handler runs meanwhile
+            except queue.Empty:
+                bar.refresh()
+
+    def _finish(self, job: Job) -> None:
+        stage = job.stage
+        self.running.remove(job)
+        self.slots.of(stage).insert(0, job.slot)
+        with _locked(self.repo):
+            job.held.close()
+            if job.crash and stage not in self.crashed and not self.stopping:
+                self.crashed.add(stage)
+                self.started.remove(stage)
+                say(stage, f"died of {job.crash}, which nobody sends: begun once more")
+            elif job.code:
+                self._fail(stage, job.ending)
+            else:
+                with self._failing(stage):
+                    self.settle.save(stage)
+                    self.done.add(stage)
+                    journal.write(Path(self.repo.root_dir), stage, job.seconds)
+                    say(stage, f"done in {job.seconds:.0f} s")
+
+    def _fail(self, stage: Any, why: str) -> None:
+        self.failed[stage] = why
+        say(stage, f"failed: {why}")
+
+    @contextmanager
+    def _failing(self, stage: Any) -> Iterator[None]:
+        """What DVC or the house refuses is the stage's failure: what runs beside it may end."""
+        try:
+            yield
+        except (DvcException, Refusal) as error:
+            self._fail(stage, flat(error))
+
+    def _dump_if_due(self, stage: Any) -> None:
+        """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.
+
+        Always before a stage that only tells: it may read the lock, as publish does.
+        """
+        if _tells(stage) or time.monotonic() - self._dumped > DUMP:
+            self._dump(self.order.begun(self.done))
+
+    def _dump(self, stages: Sequence[Any]) -> None:
+        if new := [stage for stage in stages if stage in self.settle.new - self.dumped]:
+            new[0].dvcfile.dump_stages(new, update_pipeline=False)
+            self.dumped.update(new)
+        self._dumped = time.monotonic()
+
+
+def _tells(stage: Any) -> bool:
+    """Whether the stage writes nothing that DVC keeps, as publish, whose output is a receipt."""
+    return not any(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
+
+
+@contextmanager
+def _locked(repo: Repo, patience: float = 60.0) -> Iterator[None]:
+    """DVC's lock of the repository, held only while DVC works: `dvc status` beside a long run must not be refused."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            repo.lock.lock()
+            break
+        except LockError:
+            if time.monotonic() > until:
+                raise
+    try:
+        yield
+    finally:
+        repo.lock.unlock()
+
+
+def _last_word(repo: Repo, targets: Sequence[str]) -> str:
+    left = repo.reproduce(list(targets) or None)
+    return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
+
+
+def _left(repo: Repo, targets: Sequence[str], settle: Settle) -> str:
+    """`dvc repro` would run what reads a folder of which a part is missing, so here it has no say."""
+    steps = plan(repo, targets, allow_missing=True).steps if settle.new else ()
+    return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.process import BaseProcess
 from typing import IO, Any
 
 from dvc.rwlock import rwlock
 from dvc.stage.run import get_executable, prepare_kwargs
 
-from ops._repro.forks import fork
+from ops._repro.forks import Ended, fork
 from ops._repro.settle import say
 
 CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
@@ -28,7 +27,8 @@ CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 class Job:
     """``held`` are DVC's locks on what ``stage`` reads and writes; ``slot`` is its environment, back for the next.
 
-    ``code`` is as Popen has it, minus the number of the signal that ended the process; 0 until it is over.
+    ``code`` is as Popen has it, minus the number of the signal that ended the process; 0 until it is over. ``cpu`` are
+    its seconds of CPU, once it is over; 0 where a signal ended it.
     """
 
     stage: Any
@@ -36,6 +36,7 @@ class Job:
     held: ExitStack
     began: float
     code: int = 0
+    cpu: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -67,12 +68,12 @@ def start(stage: Any, slot: dict[str, str], ended: queue.Queue[Job]) -> Job:
     return job
 
 
-def _process(stage: Any, environment: Mapping[str, str]) -> tuple[IO[str], Callable[[], int]]:
-    """What the stage's command prints, and a function that waits for its exit code."""
+def _process(stage: Any, environment: Mapping[str, str]) -> tuple[IO[str], Callable[[], Ended]]:
+    """What the stage's command prints, and a function that waits for its end."""
     options = prepare_kwargs(stage, run_env=environment)
     beyond = {name: value for name, value in options["env"].items() if os.environ.get(name) != value}
     if forked := fork(stage.cmd, options["cwd"], beyond):
-        return forked[1], partial(_exit_code, forked[0])
+        return forked
     process = subprocess.Popen(
         [get_executable(), "-c", stage.cmd],
         stdout=subprocess.PIPE,
@@ -82,18 +83,18 @@ def _process(stage: Any, environment: Mapping[str, str]) -> tuple[IO[str], Calla
         **options,
     )
     assert process.stdout is not None
-    return process.stdout, process.wait
+    return process.stdout, partial(_ended, process)
 
 
-def _exit_code(process: BaseProcess) -> int:
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
+def _ended(process: subprocess.Popen[str]) -> Ended:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
-def _relay(job: Job, output: IO[str], wait: Callable[[], int], ended: queue.Queue[Job]) -> None:
+def _relay(job: Job, output: IO[str], wait: Callable[[], Ended], ended: queue.Queue[Job]) -> None:
     with output:
         for line in output:
             say(job.stage, line.rstrip("\n"))
-    job.code = wait()
+    job.code, job.cpu = wait()
     ended.put(job)

@@ -16,19 +16,20 @@ NAME = ".seconds.tsv"
 
 @dataclass(frozen=True)
 class Line:
-    """A stage that ran: seconds, params.yaml's ``scale`` and a digest of the stage's ``params``."""
+    """A stage that ran: seconds, params.yaml's ``scale``, a digest of the stage's ``params``, seconds of CPU."""
 
     stage: str
     seconds: float
     scale: str
     params: str
+    cpu: float = 0.0
 
 
-def write(root: Path, stage: Any, took: float) -> None:
+def write(root: Path, stage: Any, took: float, cpu: float) -> None:
     """Append one line for DVC's ``stage``, in one write: another run may write beside this one."""
     params = {name: value for dep in stage.params for name, value in dep.hash_info.value.items()}
     with (root / NAME).open("a", encoding="utf-8") as file:
-        file.write(f"{stage.addressing}\t{took:.1f}\t{scale(root)}\t{digest(params)}\n")
+        file.write(f"{stage.addressing}\t{took:.1f}\t{scale(root)}\t{digest(params)}\t{cpu:.1f}\n")
 
 
 def read(root: Path) -> list[Line]:
@@ -37,9 +38,9 @@ def read(root: Path) -> list[Line]:
     if (root / NAME).is_file():
         for text in (root / NAME).read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                stage, seconds, of, params = text.split("\t")
-                found.append(Line(stage, float(seconds), of, params))
-            except ValueError:
+                stage, seconds, of, params, *cpu = text.split("\t")  # earlier ones have no CPU
+                found.append(Line(stage, float(seconds), of, params, *map(float, cpu)))
+            except (ValueError, TypeError):
                 continue
     return found
 

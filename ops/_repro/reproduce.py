@@ -133,8 +133,8 @@ class Run:
                 with self._failing(stage):
                     self.settle.save(stage)
                     self.done.add(stage)
-                    journal.write(Path(self.repo.root_dir), stage, job.seconds)
-                    say(stage, f"done in {job.seconds:.0f} s")
+                    journal.write(Path(self.repo.root_dir), stage, job.seconds, job.cpu)
+                    say(stage, f"done in {job.seconds:.0f} s, {job.cpu:.0f} s of CPU")
 
     def _fail(self, stage: Any, why: str) -> None:
         self.failed[stage] = why

@@ -7,7 +7,7 @@ import importlib
 import sys
 from contextlib import suppress
 
-OURS = ("ops", "pipeline", "stages")
+OURS = ("pipeline", "stages")
 SHARED = (
     "click",
     "matplotlib.backends.backend_agg",

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import determinism
@@ -37,7 +38,14 @@ def flags() -> Iterator[None]:
     yield
     torch.set_deterministic_debug_mode(mode)
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """No stage, and no library that it loads, flushes denormals: all that a process computes would not be IEEE's."""
+    yield
+    assert np.nextafter(np.float64(0), np.float64(1)) > 0
+    assert np.float32(1e-40) * np.float32(1) > 0
 
 
 @pytest.fixture(scope="session")

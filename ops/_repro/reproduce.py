@@ -128,7 +128,7 @@ class Run:
                 self.started.remove(stage)
                 say(stage, f"died of {job.crash}, which nobody sends: begun once more")
             elif job.code:
-                self._fail(stage, job.ending)
+                self._fail(stage, "stopped" if self.stopping else job.ending)
             else:
                 with self._failing(stage):
                     self.settle.save(stage)

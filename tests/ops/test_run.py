@@ -135,12 +135,28 @@ def test_a_failure_is_named_and_what_ran_beside_it_is_kept(tmp_path: Path) -> No
 
 def test_each_gpu_has_one_stage_at_a_time(tmp_path: Path) -> None:
     stages = {
-        name: {"cmd": f"echo $CUDA_VISIBLE_DEVICES > {name}; sleep 1", "outs": [name]} for name in ("a", "b", "c", "d")
+        name: {"cmd": f"echo $CUDA_VISIBLE_DEVICES > {name}; sleep 1", "params": ["runtime.device"], "outs": [name]}
+        for name in ("a", "b", "c", "d")
     }
     root = project(tmp_path / "project", stages)
     code, output = run(root, "--gpus", "4,7")
     assert code == 0, output
     assert sorted((root / name).read_text().strip() for name in stages) == ["4", "4", "7", "7"]
+
+
+def test_beside_a_gpu_downloads_have_slots_of_their_own_and_fail_before_any_training(tmp_path: Path) -> None:
+    """All at once, however many: a broken one is told at once, whatever the others take."""
+    train = {"cmd": "echo trained > net", "params": ["runtime.device"], "deps": ["d0"], "outs": ["net"]}
+    stages: dict[str, object] = {"train": train}
+    stages |= {f"d{name}": {"cmd": f"sleep 3; touch d{name}", "outs": [f"d{name}"]} for name in range(5)}
+    stages["broken"] = {"cmd": "exit 1", "outs": ["broken"]}
+    root = project(tmp_path / "project", stages)
+    (root / "params.yaml").write_text("runtime: {device: cuda, threads: 1}\n")
+    code, output = run(root, "--keep-going")
+    assert code == 1
+    lines = output.splitlines()
+    assert lines.index("[broken] failed: exit 1") < lines.index("[d0] done in 3 s, 0 s of CPU")
+    assert lines.index("[d0] done in 3 s, 0 s of CPU") < lines.index("[train] echo trained > net")
 
 
 def test_wrong_calls_say_what_is_wrong(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking import drain, spool
+from pipeline.tracking import delivery, drain, spool
 from pipeline.tracking.connect import connect
-from pipeline.tracking.drain import Sent
+from pipeline.tracking.delivery import Sent
 from pipeline.tracking.spool import Spool
 from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
@@ -76,7 +76,7 @@ def ended(process: subprocess.Popen[str]) -> int:
 def wait_for_run(root: Path) -> None:
     """Until the follower has sent something."""
     deadline = time.monotonic() + 60
-    while not list(root.glob(f".spool/*/*/{drain.SENT}")):
+    while not list(root.glob(f".spool/*/*/{delivery.SENT}")):
         assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
         time.sleep(0.2)
 
@@ -162,7 +162,7 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
 class Unplugged:
     """Breaks the connection at the client's call ``at``, before it or after it has done its work."""
 
-    CALLS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
+    CALLS = ("create_run", "log_batch", "log_text", "log_artifacts", "set_terminated")
 
     def __init__(self, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> None:
         self.at, self.after, self.calls = at, after, 0
@@ -186,8 +186,8 @@ class Unplugged:
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    monkeypatch.setattr(drain, "METRICS", 7)
-    monkeypatch.setattr(drain, "PARAMS", 2)
+    monkeypatch.setattr(delivery, "METRICS", 7)
+    monkeypatch.setattr(delivery, "PARAMS", 2)
     written = Spool(tmp_path / ".spool/train@x/f")
     written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
     for step in range(1, 11):
@@ -204,7 +204,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
                 break
             except MlflowException:
                 broken += 1
-    assert broken > 5
+    assert broken >= len(Unplugged.CALLS)
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)

@@ -8,20 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking import delivery, drain, spool
-from pipeline.tracking.connect import connect
-from pipeline.tracking.delivery import Sent
+from pipeline.tracking import delivery, spool, watch
 from pipeline.tracking.spool import Spool
+from tests.tracking.sending import Unplugged, follower, runs, send, steps
 from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
 
@@ -79,19 +75,6 @@ def wait_for_run(root: Path) -> None:
     while not list(root.glob(f".spool/*/*/{delivery.SENT}")):
         assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
         time.sleep(0.2)
-
-
-def send(root: Path) -> list[Sent]:
-    return drain.drain(root, root / ".spool")
-
-
-def runs(root: Path) -> tuple[MlflowClient, list[Run]]:
-    client, experiment = connect(root)
-    return client, list(client.search_runs([experiment]))
-
-
-def steps(client: MlflowClient, run: Run, curve: str) -> list[int]:
-    return [metric.step for metric in client.get_metric_history(run.info.run_id, curve)]
 
 
 def assert_whole(root: Path) -> Run:
@@ -159,32 +142,10 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
 
 
-class Unplugged:
-    """Breaks the connection at the client's call ``at``, before it or after it has done its work."""
-
-    CALLS = ("create_run", "log_batch", "log_text", "log_artifacts", "set_terminated")
-
-    def __init__(self, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> None:
-        self.at, self.after, self.calls = at, after, 0
-        for name in self.CALLS:
-            patch.setattr(MlflowClient, name, self._counted(getattr(MlflowClient, name)))
-
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            if self.calls == self.at and not self.after:
-                raise MlflowException("unplugged")
-            done = call(*args, **kwargs)
-            if self.calls == self.at:
-                raise MlflowException("unplugged")
-            return done
-
-        return counted
-
-
+@pytest.mark.parametrize("one", [False, True], ids=["another process", "the same follower"])
 @pytest.mark.parametrize("after", [False, True])
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool, one: bool
 ) -> None:
     monkeypatch.setattr(delivery, "METRICS", 7)
     monkeypatch.setattr(delivery, "PARAMS", 2)
@@ -195,12 +156,12 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     for step in (0, 5, 10):
         written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
     written.end("FINISHED", {"dvc.out.a": "m"})
-    broken = 0
+    broken, sender = 0, follower(tmp_path)
     while True:
         with monkeypatch.context() as patch:
             Unplugged(broken + 1, after=after, patch=patch)
             try:
-                send(tmp_path)
+                sender.send(spool.spools(sender.spools)) if one else send(tmp_path)
                 break
             except MlflowException:
                 broken += 1
@@ -251,7 +212,7 @@ def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
         stop_at(root, ITERATIONS // 3, process)
         wait_for_run(root)
     stop_at(root, 2 * ITERATIONS // 3, process)
-    time.sleep(3)  # a pass of the follower that finds nobody
+    time.sleep(watch.PERIOD + watch.TICK)  # a pass of the follower that finds nobody
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         assert ended(process) == 0
         send(root)

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.fingerprint import Fingerprint
+from pipeline.held import held
 from pipeline.observer import Observer
 from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out
@@ -59,11 +60,11 @@ def watched(
 
 
 def _accompany(spools: Path) -> None:
-    """Have a process follow the spools; if there is one already, the new one ends at once.
+    """Have a process follow the spools, if none does: one that meets another's lock ends at once.
 
     It has a session of its own: it outlives the stage by the seconds it takes to send the end, also after Ctrl-C.
     """
-    if importlib.util.find_spec("mlflow") is None:
+    if held(spools / spool.FOLLOWER) or importlib.util.find_spec("mlflow") is None:
         return
     command = [sys.executable, "-m", "pipeline.tracking.follow", str(Path.cwd()), str(spools)]
     with (spools / "follower.log").open("ab") as log:

@@ -70,9 +70,9 @@ def _snapshots(repo: Repo, root: Path) -> tuple[list[Orphan], set[tuple[str, ...
 
 def _spools(kept: Collection[tuple[str, ...]]) -> Iterator[Path]:
     for folder in spool.spools(spool.place()):
-        from pipeline.tracking import drain  # it loads MLflow
+        from pipeline.tracking.delivery import news  # it loads MLflow
 
-        if folder.parts[-2:] not in kept and not spool.alive(folder) and not drain._news(folder):
+        if folder.parts[-2:] not in kept and not spool.alive(folder) and not news(folder):
             yield folder
 
 

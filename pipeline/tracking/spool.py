@@ -7,17 +7,19 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from typing import TYPE_CHECKING, Any
 
 from pipeline.held import held
 
-EVENTS = "events.jsonl"
+if TYPE_CHECKING:  # a follower that is not needed ends before it has imported anything
+    import numpy as np
+    from numpy.typing import NDArray
+
+EVENTS, SYSTEM = "events.jsonl", "system.jsonl"  # what the stage tells, and what its follower tells of the machine
 PICTURES = "pictures"
+FOLLOWER = ".follower.lock"
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 
 Event = dict[str, Any]
@@ -76,9 +78,13 @@ class Spool:
     def picture(self, step: int, key: str, pixels: NDArray[np.uint8]) -> None:
         if self._file is None or step <= self._told.get(key, -1):
             return
+        from PIL import Image  # the follower reads this file's events before it has the time to import
+
         name = f"{len(list((self.folder / PICTURES).iterdir())):04d}.png"
         try:
-            Image.fromarray(pixels).save(self.folder / PICTURES / name)
+            Image.fromarray(pixels).save(
+                self.folder / PICTURES / name, compress_level=4
+            )  # no larger than 6, and faster
         except OSError as error:
             self._give_up(error)
         self._told[key] = step
@@ -106,8 +112,19 @@ class Spool:
             self._file = None
 
 
+@contextmanager
+def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock ``path``, which its holder's death frees; without ``wait`` BlockingIOError where it is held."""
+    with path.open("w") as file:
+        if wait:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            _lock(file.fileno())
+        yield
+
+
 def _lock(file: int) -> None:
-    """Raises BlockingIOError when another process keeps it; one that only asks who is ``alive`` has it for a moment."""
+    """Raises BlockingIOError when another process keeps it; one that only asks whether it is held has it briefly."""
     for _ in range(20):
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -118,22 +135,31 @@ def _lock(file: int) -> None:
 
 def read(path: Path, start: int) -> tuple[list[Event], int]:
     """The whole lines of ``path`` from byte ``start`` on, and the byte after the last of them; none if it is absent."""
-    try:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())  # what a server is told must outlive a power cut, or it would be told twice
-            file.seek(start)
-            data = file.read()
-    except FileNotFoundError:
+    if size(path) <= start:
         return [], start
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # what a server is told must outlive a power cut, or it would be told twice
+        file.seek(start)
+        data = file.read()
     whole = data[: data.rfind(b"\n") + 1]
     return [json.loads(line) for line in whole.splitlines()], start + len(whole)
 
 
+def size(path: Path) -> int:
+    """Bytes; 0 if it is absent."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def append(path: Path, event: Event) -> None:
     """Add a line to a file that has one writer, after its last whole line; raises OSError."""
-    if path.is_file():
-        os.truncate(path, read(path, 0)[1])
-    with path.open("ab", buffering=0) as file:
+    with path.open("a+b", buffering=0) as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # a line that the power cut in two
+                os.truncate(path, read(path, 0)[1])
         file.write(_line(event))
 
 

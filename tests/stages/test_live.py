@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +12,7 @@ from ops._digest import digest
 from pipeline.fingerprint import Fingerprint
 from pipeline.tracking import spool
 from pipeline.types import Refusal
+from stages import _live
 from stages._live import md5, watched
 
 FINGERPRINT = Fingerprint(stage="train@x", params={"recipes.x.solver.lr": 1e-10}, deps={}, torch="2", device="cpu")
@@ -40,6 +43,20 @@ def test_off_and_in_processes_that_do_not_lead_nothing_is_written(
         with watched(FINGERPRINT, [], say=print, leads=leads) as observer:
             assert observer is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_follower_is_started_where_none_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FCN_TRACKING", "live")
+    process = SimpleNamespace(Popen=lambda command, **how: started.append(command), DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(_live, "subprocess", process)
+    with watched(FINGERPRINT, [], say=print):
+        assert len(started) == 1
+    with spool.alone(tmp_path / ".spool" / spool.FOLLOWER, wait=False), watched(FINGERPRINT, [], say=print):
+        assert len(started) == 1
+    with watched(FINGERPRINT, [], say=print):
+        assert len(started) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking import drain, spool
-from pipeline.tracking.connect import connect
-from pipeline.tracking.drain import Sent
+from pipeline.tracking import delivery, spool, watch
 from pipeline.tracking.spool import Spool
+from tests.tracking.sending import Unplugged, follower, runs, send, steps
 from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
 
@@ -76,22 +72,9 @@ def ended(process: subprocess.Popen[str]) -> int:
 def wait_for_run(root: Path) -> None:
     """Until the follower has sent something."""
     deadline = time.monotonic() + 60
-    while not list(root.glob(f".spool/*/*/{drain.SENT}")):
+    while not list(root.glob(f".spool/*/*/{delivery.SENT}")):
         assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
         time.sleep(0.2)
-
-
-def send(root: Path) -> list[Sent]:
-    return drain.drain(root, root / ".spool")
-
-
-def runs(root: Path) -> tuple[MlflowClient, list[Run]]:
-    client, experiment = connect(root)
-    return client, list(client.search_runs([experiment]))
-
-
-def steps(client: MlflowClient, run: Run, curve: str) -> list[int]:
-    return [metric.step for metric in client.get_metric_history(run.info.run_id, curve)]
 
 
 def assert_whole(root: Path) -> Run:
@@ -159,35 +142,13 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
 
 
-class Unplugged:
-    """Breaks the connection at the client's call ``at``, before it or after it has done its work."""
-
-    CALLS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
-
-    def __init__(self, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> None:
-        self.at, self.after, self.calls = at, after, 0
-        for name in self.CALLS:
-            patch.setattr(MlflowClient, name, self._counted(getattr(MlflowClient, name)))
-
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            if self.calls == self.at and not self.after:
-                raise MlflowException("unplugged")
-            done = call(*args, **kwargs)
-            if self.calls == self.at:
-                raise MlflowException("unplugged")
-            return done
-
-        return counted
-
-
+@pytest.mark.parametrize("one", [False, True], ids=["another process", "the same follower"])
 @pytest.mark.parametrize("after", [False, True])
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool, one: bool
 ) -> None:
-    monkeypatch.setattr(drain, "METRICS", 7)
-    monkeypatch.setattr(drain, "PARAMS", 2)
+    monkeypatch.setattr(delivery, "METRICS", 7)
+    monkeypatch.setattr(delivery, "PARAMS", 2)
     written = Spool(tmp_path / ".spool/train@x/f")
     written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
     for step in range(1, 11):
@@ -195,16 +156,16 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     for step in (0, 5, 10):
         written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
     written.end("FINISHED", {"dvc.out.a": "m"})
-    broken = 0
+    broken, sender = 0, follower(tmp_path)
     while True:
         with monkeypatch.context() as patch:
             Unplugged(broken + 1, after=after, patch=patch)
             try:
-                send(tmp_path)
+                sender.send(spool.spools(sender.spools)) if one else send(tmp_path)
                 break
             except MlflowException:
                 broken += 1
-    assert broken > 5
+    assert broken >= len(Unplugged.CALLS)
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)
@@ -251,7 +212,7 @@ def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
         stop_at(root, ITERATIONS // 3, process)
         wait_for_run(root)
     stop_at(root, 2 * ITERATIONS // 3, process)
-    time.sleep(3)  # a pass of the follower that finds nobody
+    time.sleep(watch.PERIOD + watch.TICK)  # a pass of the follower that finds nobody
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         assert ended(process) == 0
         send(root)

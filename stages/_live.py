@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from pipeline.fingerprint import Fingerprint
 from pipeline.held import held
 from pipeline.observer import Observer
@@ -22,6 +20,7 @@ from pipeline.tracking.commit import checked_out
 from pipeline.tracking.live import Live
 from pipeline.tracking.record import dotted, key, keyless, shortened
 from pipeline.types import Refusal
+from stages._params import load
 
 MODES = ("live", "spool", "off")
 
@@ -94,7 +93,7 @@ def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty: every output's path up to its first ``${…}``."""
     written = {"dvc.lock"}
     if Path("dvc.yaml").is_file():
-        for body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].values():
+        for body in load(Path("dvc.yaml"))["stages"].values():
             kinds = (body.get("do", body).get(kind, []) for kind in ("outs", "metrics", "plots"))
             paths = (out if isinstance(out, str) else next(iter(out)) for outs in kinds for out in outs)
             written |= {path.partition("${")[0].rstrip("/") for path in paths}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,11 @@ def stages(root: Path) -> dict[str, str]:
         for key in _keys(body["foreach"], params):
             found[f"{name}@{key}"] = desc.replace("${key}", key).replace("${item.", f"${{{group}.{key}.")
     return found
+
+
+def pipeline(found: Iterable[Entry]) -> str:
+    """The digest of all of ``found`` together: MLflow's parent run and the tag ``pipeline.…`` of its runs bear it."""
+    return digest([[entry.stage, entry.inputs, entry.outs] for entry in found])
 
 
 def upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:

@@ -9,7 +9,7 @@ from pipeline.tracking import record, splits, written
 from pipeline.tracking.commit import Commit, checked_out
 from pipeline.tracking.record import RunRecord
 from stages._compare import keyless, named, published
-from stages._lock import Entry, digest, entries, upstream
+from stages._lock import Entry, entries, pipeline, upstream
 from stages._note import note
 from stages._sources import archives
 
@@ -45,7 +45,7 @@ def _pipeline(
 
     What an evaluation tells in more detail, of classes, bands and sizes, stays with its own run.
     """
-    lock = digest([[entry.stage, entry.inputs, entry.outs] for entry in found.values()])
+    lock = pipeline(found.values())
     scores = {
         f"{found[child.stage].key}/{name}": value
         for child in children

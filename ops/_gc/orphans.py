@@ -87,7 +87,7 @@ def _tracked(root: Path) -> list[Orphan]:
     from pipeline.tracking import registry, spent  # MLflow takes seconds to import
 
     entries = list(_lock.entries(root).values()) if (root / "dvc.lock").exists() else []
-    lock = _lock.digest([[entry.stage, entry.inputs, entry.outputs] for entry in entries])
+    lock = _lock.pipeline(entries)
     client, experiment = registry.ask(root)
     with registry.answering(client):
         return spent.orphans(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")

@@ -312,7 +312,9 @@ def test_of_mlflow_what_tells_nothing_goes_and_what_a_version_came_from_stays(pr
     for each in (upstream, former, now):
         client.delete_run(each)  # by hand, in the UI
     locked = identity(_lock.entries(project)["train@a"])
+    published = _lock.pipeline(_lock.entries(project).values())[:8]
     kept = {
+        run(client, experiment, "FAILED", scored=False, dvc__stage="a", **{f"pipeline__{published}": "made"}),
         run(client, experiment, **{name.replace(".", "__", 1): value for name, value in locked.items()}),
         run(client, experiment, "FAILED", dvc__stage="train@b"),
         run(client, experiment, "RUNNING", scored=False, dvc__stage="train@c"),

@@ -26,17 +26,21 @@ from ops._repro.stand import ordered
 from ops._repro.whole import complete
 from pipeline.types import Refusal
 
-DUMP = 60.0  # seconds: DVC takes one or two to rewrite dvc.lock, so not after each stage; the run cache knows them all
+DUMP = 300.0  # seconds: DVC takes two to rewrite dvc.lock, so not after each stage; the cache of runs knows them all
 
 
 def reproduce(repo: Repo, targets: Sequence[str], slots: Slots, settle: Settle, keep_going: bool) -> str:
     """Run what ``targets`` need, or all of dvc.yaml, and return what is left to do in words.
 
+    Where a stage was new, `dvc repro` has the last word; else it has just said of each stage that it is unchanged.
     Raises Refusal naming the stages that failed, and DVC's own for a graph that it cannot walk.
     """
-    Run(repo, targets, slots, settle, keep_going)()
+    run = Run(repo, targets, slots, settle, keep_going)
+    run()
+    if not settle.new:
+        return f"nothing to run: {len(run.done)} stages unchanged"  # as `fcn plan` says it
     repo._reset()
-    return _left(repo, targets, settle) if settle.allow_missing else _last_word(repo, targets)
+    return _left(repo, targets) if settle.allow_missing else _last_word(repo, targets)
 
 
 class Run:
@@ -190,7 +194,7 @@ def _last_word(repo: Repo, targets: Sequence[str]) -> str:
     return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
 
 
-def _left(repo: Repo, targets: Sequence[str], settle: Settle) -> str:
+def _left(repo: Repo, targets: Sequence[str]) -> str:
     """`dvc repro` would run what reads a folder of which a part is missing, so here it has no say."""
-    steps = plan(repo, targets, allow_missing=True).steps if settle.new else ()
+    steps = plan(repo, targets, allow_missing=True).steps
     return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"

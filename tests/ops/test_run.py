@@ -68,7 +68,7 @@ def test_the_lock_is_the_serial_one_and_stages_ran_side_by_side(tmp_path: Path) 
 
     code, output = run(parallel, "--jobs", "2")
     assert code == 0
-    assert output == "dvc repro finds nothing to do\n"
+    assert output == "nothing to run: 5 stages unchanged\n"
 
     (parallel / "code").write_text("2\n")
     subprocess.run(["git", "-C", parallel, "status"], check=True, capture_output=True)

@@ -7,20 +7,23 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.evaluation import shown
 from pipeline.evaluation.panels import GAP
-from pipeline.report.tiles import cut
+from pipeline.evaluation.shown import Shown
+from stages._stage import Stage
 
 TILE = 192  # pixels that a tile's longer side is drawn with
 TITLE = 24
 
 
 def ladder(evaluations: Path, recipes: tuple[str, ...]) -> Image.Image:
-    """One row per panelled image, RGB; the label stands between the image and the recipes' predictions."""
-    names = sorted(path.name for path in (evaluations / recipes[0] / "panels").glob("*.png"))
+    """One row per image that all show, RGB; the label stands between the image and the recipes' predictions."""
+    nets = [_first_head(evaluations / recipe) for recipe in recipes]
     rows = []
-    for name in names:
-        panels = [cut(evaluations / recipe / "panels" / name)[0] for recipe in recipes]
-        rows.append([panels[0][0], panels[0][1], *(panel[2] for panel in panels)])
+    for key in [key for key in nets[0] if all(key in net for net in nets)]:
+        first = nets[0][key].tiles()
+        tiles = [first["image"], first["label"], *(net[key].tiles()["prediction"] for net in nets)]
+        rows.append([Image.fromarray(tile) for tile in tiles])
     titles = ["image", "label", *recipes]
     heights = [round(row[0].height * TILE / max(row[0].size)) for row in rows]
     sheet = Image.new("RGB", (len(titles) * (TILE + GAP) - GAP, TITLE + sum(heights) + GAP * len(rows)), "white")
@@ -37,14 +40,20 @@ def ladder(evaluations: Path, recipes: tuple[str, ...]) -> Image.Image:
     return sheet
 
 
-@click.command()
+def _first_head(evaluation: Path) -> dict[tuple[str, str], Shown]:
+    """The evenly spread images by place and id."""
+    rows = shown.read(evaluation)
+    return {(row.place, row.id): row for row in rows if row.spread and row.head == rows[0].head}
+
+
+@click.command(cls=Stage)
 @click.argument("out", type=click.Path(path_type=Path))
 @click.argument("recipes", nargs=-1, required=True)
 def main(out: Path, recipes: tuple[str, ...]) -> None:
-    """Read eval/RECIPE/panels, which `dvc repro` wrote, and write OUT."""
+    """Read eval/RECIPE/shown.parquet, which `dvc repro` wrote, and write OUT."""
     for recipe in recipes:
-        if not (Path("eval") / recipe / "panels").is_dir():
-            raise click.ClickException(f"eval/{recipe}/panels is missing: run dvc repro evaluate@{recipe}")
+        if not (path := Path("eval", recipe, shown.FILE)).is_file():
+            raise click.ClickException(f"{path} is missing: run dvc repro evaluate@{recipe}")
     ladder(Path("eval"), recipes).save(out)
 
 

@@ -18,7 +18,7 @@ from stages._stage import Stage
 @click.argument("recipe")
 @click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/RECIPE-dense.")
 def main(recipe: str, dense: bool) -> None:
-    """Write eval/RECIPE/: metrics.json, limits.json, hist.parquet, images.tsv, curve.tsv, panels/ and extremes/."""
+    """Write eval/RECIPE/: metrics.json, limits.json, hist.parquet, images.tsv, curve.tsv, panels/ and shown.parquet."""
     params = declared("evaluate", recipe)
     row = params.row(f"recipes.{recipe}")
     device = distributed.local(determinism.start(params.row("runtime")))

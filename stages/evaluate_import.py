@@ -17,7 +17,7 @@ from stages._stage import Stage
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
-    """Write eval/KEY/: metrics.json, limits.json, hist.parquet, images.tsv, panels/ and extremes/."""
+    """Write eval/KEY/: metrics.json, limits.json, hist.parquet, images.tsv, panels/ and shown.parquet."""
     params = declared("evaluate-import", key)
     row = params.row(f"imports.{key}")
     device = distributed.local(determinism.start(params.row("runtime")))

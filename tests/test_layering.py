@@ -42,8 +42,8 @@ def test_what_runs_on_a_gpu_machine_needs_neither_dvc_nor_mlflow(stage: str) -> 
     assert not needed & {"dvc", "mlflow", "pandas", "hydra", "pydantic", "torchvision"}
 
 
-@pytest.mark.parametrize("stage", ["miniature", "download", "convert"])
-def test_data_stages_do_not_wait_for_torch(stage: str) -> None:
+@pytest.mark.parametrize("stage", ["miniature", "download", "convert", "report"])
+def test_data_stages_and_the_report_do_not_wait_for_torch(stage: str) -> None:
     files = closure(f"stages/{stage}.py") | {f"pipeline/datasets/{name}.py" for name in plugins.names("datasets")}
     assert not [path for path in files if "torch" in third_party(path)]
 

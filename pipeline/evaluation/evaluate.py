@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from pipeline import files
 from pipeline.distributed import ALONE, Group
-from pipeline.evaluation import curve, images, limits, panels
+from pipeline.evaluation import curve, images, limits, panels, pictures
 from pipeline.evaluation.dense import Dense
 from pipeline.evaluation.limits import Limits
-from pipeline.evaluation.predict import Pixels, predict
+from pipeline.evaluation.predict import predict
 from pipeline.evaluation.scores import Histogram, histogram, scores
+from pipeline.evaluation.shown import Seen, Shown
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.observer import Observer
 from pipeline.shards.reader import Shards
@@ -40,13 +41,13 @@ COLUMNS: dict[str, pa.DataType] = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What one process found in its images: ids and pictures by index, scores, a histogram and limits per head."""
+    """What one process found in its images: ids, and some to show, by index; scores; histogram and limits per head."""
 
     ids: dict[int, str]
     rows: list[images.Row]
     hists: dict[str, Histogram]
     limits: dict[str, Limits]
-    pictures: dict[int, Pixels]
+    seen: dict[int, Seen]
 
 
 def evaluate(
@@ -62,8 +63,8 @@ def evaluate(
     group: Group = ALONE,
     observer: Observer | None = None,
 ) -> None:
-    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv, extremes/ and curve.tsv for the net
-    in ``model`` on the split in ``shards``.
+    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv, shown.parquet and curve.tsv for the
+    net in ``model`` on the split in ``shards``.
 
     ``train`` is the folder of the split the net learned from; only its manifest is read. ``history`` are the losses of
     its training: without it there is no curve.tsv. One histogram per head over the whole split; scores are fractions
@@ -84,10 +85,7 @@ def evaluate(
         return
     rows = [row for part in parts for row in part.rows]
     ids = {index: name for part in parts for index, name in part.ids.items()}
-    pictures = {index: picture for part in parts for index, picture in part.pictures.items()}
-    chosen = enumerate(sorted(pictures))
-    _draw(out / "panels", {panels.file_name(f"{at:02d}", ids[index]): pictures[index] for at, index in chosen})
-    _draw(out / "extremes", _extremes(rows, net, split, device))
+    pictures.write(out, _shown(rows, parts, net, split, device))
     images.write(out / "images.tsv", rows, list(heads))
     if losses:
         curve.write(out / "curve.tsv", *losses)
@@ -103,12 +101,12 @@ def _part(
     title: str,
     observer: Observer | None,
 ) -> _Part:
-    """Score every ``group.size``-th image, for neighbours take about as long, and draw those that are to be shown."""
-    heads, shown = net.spec.heads, split.manifest.spec.images[0]
-    drawn = panels.chosen(len(split))
+    """Score every ``group.size``-th image, for neighbours take about as long, and keep those that are to be shown."""
+    heads, photo = net.spec.heads, split.manifest.spec.images[0]
+    chosen = panels.chosen(len(split))
     hists = {head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()}
     found = {head: Limits(label) for head, label in heads.items()}
-    part = _Part(ids={}, rows=[], hists=hists, limits=found, pictures={})
+    part = _Part(ids={}, rows=[], hists=hists, limits=found, seen={})
     own = range(group.rank, len(split), group.size)
     every, began = math.ceil(len(own) / POINTS), time.perf_counter()
     hidden = None if group.leads else True  # None: shown where somebody looks
@@ -123,31 +121,29 @@ def _part(
             if scored:
                 found[head].add(truth, predicted, name)
             part.rows.append(images.Row.of(head, index, example.id, scored))
-        if index in drawn:
-            part.pictures[index] = panels.panel(example.images[shown], example.labels, labels, heads)
+        if index in chosen:
+            part.seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
         if observer and (len(part.ids) % every == 0 or len(part.ids) == len(own)):
             observer.point(len(part.ids), _running(hists, heads, len(part.ids) / (time.perf_counter() - began)))
     return part
 
 
-def _extremes(
-    rows: Sequence[images.Row], net: FCN | LateFCN | Dense, split: Shards, device: torch.device
-) -> dict[str, Pixels]:
-    """The panels of the best, median and worst images by the first head, each predicted once more, by file name."""
-    heads, shown = net.spec.heads, split.manifest.spec.images[0]
-    chosen = images.extremes(rows, next(iter(heads)))
-    again = predict(net, net.spec, (split[row.position] for row in chosen.values()), device)
-    return {
-        panels.file_name(place, example.id): panels.panel(example.images[shown], example.labels, labels, heads)
-        for place, (example, labels) in zip(chosen, again, strict=True)
-    }
+def _shown(
+    rows: Sequence[images.Row], parts: Sequence[_Part], net: FCN | LateFCN | Dense, split: Shards, device: torch.device
+) -> list[Shown]:
+    """The images spread evenly, then the best, the median and the worst by the first head; each with every head.
 
-
-def _draw(path: Path, pictures: Mapping[str, Pixels]) -> None:
-    with files.replacing(path) as folder:
-        folder.mkdir()
-        for name, picture in pictures.items():
-            panels.write(folder / name, picture)
+    Of the latter those that no part has kept are predicted once more.
+    """
+    heads, photo = net.spec.heads, split.manifest.spec.images[0]
+    seen = {index: one for part in parts for index, one in part.seen.items()}
+    places = {f"{at:02d}": index for at, index in enumerate(sorted(seen))}
+    places |= {place: row.position for place, row in images.extremes(rows, next(iter(heads))).items()}
+    others = sorted({*places.values()} - seen.keys())
+    again = predict(net, net.spec, (split[index] for index in others), device)
+    for index, (example, labels) in zip(others, again, strict=True):
+        seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
+    return [row for place, index in places.items() for row in seen[index].rows(place, heads)]
 
 
 def _write_numbers(out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]) -> None:

@@ -10,36 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.report import hist, ladder, page, tiles
+from pipeline.evaluation import shown
+from pipeline.evaluation.shown import Pixels, Shown
+from pipeline.report import ladder, page
 from pipeline.report.figures import Figures
 
 Mask = NDArray[np.bool_]
-Codes = NDArray[np.int64]
-VOID = 0xFFFFFF  # the white that panels paint it with
+Counts = NDArray[np.int64]
+Rungs = Mapping[str, Shown]  # one image and head by recipe, from the coarsest net to the finest
 SIDE = 80  # pixels of a window at most: two and a half cells of the coarsest net
 PART = 3  # of the image's shorter side, where that is less
 STEP = 4  # pixels between the windows that are looked at
 TILE = 144  # pixels that a window is enlarged to, about: by a whole factor
 SHOWN = 3
 RULE = (
-    "Chosen by rule: in every window of the panels' images whose middle holds an edge of the label, those pixels are "
-    "counted that the finest net has right and the coarsest gives to another class of the window's label, less those "
-    f"that only the coarsest has right. The {SHOWN} images with the largest counts are shown, each by its best window, "
-    "enlarged. White is void; the share of the other pixels that are right stands below."
+    "Chosen by rule: in every window of the evenly spread images whose middle holds an edge of the label, those pixels "
+    "are counted that the finest net has right and the coarsest gives to another class of the window's label, less "
+    f"those that only the coarsest has right. The {SHOWN} images with the largest counts are shown, each by its best "
+    "window, enlarged. White is void; the share of the other pixels that are right stands below."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A square in a panel's image, ``gain`` the pixels that the finest net gets right beyond the coarsest."""
+    """A square in an image, ``gain`` the pixels that the finest net gets right beyond the coarsest."""
 
     gain: int
-    name: str
+    rungs: Rungs
     box: tuple[int, int, int, int]
 
 
 def section(evaluations: Path, recipes: Sequence[str], figures: Figures) -> Iterator[str]:
-    """A table for each ladder and head; Markdown, nothing where no two strides have panels of the same images."""
+    """A table for each ladder and head; Markdown, nothing where no two strides show the same images."""
     tables = [block for family in ladder.ladders(recipes) for block in _family(evaluations, family, figures)]
     if tables:
         yield "## The ladder close up"
@@ -48,55 +50,50 @@ def section(evaluations: Path, recipes: Sequence[str], figures: Figures) -> Iter
 
 
 def _family(evaluations: Path, family: Sequence[str], figures: Figures) -> Iterator[str]:
-    family = [recipe for recipe in family if (evaluations / recipe / "panels").is_dir()]
-    heads = [*hist.read(evaluations, family[0])] if family else []
-    if len(family) < 2 or not heads:
+    read = {recipe: shown.read(evaluations / recipe) for recipe in family}
+    nets = {recipe: {(row.head, row.place): row for row in rows if row.spread} for recipe, rows in read.items() if rows}
+    if len(nets) < 2:
         return
-    names = set.intersection(*({path.name for path in _panels(evaluations, recipe)} for recipe in family))
-    cut = {
-        name: {recipe: tiles.cut(evaluations / recipe / "panels" / name, len(heads)) for recipe in family}
-        for name in sorted(names)
-    }
-    for row, head in enumerate(heads):
-        rungs = {name: {recipe: rows[row] for recipe, rows in panel.items()} for name, panel in cut.items()}
-        windows = [window for name, panel in rungs.items() if (window := best(name, [*panel.values()]))]
-        windows = sorted(windows, key=lambda window: (-window.gain, window.name))[:SHOWN]
+    first, *others = nets.values()
+    common = [key for key, row in first.items() if all(_alike(row, other.get(key)) for other in others)]
+    for head in dict.fromkeys(head for head, _ in common):
+        images = [{recipe: rows[key] for recipe, rows in nets.items()} for key in common if key[0] == head]
+        windows = sorted(filter(None, map(best, images)), key=lambda window: -window.gain)[:SHOWN]
         if windows:
             yield f"### {ladder.title(family[0], head)}"
-            yield _table(windows, rungs, head, figures)
+            yield _table(windows, head, figures)
 
 
-def _panels(evaluations: Path, recipe: str) -> Iterator[Path]:
-    return (evaluations / recipe / "panels").glob("*.png")
+def _alike(one: Shown, other: Shown | None) -> bool:
+    """Whether both are of the same image and truth, whose indices mean the same."""
+    same = other and (one.id, one.label.classes) == (other.id, other.label.classes)
+    return bool(other and same and np.array_equal(one.truth, other.truth))
 
 
-def best(name: str, rungs: Sequence[Sequence[Image.Image]]) -> Window | None:
-    """The window of most gain in one image, ``rungs`` being its tiles from the coarsest net's to the finest's.
-
-    None where no window with an edge gains a pixel.
-    """
-    label, coarse, fine = (_codes(tile) for tile in (rungs[0][1], rungs[0][2], rungs[-1][2]))
+def best(rungs: Rungs) -> Window | None:
+    """The window of most gain in one image, the first of equals; None where no window with an edge gains a pixel."""
+    first, *_, last = rungs.values()
+    label, coarse, fine, legal = first.truth, first.predicted, last.predicted, _legal(first)
     height, width = label.shape
     side = min(SIDE, max(1, min(height, width) // PART))
-    gains = -_sums((coarse == label) & (fine != label) & (label != VOID), side)
-    for code in np.unique(label[label != VOID]):
-        moved = (coarse == code) & (label != code) & (fine == label)
-        gains += np.where(_sums(label == code, side) > 0, _sums(moved, side), 0)
+    gains = -_sums((coarse == label) & (fine != label) & legal, side)
+    for index in np.unique(label[legal]):
+        moved = (coarse == index) & (label != index) & (fine == label) & legal
+        gains += np.where(_sums(label == index, side) > 0, _sums(moved, side), 0)
     middle, inner = side // 3, max(1, side - 2 * (side // 3))
     edged = _sums(_edges(label), inner)[middle:, middle:][: gains.shape[0], : gains.shape[1]] > 0
     gains = np.where(edged, gains, 0)[::STEP, ::STEP]
     top, left = (STEP * int(place) for place in np.unravel_index(gains.argmax(), gains.shape))
     box = (left, top, left + side, top + side)
-    return Window(gain=int(gains.max()), name=name, box=box) if gains.max() > 0 else None
+    return Window(gain=int(gains.max()), rungs=rungs, box=box) if gains.max() > 0 else None
 
 
-def _codes(tile: Image.Image) -> Codes:
-    """A number for each colour."""
-    red, green, blue = np.moveaxis(np.asarray(tile, np.int64), 2, 0)
-    return np.asarray(red << 16 | green << 8 | blue, np.int64)
+def _legal(row: Shown) -> Mask:
+    """Pixels that are not void."""
+    return np.asarray(row.truth != row.label.ignore_label)
 
 
-def _edges(label: Codes) -> Mask:
+def _edges(label: Pixels) -> Mask:
     """Pixels unlike the one to their right or below."""
     edge = np.zeros(label.shape, np.bool_)
     edge[:, :-1] |= label[:, 1:] != label[:, :-1]
@@ -104,43 +101,36 @@ def _edges(label: Codes) -> Mask:
     return edge
 
 
-def _sums(mask: Mask, side: int) -> Codes:
+def _sums(mask: Mask, side: int) -> Counts:
     """How many pixels each square of ``side`` has in ``mask``, by its upper left corner."""
     total = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     return np.asarray(total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side])
 
 
-def _share(label: Codes, predicted: Codes) -> str:
+def _share(row: Shown) -> str:
     """Of the pixels that are not void, those that are right."""
-    legal = label != VOID
-    return f"{(predicted == label)[legal].mean():.0%}" if legal.any() else page.NOTHING
+    legal = _legal(row)
+    return f"{(row.predicted == row.truth)[legal].mean():.0%}" if legal.any() else page.NOTHING
 
 
-def _table(
-    windows: Sequence[Window],
-    rungs: Mapping[str, Mapping[str, Sequence[Image.Image]]],
-    head: str,
-    figures: Figures,
-) -> str:
+def _table(windows: Sequence[Window], head: str, figures: Figures) -> str:
     """Image, label and a column for each net; a line of pictures and one of shares for each window."""
+    recipes = [*windows[0].rungs]
     lines: list[list[str]] = []
     for rank, window in enumerate(windows, 1):
-        panel = rungs[window.name]
-        first = next(iter(panel.values()))
-        columns = {"image": first[0], "label": first[1]} | {name: rung[2] for name, rung in panel.items()}
-        cropped = {name: tile.crop(window.box) for name, tile in columns.items()}
-        stem = f"zoom-{[*panel][-1]}-{head}-{rank}"
-        where = f"of {window.name.removesuffix('.png')}, {window.box[0]},{window.box[1]}"
+        rungs = {recipe: row.crop(window.box) for recipe, row in window.rungs.items()}
+        first = rungs[recipes[0]]
+        columns = {name: first.tiles()[name] for name in ("image", "label")}
+        columns |= {recipe: row.tiles()["prediction"] for recipe, row in rungs.items()}
+        stem = f"zoom-{recipes[-1]}-{head}-{rank}"
+        where = f"of {first.place}-{first.id}, {window.box[0]},{window.box[1]}"
         lines.append(
-            [figures.picture(f"{stem}-{name}", f"{name} {where}", _large(tile)) for name, tile in cropped.items()]
+            [figures.picture(f"{stem}-{name}", f"{name} {where}", _large(tile)) for name, tile in columns.items()]
         )
-        truth = _codes(cropped["label"])
-        shares = [_share(truth, _codes(cropped[name])) for name in panel]
-        lines.append(["", "", *shares])
-    heads = ["image", "label", *next(iter(rungs.values()))]
-    return page.table(heads, [], lines)
+        lines.append(["", "", *map(_share, rungs.values())])
+    return page.table(["image", "label", *recipes], [], lines)
 
 
-def _large(tile: Image.Image) -> Image.Image:
-    factor = max(1, round(TILE / tile.width))
-    return tile.resize((tile.width * factor, tile.height * factor), Image.Resampling.NEAREST)
+def _large(tile: Pixels) -> Image.Image:
+    factor = max(1, round(TILE / tile.shape[1]))
+    return Image.fromarray(tile.repeat(factor, 0).repeat(factor, 1))

@@ -21,6 +21,7 @@ import yaml
 
 from pipeline import determinism
 from pipeline.distributed import ALONE, Group, T
+from pipeline.evaluation import shown
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.evaluation.scores import scores
 from pipeline.fcn import checkpoint
@@ -136,26 +137,23 @@ def test_an_evaluation_tells_numbers_counts_and_pictures(tmp_path: Path) -> None
     assert limits["semantic"].keys() == {"trimap", "boundary", "size"}
     assert limits["semantic"]["trimap"]["40px"]["pixel_acc"] == metrics["semantic"]["pixel_acc"], "noise: all is near"
     with (tmp_path / "eval/voc-fcn8s/images.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    assert [(row["head"], int(row["position"]), row["id"]) for row in rows] == [
+        scored = list(csv.DictReader(file, delimiter="\t"))
+    assert [(row["head"], int(row["position"]), row["id"]) for row in scored] == [
         ("semantic", position, name) for position, name in enumerate(ids)
     ]
-    iu = [float(row["mean_iu"]) for row in rows]
-    extremes = {path.name: path for path in (tmp_path / "eval/voc-fcn8s/extremes").iterdir()}
-    assert {f"best-1-{ids[np.argmax(iu)]}.png", f"worst-1-{ids[np.argmin(iu)]}.png"} < set(extremes)
-    assert sorted(name.rpartition("-")[0] for name in extremes) == [
-        "best-1",
-        "median-1",
-        "worst-1",
-        "worst-2",
-        "worst-3",
-    ]
-    panels = sorted(path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir())
-    same = {name.partition("-")[2]: tmp_path / "eval/voc-fcn8s/panels" / name for name in panels}
-    both = [(path, same[name.split("-", 2)[2]]) for name, path in extremes.items() if name.split("-", 2)[2] in same]
-    assert both
-    assert all(one.read_bytes() == other.read_bytes() for one, other in both)
-    assert panels == [f"{k:02d}-2008_{i:06d}.png" for k, i in enumerate([0, 1, 2, 3, 5, 6, 7, 8])]
+    iu = [float(row["mean_iu"]) for row in scored]
+    rows = {row.place: row for row in shown.read(tmp_path / "eval/voc-fcn8s")}
+    evenly = [0, 1, 2, 3, 5, 6, 7, 8]
+    assert [row.id for row in rows.values() if row.spread] == [ids[k] for k in evenly]
+    assert [*rows][8:] == ["best-1", "median-1", "worst-1", "worst-2", "worst-3"]
+    assert rows["best-1"].id == ids[np.argmax(iu)]
+    assert rows["worst-1"].id == ids[np.argmin(iu)]
+    for row in rows.values():
+        legal = row.truth != 255
+        assert row.label == LABEL
+        assert (row.predicted == row.truth)[legal].mean() == float(scored[ids.index(row.id)]["pixel_acc"])
+    panels = {path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir()}
+    assert panels == {f"{row.place}-{row.id}.png" for row in rows.values()}
 
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
@@ -170,7 +168,7 @@ run(Path({str(tmp_path)!r}), Path({str(tmp_path / "there")!r}))
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
     here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
-    assert len(here) == 4 + 3 + 5
+    assert len(here) == 5 + 3 + 5
     assert here == there
 
 
@@ -188,7 +186,7 @@ def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) 
         assert finish(launch(tmp_path, "stages.evaluate", "noise-fcn8s", processes=processes)) == ("", "")
         wrote.append(contents(tmp_path / "eval"))
         shutil.rmtree(tmp_path / "eval")
-    assert len(wrote[0]) == 5 + 8 + 5
+    assert len(wrote[0]) == 6 + 8 + 5
     assert wrote[0] == wrote[1]
 
 

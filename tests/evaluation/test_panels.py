@@ -46,5 +46,6 @@ def test_an_ids_slashes_do_not_become_folders(tmp_path: Path) -> None:
     name = panels.file_name("03", "street/urban 01")
     assert name == "03-street_urban_01.png"
     pixels = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    panels.write(tmp_path / name, pixels)
+    (tmp_path / name).write_bytes(panels.png(pixels))
+    assert panels.png(pixels) == panels.png(pixels.copy())
     assert (np.array(Image.open(tmp_path / name)) == pixels).all()

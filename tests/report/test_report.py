@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from pipeline.report import confusion, html, report, zoom
+from pipeline.report import confusion, html, report
 from pipeline.report.hist import Counts
 from pipeline.report.published import PUBLISHED
 from pipeline.types import Refusal
@@ -130,6 +129,12 @@ def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Pa
     assert (tmp_path / "results/plots/trimap.csv").read_text() == "recipe,dataset,pixels,mean_iu\n"
 
 
+def test_no_picture_is_read_back(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "eval", tmp_path / "eval", ignore=shutil.ignore_patterns("*.png"))
+    report.write(tmp_path / "eval", world / "bounds", tmp_path / "results", "miniature", RECIPES)
+    assert files(tmp_path / "results") == files(world / "results")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -138,7 +143,7 @@ def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Pa
         ("hist.parquet", "no table", "holds no histogram"),
         ("images.tsv", "head\tid\n\t\n", "tells no scores"),
         ("limits.json", '{"semantic": {"trimap": {}}}', "holds no limits"),
-        ("panels/00-2007_1.png", "no picture", "is no picture"),
+        ("shown.parquet", "no table", "holds no images to show"),
     ],
 )
 def test_a_damaged_input_is_named_with_its_remedy_and_nothing_is_written(
@@ -159,22 +164,6 @@ def test_a_recipe_that_does_not_say_what_it_took_is_named(world: Path, tmp_path:
 def test_a_page_whose_picture_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"a\.svg is not here.*dvc pull"):
         html.page("![a](figures/a.svg)", tmp_path)
-
-
-def test_the_window_is_where_only_the_finest_net_follows_the_edge() -> None:
-    label = np.zeros((90, 90, 3), np.uint8)
-    label[:, 60:] = (0, 128, 0)
-    coarse = label.copy()
-    coarse[32:62, 50:60] = (0, 128, 0)  # off by ten pixels, in its middle third
-    coarse[:, :9] = (9, 9, 9)  # a class that is not there is no matter of edges
-    tiles = [[Image.fromarray(each) for each in (label, label, found, label)] for found in (coarse, label)]
-    window = zoom.best("a.png", tiles)
-    assert window is not None
-    assert window.gain == 30 * 10
-    left, top, right, bottom = window.box
-    assert (right - left, bottom - top) == (30, 30)
-    assert left <= 50 and right >= 60 and top == 32
-    assert zoom.best("a.png", tiles[::-1]) is None, "nothing gained"
 
 
 def test_confusions_are_told_commonest_first_and_shares_are_of_the_true_class() -> None:

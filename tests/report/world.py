@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.evaluation import panels
+from pipeline.evaluation import pictures
+from pipeline.evaluation.shown import Seen
 from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("background", "cat|<b>dog</b>"), palette=((0, 0, 0), (0, 128, 0)))
@@ -36,8 +37,7 @@ def evaluations(root: Path) -> Path:
 
 
 def _evaluation(folder: Path, off: int) -> None:
-    (folder / "panels").mkdir(parents=True)
-    (folder / "extremes").mkdir()
+    seen = []
     hist = np.zeros((2, 2), np.int64)
     for place, name in enumerate(("2007_1", "2007_2")):
         truth = np.zeros((48, 64), np.uint8)
@@ -46,10 +46,10 @@ def _evaluation(folder: Path, off: int) -> None:
         predicted[:, :off] = 0
         truth[0] = 255
         image = np.full((48, 64, 3), 90, np.uint8)
-        panel = panels.panel(image, {"semantic": truth}, {"semantic": predicted}, {"semantic": LABEL})
-        panels.write(folder / "panels" / f"0{place}-{name}.png", panel)
-        panels.write(folder / "extremes" / f"{('best-1', 'worst-1')[place]}-{name}.png", panel)
+        seen.append(Seen(name, image, {"semantic": truth}, {"semantic": predicted}))
         np.add.at(hist, (truth[1:], predicted[1:]), 1)
+    places = zip(("00", "01", "best-1", "worst-1"), seen * 2, strict=True)
+    pictures.write(folder, [row for place, one in places for row in one.rows(place, {"semantic": LABEL})])
     _write(folder, hist)
 
 

@@ -24,7 +24,7 @@ from pipeline.training.train import train
 from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.launch import finish, launch
-from tests.training.world import SPEC, classifier, recipe, row, runtime, shards
+from tests.training.world import DIVERGING, SPEC, classifier, recipe, row, runtime, shards
 
 CPU = torch.device("cpu")
 TRAIN = ("stages.train", "noise-fcn")
@@ -37,7 +37,7 @@ def project(folder: Path, *, labels: tuple[int, ...] = (0, 1, 2, 255), **solver:
     classifier(folder / "weights/vgg16-fcn.safetensors")
     shutil.copy(ROOT / "dvc.yaml", folder)
     fields: dict[str, Any] = row()
-    fields["solver"] = {**fields["solver"], "batch": 8, "virtual_ranks": 4, "lr": 1e-6, **solver}
+    fields["solver"] = {**fields["solver"], "batch": 8, "virtual_ranks": 4, **solver}
     (folder / "params.yaml").write_text(yaml.safe_dump({"runtime": runtime(), "recipes": {"noise-fcn": fields}}))
     return folder
 
@@ -90,7 +90,7 @@ def workers(agent: int) -> Iterator[int]:
     ("world", "message"),
     [
         # every process learns it
-        ({"lr": 9e-4}, r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver.lr"),
+        (DIVERGING, r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver.lr"),
         # one process sees it
         ({"labels": (0, 9, 1, 2, 0, 1)}, r"2008_000001 in .*train: label 9 is no class"),
     ],

@@ -76,7 +76,7 @@ def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pyt
     monkeypatch.setattr(memory, "available", lambda _: 5 << 20)
     with pytest.raises(Refusal, match=r"^a does not fit into 5 MB, nor do exact tiles of it, 416 px or more: "):
         Segmenter(made, CPU)({"color": pixels}, "a")
-    assert Segmenter(made, CPU, 128)({"color": pixels}, "a")["semantic"].shape == (500, 700)
+    assert Segmenter(made, CPU, 128)({"color": photograph(150, 200)}, "a")["semantic"].shape == (150, 200)
 
 
 def test_every_head_and_every_input_has_its_say() -> None:

@@ -56,7 +56,7 @@ class Site:
         machine = environment() | {
             "PYTHONPATH": str(ROOT),
             "FCN_TRACKING": "off",
-            "FCN_SNAPSHOT_SECONDS": "0.5",
+            "FCN_SNAPSHOT_SECONDS": "0.1",
             "GITHUB_API_URL": self.host.url,
             "GIT_CONFIG_GLOBAL": "/dev/null",
         }
@@ -95,6 +95,7 @@ def small(root: Path, remote: Path) -> None:
     params = yaml.safe_load((root / "params.yaml").read_text())
     for group in ("miniatures", "datasets"):
         params[group] = {key: row for key, row in params[group].items() if key in ("voc", "sbd", "imagenet")}
+    params["bounds"] = {}
     own = {key: value for key, value in params.items() if key not in ("runtime", "convert")}
     scale = root / "conf/scale/miniature.yaml"
     scale.write_text("# @package _global_\n" + yaml.safe_dump(own, sort_keys=False))

@@ -46,11 +46,11 @@ def test_images_below_the_coarsest_cell_are_labelled_too(backbone: str, size: tu
 )
 def test_tiles_label_a_large_picture_as_the_whole_does_but_for_ties(net_spec: NetSpec) -> None:
     """Single precision: where labels differ, the whole's two best scores differ by a rounding."""
-    made, pixels = net(net_spec), photograph(1000, 1300)
+    made, pixels = net(net_spec), photograph(1000, 1200)
     whole, tiled = (Segmenter(made, CPU, side)({"color": pixels}, "a")["semantic"] for side in (WHOLE, 896))
     assert len(np.unique(whole)) > 10
     rows, columns = np.nonzero(whole != tiled)
-    assert len(rows) <= 30
+    assert len(rows) <= 12
     if len(rows):
         with torch.inference_mode():
             image = torch.from_numpy(pixels).permute(2, 0, 1)[None] - torch.tensor(MEAN).view(1, 3, 1, 1)

@@ -148,19 +148,18 @@ def test_verify_gets_the_lock_again_without_a_cache(clones: tuple[Path, Path]) -
 
 def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: tuple[Path, Path]) -> None:
     root = clones[0]
-    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(lr=2.0e-10))
-    # Eight iterations leave every score as it was, but the report draws the losses.
-    assert ran(dvc(root, "repro")) == {"leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
     edit(root, lambda params: params["recipes"]["voc-fcn32s"]["solver"].update(lr=3.0e-10))
-    assert ran(dvc(root, "repro")) >= {"train@voc-fcn32s", "train@voc-fcn16s", "evaluate@voc-fcn32s", "publish"}
+    recipes = {f"{stage}@voc-fcn{stride}s" for stage in ("train", "evaluate") for stride in (32, 16)}
+    # Whatever the scores are, the report draws the losses
+    assert ran(dvc(root, "repro")) == {"leaks", *recipes, "report", "publish"}
 
 
 def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Path, Path]) -> None:
-    """And of the others each has the run it had: exactly those that ran anew have new ones."""
+    """And of the others each has the run it had: exactly those that ran anew, its recipe's, have new ones."""
     root = clones[1]
     before = by_stage(root)
-    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(iterations=600))
-    live = {**environment(), "FCN_TRACKING": "live", "FCN_SNAPSHOT_SECONDS": "0.5"}
+    edit(root, lambda params: params["recipes"]["voc-fcn16s"]["solver"].update(iterations=200))
+    live = {**environment(), "FCN_TRACKING": "live", "FCN_SNAPSHOT_SECONDS": "0.1"}
     killed = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q"], cwd=root, env=live, process_group=0)
     while not list(root.glob(".snapshots/train@voc-fcn16s/*/*.safetensors")):
         assert killed.poll() is None
@@ -169,6 +168,7 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
     killed.wait()
     said = module(root, "dvc", "repro", FCN_TRACKING="live")
     assert "resuming at iteration" in said
+    assert ran(said) | {"leaks"} == {"leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
     after = by_stage(root)
     fresh = {stage for stage, run in after.items() if run.info.run_id != before[stage].info.run_id}
     assert (
@@ -178,18 +178,21 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
     )
     client, _ = connect(root)
     points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")
-    assert [point.step for point in points] == list(range(2, 601, 2))
+    assert [point.step for point in points] == list(range(1, 201))
 
 
 COMMENTED = {
     "pipeline/evaluation/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
-    "pipeline/depth/hha.py": {"convert@nyud"},
-    "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
     "pipeline/datasets/sbd.py": {"convert@sbd"},
     "pipeline/training/order.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
     "pipeline/report/published.py": {"report", "publish"},
     "pipeline/backbones/googlenet.py": set(),
     "README.md": set(),
+}
+# Of these DVC's word is enough: that they write the same bytes twice the two clones show
+TOLD = {
+    "pipeline/depth/hha.py": {"convert@nyud"},
+    "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
 }
 
 
@@ -202,8 +205,9 @@ def written(root: Path) -> dict[str, Any]:
 def test_a_comment_reruns_exactly_who_imports_the_file(clones: tuple[Path, Path]) -> None:
     """Equal bytes come out, so the wave stops there: nobody downstream runs."""
     root = clones[1]
-    before, outs = {path: (root / path).read_text() for path in (*COMMENTED, "dvc.lock", ".published")}, written(root)
-    for path in COMMENTED:
+    comments = COMMENTED | TOLD
+    before, outs = {path: (root / path).read_text() for path in (*comments, "dvc.lock", ".published")}, written(root)
+    for path in comments:
         (root / path).write_text(before[path] + "\n# a comment\n")
     try:
         changed = {
@@ -212,7 +216,9 @@ def test_a_comment_reruns_exactly_who_imports_the_file(clones: tuple[Path, Path]
             for entry in entries
             for path in (entry.get("changed deps", {}) if isinstance(entry, dict) else {})
         }
-        assert changed == {(path, stage) for path, stages in COMMENTED.items() for stage in stages}
+        assert changed == {(path, stage) for path, stages in comments.items() for stage in stages}
+        for path in TOLD:
+            (root / path).write_text(before[path])
         assert ran(dvc(root, "repro")) == set().union(*COMMENTED.values())
         assert written(root) == outs, "a stage that would run for another's bytes hides among those that a comment runs"
     finally:

@@ -43,7 +43,7 @@ def as_printed(file: str) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_two_nodes_that_share_a_folder_write_the_bytes_of_one_process(tmp_path: Path) -> None:
-    folder = repository(tmp_path, batch=4, virtual_ranks=4, lr=1e-6, iterations=4)
+    folder = repository(tmp_path, batch=4, virtual_ranks=4, iterations=4)
     finish(launch(folder, *TRAIN))
     alone = written(folder)
     environment = {**os.environ, **as_printed("paper.md"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -44,13 +44,13 @@ def test_images_below_the_coarsest_cell_are_labelled_too(backbone: str, size: tu
     [spec(stride=32), spec(stride=16), spec(stride=8), spec(padding=100, crop=224), spec("googlenet"), spec("alexnet")],
     ids=["32", "16", "8", "padding-100", "googlenet", "alexnet"],
 )
-def test_tiles_label_1500_by_2000_as_the_whole_does_but_for_ties(net_spec: NetSpec) -> None:
+def test_tiles_label_a_large_picture_as_the_whole_does_but_for_ties(net_spec: NetSpec) -> None:
     """Single precision: where labels differ, the whole's two best scores differ by a rounding."""
-    made, pixels = net(net_spec), photograph(1500, 2000)
+    made, pixels = net(net_spec), photograph(1000, 1200)
     whole, tiled = (Segmenter(made, CPU, side)({"color": pixels}, "a")["semantic"] for side in (WHOLE, 896))
     assert len(np.unique(whole)) > 10
     rows, columns = np.nonzero(whole != tiled)
-    assert len(rows) <= 30
+    assert len(rows) <= 12
     if len(rows):
         with torch.inference_mode():
             image = torch.from_numpy(pixels).permute(2, 0, 1)[None] - torch.tensor(MEAN).view(1, 3, 1, 1)
@@ -60,13 +60,13 @@ def test_tiles_label_1500_by_2000_as_the_whole_does_but_for_ties(net_spec: NetSp
 
 
 def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, pixels = net(spec()), photograph(900, 1300)
+    made, pixels = net(spec()), photograph(500, 700)
     with torch.device("meta"):
         twin = make(spec()).eval()
     whole = Segmenter(made, CPU)({"color": pixels}, "a")["semantic"]
     shown: list[tuple[int, int]] = []
     made.register_forward_pre_hook(lambda _, images: shown.append(tuple(images[0].shape[2:])))
-    for largest in ((900, 1300), (900, 960), (672, 672), (416, 416)):
+    for largest in ((500, 700), (500, 544), (448, 448), (416, 416)):
         shown.clear()
         room = SCRATCH * memory.peak(twin, 3, *largest)
         monkeypatch.setattr(memory, "available", lambda _, room=room: room)
@@ -76,7 +76,7 @@ def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pyt
     monkeypatch.setattr(memory, "available", lambda _: 5 << 20)
     with pytest.raises(Refusal, match=r"^a does not fit into 5 MB, nor do exact tiles of it, 416 px or more: "):
         Segmenter(made, CPU)({"color": pixels}, "a")
-    assert Segmenter(made, CPU, 128)({"color": pixels}, "a")["semantic"].shape == (900, 1300)
+    assert Segmenter(made, CPU, 128)({"color": photograph(150, 200)}, "a")["semantic"].shape == (150, 200)
 
 
 def test_every_head_and_every_input_has_its_say() -> None:

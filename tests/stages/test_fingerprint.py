@@ -35,7 +35,7 @@ def test_deps_are_dvcs_with_the_row_filled_in() -> None:
 def test_the_document_names_params_deps_and_what_computes(tmp_path: Path) -> None:
     document = of(repository(tmp_path))
     assert document.stage == "train@noise-fcn"
-    assert document.params["recipes.noise-fcn.solver.lr"] == 1e-5
+    assert document.params["recipes.noise-fcn.solver.lr"] == 1e-7
     assert "recipes.noise-fcn.evaluate" not in document.params
     assert {"weights/vgg16-fcn.safetensors", "data/shards/noise/train", "stages/train.py"} <= set(document.deps)
     assert None not in document.deps.values()
@@ -61,7 +61,7 @@ def test_each_param_dep_and_line_of_code_counts(tmp_path: Path) -> None:
     first = of(root)
     configure(root, lr=2e-5)
     second = of(root)
-    assert second.since(first) == "recipes.noise-fcn.solver.lr 1e-05 → 2e-05"
+    assert second.since(first) == "recipes.noise-fcn.solver.lr 1e-07 → 2e-05"
     with (root / "stages/train.py").open("a") as file:
         file.write("# a comment\n")
     third = of(root)

@@ -32,7 +32,7 @@ world, out = map(Path, sys.argv[1:])
 for precision in ("fp32", "bf16"):
     device = determinism.start({"threads": 1, "precision": precision})
     shards, init = world / "train", world / "init.safetensors"
-    row = recipe(stride=8, lr=1e-7)
+    row = recipe(stride=8, lr=1e-8)
     train(row, shards=shards, init=init, out=out / precision, device=device, say=len, precision=precision)
 """
 

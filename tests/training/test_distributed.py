@@ -24,7 +24,7 @@ from pipeline.training.train import train
 from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.launch import finish, launch
-from tests.training.world import SPEC, classifier, recipe, row, runtime, shards
+from tests.training.world import DIVERGING, SPEC, classifier, recipe, row, runtime, shards
 
 CPU = torch.device("cpu")
 TRAIN = ("stages.train", "noise-fcn")
@@ -37,7 +37,7 @@ def project(folder: Path, *, labels: tuple[int, ...] = (0, 1, 2, 255), **solver:
     classifier(folder / "weights/vgg16-fcn.safetensors")
     shutil.copy(ROOT / "dvc.yaml", folder)
     fields: dict[str, Any] = row()
-    fields["solver"] = {**fields["solver"], "batch": 8, "virtual_ranks": 4, "lr": 1e-6, **solver}
+    fields["solver"] = {**fields["solver"], "batch": 8, "virtual_ranks": 4, **solver}
     (folder / "params.yaml").write_text(yaml.safe_dump({"runtime": runtime(), "recipes": {"noise-fcn": fields}}))
     return folder
 
@@ -50,12 +50,13 @@ def trained(folder: Path) -> dict[str, str]:
     return digests
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path, processes: int) -> None:
+@pytest.mark.slow
+def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path) -> None:
+    """Here one for each virtual rank; two with two each are below, and on two nodes in tests/docs."""
     folder = project(tmp_path / "project")
     finish(launch(folder, *TRAIN))
     alone = trained(folder)
-    out, err = finish(launch(folder, *TRAIN, processes=processes))
+    out, err = finish(launch(folder, *TRAIN, processes=4))
     assert trained(folder) == alone
     assert out.count("copied: 30 tensors") == 1  # one process speaks
     assert err == ""
@@ -65,14 +66,14 @@ def test_a_process_killed_at_any_moment_costs_a_restart_and_not_a_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FCN_SNAPSHOT_SECONDS", "0")
-    folder = project(tmp_path / "project", iterations=150)
+    folder = project(tmp_path / "project", iterations=80)
     finish(launch(folder, *TRAIN))
     alone = trained(folder)
     agent = launch(folder, *TRAIN, processes=2, restarts=1)
     while not list(folder.glob(".snapshots/*/*/iteration-*")):
         assert agent.poll() is None
         time.sleep(0.01)
-    time.sleep(random.uniform(0, 0.5))  # of the two seconds and more that its iterations take
+    time.sleep(random.uniform(0, 0.25))  # of the second and more that its iterations take
     os.kill(random.choice(list(workers(agent.pid))), signal.SIGKILL)
     out, err = finish(agent)
     assert "exitcode: -9" in err, "the kill came too late: nothing had to start again"
@@ -90,7 +91,7 @@ def workers(agent: int) -> Iterator[int]:
     ("world", "message"),
     [
         # every process learns it
-        ({"lr": 9e-4}, r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver.lr"),
+        (DIVERGING, r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver.lr"),
         # one process sees it
         ({"labels": (0, 9, 1, 2, 0, 1)}, r"2008_000001 in .*train: label 9 is no class"),
     ],

@@ -28,7 +28,6 @@ class Training:
     """`python -m stages.train noise-fcn` in ``root``; no file may grow beyond ``limit`` bytes."""
 
     def __init__(self, root: Path, *, seconds: float = 0, limit: int = resource.RLIM_INFINITY) -> None:
-        self.root = root
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
             cwd=root,
@@ -39,9 +38,6 @@ class Training:
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
         )
 
-    def wait_for(self, iteration: int) -> None:
-        wait_for(self.root, iteration, lambda: self.process.poll() is None)
-
     def wait_for_the_start(self) -> list[str]:
         """Until the net has its first weights; the lines that said so."""
         assert self.process.stdout
@@ -51,6 +47,13 @@ class Training:
         """The exit code, within so many seconds, and the lines but those that every training says."""
         said = self.process.communicate(timeout=within)[0]
         return self.process.returncode, told(said)
+
+
+def forked_to_its_end(root: Path) -> tuple[int | None, list[str]]:
+    """What ``Training(root, seconds=60).end()`` tells, by a fork, which saves 3 s of imports."""
+    training = forked.start(root, seconds=60, log=root / "log")
+    training.join()
+    return training.exitcode, told((root / "log").read_text())
 
 
 def told(said: str) -> list[str]:
@@ -72,16 +75,24 @@ def digests(root: Path) -> dict[str, str]:
     return {path.name: files.sha256(path) for path in (root / "runs/noise-fcn").iterdir()}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(KILLS, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path, kills: int) -> None:
-    """The killed are forks, which saves their 3 s of imports; first and last are processes as DVC starts them."""
-    rng = random.Random(kills)
-    root = repository(tmp_path, iterations=40 * (kills + 1))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What 200 iterations write where nobody disturbs them; in any folder they are the same bytes."""
+    root = repository(tmp_path_factory.mktemp("whole"), iterations=200)
+    assert Training(root, seconds=60).end() == (0, [])
+    return digests(root)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    """The killed are forks; first and last are processes as DVC starts them."""
+    rng = random.Random(KILLS)
+    root = repository(tmp_path, iterations=40 * (KILLS + 1))
     assert Training(root, seconds=60).end() == (0, [])
     whole = digests(root)
     (root / WEIGHTS).unlink()
     reached = 0
-    for kill in range(kills):
+    for kill in range(KILLS):
         training = forked.start(root, seconds=0, log=tmp_path / "log")
         wait_for(root, max(reached, 40 * kill) + rng.randint(1, 20), training.is_alive)
         time.sleep(rng.uniform(0, 0.03))  # an iteration with its snapshot takes about 0.01 s
@@ -93,16 +104,16 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path, ki
         reached = max(map(snapshot.iteration_of, snapshots(root)))
         assert not (root / WEIGHTS).exists()
     code, said = Training(root).end()
-    assert (code, said) == (0, [f"resuming at iteration {reached} of {40 * (kills + 1)}"])
+    assert (code, said) == (0, [f"resuming at iteration {reached} of {40 * (KILLS + 1)}"])
     assert digests(root) == whole
     assert list((root / ".snapshots").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(tmp_path: Path, number: signal.Signals) -> None:
+def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(
+    tmp_path: Path, whole: dict[str, str], number: signal.Signals
+) -> None:
     root = repository(tmp_path, iterations=200)
-    assert Training(root, seconds=60).end() == (0, [])
-    whole = digests(root)
     training = Training(root, seconds=60)
     training.wait_for_the_start()
     for each in (number, signal.SIGINT, signal.SIGTERM, number):
@@ -115,19 +126,20 @@ def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(tmp_path: Path
     assert code == 143
     assert said == [f"stopped at iteration {iteration} of 200: a rerun goes on from iteration {iteration}"]
     assert 0 < iteration < 200
-    assert Training(root, seconds=60).end() == (0, [f"resuming at iteration {iteration} of 200"])
+    assert forked_to_its_end(root) == (0, [f"resuming at iteration {iteration} of 200"])
     assert digests(root) == whole
 
 
-def test_where_weights_fit_but_no_snapshot_it_trains_on_and_tells_where_a_rerun_goes_on(tmp_path: Path) -> None:
+def test_where_weights_fit_but_no_snapshot_it_trains_on_and_tells_where_a_rerun_goes_on(
+    tmp_path: Path, whole: dict[str, str]
+) -> None:
     root = repository(tmp_path, iterations=200)
-    assert Training(root, seconds=60).end() == (0, [])
-    whole = digests(root)
-    room = (root / WEIGHTS).stat().st_size * 3 // 2  # a snapshot holds the momentum too
-    training = Training(root)
-    training.wait_for(20)
-    training.process.terminate()
-    assert training.end(within=30)[0] == 143
+    room = (root / "weights/vgg16-fcn.safetensors").stat().st_size * 3 // 2  # a snapshot holds the momentum too
+    training = forked.start(root, seconds=0, log=root / "log")
+    wait_for(root, 20, training.is_alive)
+    training.terminate()
+    training.join()
+    assert training.exitcode == 143
     reached = max(map(snapshot.iteration_of, snapshots(root)))
 
     training = Training(root, seconds=60, limit=room)
@@ -152,14 +164,14 @@ def test_where_weights_fit_but_no_snapshot_it_trains_on_and_tells_where_a_rerun_
 
 def test_a_changed_rate_starts_fresh_and_is_named(tmp_path: Path) -> None:
     root = repository(tmp_path, iterations=60, lr=2e-8)
-    assert Training(root, seconds=60).end() == (0, [])
+    assert forked_to_its_end(root) == (0, [])
     whole = digests(root)
     configure(root, iterations=60, lr=1e-8)
-    training = Training(root)
-    training.wait_for(10)
-    training.process.kill()
-    training.end()
+    training = forked.start(root, seconds=0, log=root / "log")
+    wait_for(root, 10, training.is_alive)
+    training.kill()
+    training.join()
     configure(root, iterations=60, lr=2e-8)
     told = "fingerprint changed (recipes.noise-fcn.solver.lr 1e-08 → 2e-08): starting fresh"
-    assert Training(root, seconds=60).end() == (0, [told])
+    assert forked_to_its_end(root) == (0, [told])
     assert digests(root) == whole

@@ -17,7 +17,7 @@ from pipeline.training.loss import cross_entropy
 from pipeline.training.solver import Solver
 from pipeline.training.train import start
 from pipeline.types import Refusal
-from tests.training.world import GEOMETRIC, SEMANTIC, classifier, recipe, shards
+from tests.training.world import DIVERGING, GEOMETRIC, SEMANTIC, classifier, recipe, shards
 
 CPU = torch.device("cpu")
 
@@ -152,9 +152,9 @@ def test_stops_at_a_loss_that_is_not_finite_and_keeps_the_weights(tmp_path: Path
 
 
 def test_a_rate_too_high_is_told_as_such(tmp_path: Path) -> None:
-    world = World(tmp_path, lr=1e-3)
+    world = World(tmp_path, **DIVERGING)
     with pytest.raises(Refusal, match=r"loss is (nan|inf) at iteration \d+ on 2008_00000\d: lower solver\.lr"):
-        world.run(0, 50)
+        world.run(0, 3)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

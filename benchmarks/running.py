@@ -28,7 +28,7 @@ KINDS = (  # what a process is, by its command line or by the name that a forked
     (r"-m ops\.fcn run|fcn run", "fcn run: its guard"),
     (r"-m pipeline\.tracking\.follow", "follower: events to MLflow"),
     (r"-m stages\.(\w+)", r"\1"),
-    (r"^(\w+) .* forkserver ", r"\1"),
+    (r"^(?!python)(\w+) .*forkserver", r"\1"),
     (r"forkserver", "forkserver: imports what stages share"),
     (r"resource_tracker", "fcn run: its guard"),
     (r"multiprocessing", "convert's pool"),
@@ -36,13 +36,13 @@ KINDS = (  # what a process is, by its command line or by the name that a forked
 
 
 def kind(process: psutil.Process) -> str:
-    """A forked stage bears the forkserver's command line, and its own name: ``train voc-fcn8s``."""
-    text, name = " ".join(process.cmdline()), process.name()
-    text = f"{name} {text}" if "forkserver" in text and not name.startswith("python") else text
+    """A forked stage bears the forkserver's command line, and its own name: ``train voc-fcn8s``; empty of the dead."""
+    words = process.cmdline()
+    text = f"{Path('/proc', str(process.pid), 'comm').read_text().strip()} {' '.join(words)}"
     for pattern, what in KINDS:
-        if found := re.search(pattern, text):
+        if words and (found := re.search(pattern, text)):
             return found.expand(what)
-    return "other"
+    return ""
 
 
 def watched(root: Path, command: list[str], environment: Mapping[str, str]) -> dict[str, list[float]]:
@@ -58,7 +58,9 @@ def watched(root: Path, command: list[str], environment: Mapping[str, str]) -> d
                     continue
                 alive |= process.status() != psutil.STATUS_ZOMBIE
                 times = process.cpu_times()
-                spent[process.pid, process.create_time()] = (kind(process), times.user + times.system)
+                key = process.pid, process.create_time()
+                before = spent.get(key, ("other", 0.0))[0]
+                spent[key] = (kind(process) or before, times.user + times.system)
             except (psutil.Error, OSError):
                 continue
         time.sleep(PERIOD)

@@ -27,14 +27,12 @@ def main(
     from dvc.exceptions import DvcException  # not above: a forked stage imports this module, and DVC takes a second
     from dvc.repo import Repo
 
-    from ops._repro import reading
     from ops._repro.reproduce import reproduce
     from ops._repro.settle import Settle
     from ops._repro.slots import slots
     from pipeline.types import Refusal
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
-    reading.remember()
     try:
         with Repo() as repo:
             settle = Settle(repo, force, pull, allow_missing)

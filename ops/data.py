@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from pipeline.datasets import folder
 from stages._params import declared
 from stages._stage import Stage
 
@@ -18,6 +17,8 @@ def main() -> None:
 @click.argument("row")
 def check(row: str) -> None:
     """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
+    from pipeline.datasets import folder  # it loads NumPy and Pillow, which no other command waits for
+
     found = folder.check(row, declared("convert-folder", row).row(f"folders.{row}"))
     for line in found:
         click.echo(line)

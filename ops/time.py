@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from ops import _nets, _timed
+from ops import _nets
 from pipeline.types import Refusal
 from stages._stage import Stage
 
@@ -35,6 +35,8 @@ def main(recipes: tuple[str, ...], table1: bool, size: str, repeats: int, device
     across, down = map(int, written.groups()) if written else (0, 0)
     if min(across, down) < SMALLEST:
         raise Refusal(f"--size {size}: write pixels across x down, {SMALLEST} or more each, such as 500x500")
+    from ops import _timed  # it loads NumPy, which other commands need not wait for
+
     here = Path.cwd()
     nets = _timed.nets(here, recipes, table1)
     from pipeline.timing import forward, page  # torch, which other commands need not wait for

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # `fcn` reads dvc.lock with this, and NumPy would take half of its start
+    import numpy as np
+    from numpy.typing import NDArray
 
 PARAM_CHARS = 6000  # MLflow's longest param
 

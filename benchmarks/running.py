@@ -77,7 +77,8 @@ def main(revision: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = _world.clone(Path(folder, "clone").resolve())
         subprocess.run(["git", "checkout", "-q", revision], cwd=root, check=True)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "FCN_"))}
+        other = ("DVC_", "MLFLOW_", "FCN_", "PYTHONDONTWRITEBYTECODE")  # the last as in the Makefile
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(other)}
         environment = _python.first({**kept, "PYTHONPATH": str(root), "DVC_NO_ANALYTICS": "1"})
         call, began = [sys.executable, "-m", "ops.fcn", "run"], time.monotonic()
         found = watched(root, call, environment)

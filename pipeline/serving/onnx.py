@@ -58,6 +58,8 @@ def export(weights: Path, out: Path) -> None:
             dynamic_shapes={"columns": tuple(free for _ in pixels)},
         )
         assert program is not None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # how torch came to it, with addresses that differ from process to process
         program.model.metadata_props["spec"] = json.dumps(spec.to_json(), sort_keys=True, ensure_ascii=False)
         program.save(scratch, external_data=False)
 

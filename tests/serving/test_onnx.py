@@ -98,7 +98,7 @@ def test_weights_of_another_kind_are_refused_and_nothing_is_written(tmp_path: Pa
 
 @pytest.mark.slow
 def test_equal_weights_give_equal_bytes(tmp_path: Path) -> None:
-    onnx.export(saved(tmp_path / "weights.safetensors", spec(stride=32)), tmp_path / "a.onnx")
+    onnx.export(saved(tmp_path / "weights.safetensors", spec(stride=8)), tmp_path / "a.onnx")
     script = f"from pathlib import Path; from pipeline.serving import onnx; f = Path({str(tmp_path)!r}); "
     script += "onnx.export(f / 'weights.safetensors', f / 'b.onnx')"
     subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True)

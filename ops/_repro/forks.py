@@ -21,7 +21,6 @@ from typing import IO
 
 STAGE = re.compile(r"python -m stages\.\w+( [\w@./=:+-]+)*")  # no quotes and nothing that a shell would read
 Ended = tuple[int, float]  # the exit code as Popen has it, and seconds of CPU
-
 COMM = 15  # characters of a process's name that Linux keeps
 
 _context = multiprocessing.get_context("forkserver")
@@ -29,9 +28,10 @@ _context.set_forkserver_preload(["ops._repro.preload"])
 
 
 def fork(command: str, folder: str, environment: Mapping[str, str]) -> tuple[IO[str], Callable[[], Ended]] | None:
-    """Run ``command`` in ``folder``: what it prints, and who waits for its end; None for all but a stage's command.
+    """Run ``command`` in ``folder``: what it prints, and who waits for its end.
 
-    ``environment`` is what it has beyond this process's.
+    ``environment`` is what it has beyond this process's. None for all but a stage's command, and where the process to
+    fork from is gone: a shell runs any command.
     """
     if not STAGE.fullmatch(command):
         return None
@@ -39,9 +39,13 @@ def fork(command: str, folder: str, environment: Mapping[str, str]) -> tuple[IO[
     used, spent = _context.Pipe(duplex=False)
     _, _, module, *arguments = shlex.split(command)
     process = _context.Process(target=_run, args=(module, arguments, folder, dict(environment), writer, spent))
-    process.start()
-    writer.close()
-    spent.close()
+    try:
+        process.start()
+    except (EOFError, OSError):
+        return None
+    finally:
+        writer.close()
+        spent.close()
     output = os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace")
     reader.close()
     return output, partial(_ended, process, used)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from ops._repro import forks
 from tests.closure import ROOT
 from tests.ops.test_run import await_file, environment, project, run, start
 
@@ -107,6 +108,15 @@ def test_a_forked_stage_sees_what_python_m_sees_and_writes_the_same_lock(tmp_pat
     )
     assert (forked / "out").read_text() == (plain / "out").read_text() == '[["out"], "__main__", "p", "tell", 1]'
     assert (forked / "dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
+
+
+def test_where_the_process_to_fork_from_is_gone_a_shell_runs_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(forks._context.Process, "start", gone)
+    assert forks.fork("python -m stages.tell out", ".", {}) is None
+    assert forks.fork("echo 1 > out", ".", {}) is None, "nor is this a stage's command"
 
 
 def test_code_that_changes_while_a_run_goes_on_is_the_code_that_later_stages_run(tmp_path: Path) -> None:

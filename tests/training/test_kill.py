@@ -28,25 +28,26 @@ class Training:
     """`python -m stages.train noise-fcn` in ``root``; no file may grow beyond ``limit`` bytes."""
 
     def __init__(self, root: Path, *, seconds: float = 0, limit: int = resource.RLIM_INFINITY) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
-            cwd=root,
-            env={**os.environ, "FCN_SNAPSHOT_SECONDS": str(seconds)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
-        )
+        self.log = root / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", "-W", "error", "-m", "stages.train", "noise-fcn"],
+                cwd=root,
+                env={**os.environ, "FCN_SNAPSHOT_SECONDS": str(seconds)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
+            )
 
-    def wait_for_the_start(self) -> list[str]:
-        """Until the net has its first weights; the lines that said so."""
-        assert self.process.stdout
-        return [self.process.stdout.readline() for _ in ("copied", "zero")]
+    def wait_for_the_start(self) -> None:
+        """Until the net has its first weights, and says so."""
+        while "\nzero: " not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.001)
 
     def end(self, *, within: float = 600) -> tuple[int, list[str]]:
         """The exit code, within so many seconds, and the lines but those that every training says."""
-        said = self.process.communicate(timeout=within)[0]
-        return self.process.returncode, told(said)
+        return self.process.wait(timeout=within), told(self.log.read_text())
 
 
 def forked_to_its_end(root: Path) -> tuple[int | None, list[str]]:

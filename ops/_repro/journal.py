@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from stages._params import load
 
 NAME = ".seconds.tsv"
 
@@ -61,5 +61,5 @@ def digest(params: Mapping[str, Any]) -> str:
 def scale(root: Path) -> str:
     """What decides a stage's seconds more than anything else; empty where a project knows none."""
     params = root / "params.yaml"
-    tree = yaml.safe_load(params.read_text(encoding="utf-8")) if params.is_file() else None
+    tree = load(params) if params.is_file() else None
     return str((tree or {}).get("scale", ""))

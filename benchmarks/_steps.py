@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.fcn import surgery
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Item
 from pipeline.training.recipe import SolverSpec
 from pipeline.training.solver import Solver
-from pipeline.types import LabelSpec
+from pipeline.weights import surgery
 
 CLASSES = 21
 LABEL = LabelSpec(classes=tuple(map(str, range(CLASSES))), palette=((0, 0, 0),) * CLASSES)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import gate, proof
+from pipeline.core.types import Refusal
 from pipeline.gate import Champion, Verdict
 from pipeline.thresholds import Thresholds
 from pipeline.tracking.commit import checked_out
-from pipeline.types import Refusal
 from stages._live import md5
 from stages._lock import Entry, entries
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 MARKS = ("error:", "fatal:", "! [")  # begin the lines in which git says why
 

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.types import Refusal
 from pipeline.tracking.adopt import Told, told
-from pipeline.types import Refusal
 from stages._lock import Entry, entries, overlap, upstream
 from stages._records import identity
 from stages._sources import urls

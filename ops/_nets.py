@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from stages._params import declared
 
 CHAMPION = "champion"

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from stages._stage import Stage
 
 

@@ -17,7 +17,7 @@ def main() -> None:
 @click.argument("row")
 def check(row: str) -> None:
     """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
-    from pipeline.datasets import folder  # it loads NumPy and Pillow, which no other command waits for
+    from pipeline.datasets.own import folder
 
     found = folder.check(row, declared("convert-folder", row).row(f"folders.{row}"))
     for line in found:

@@ -25,7 +25,8 @@ def main(recipe: str, first: bool, **options: float | None) -> None:
     Writes gate/RECIPE.json, which nobody trusts: `fcn promote` judges anew.
     """
     from ops import _candidate  # the next imports take seconds, which `fcn data` need not wait for
-    from pipeline import files, gate, thresholds
+    from pipeline import gate, thresholds
+    from pipeline.core import files
 
     root = Path.cwd()
     candidate = _candidate.read(root, recipe)

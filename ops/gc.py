@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from stages._stage import Stage
 
 

@@ -30,7 +30,7 @@ def main(
     from ops._repro.reproduce import reproduce
     from ops._repro.settle import Settle
     from ops._repro.slots import slots
-    from pipeline.types import Refusal
+    from pipeline.core.types import Refusal
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:

@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 from ops import _nets
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from stages._stage import Stage
 
 OUT = Path("times.json")

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import versions
-from pipeline.types import Refusal
+from pipeline.core import versions
+from pipeline.core.types import Refusal
 
 
 def pins(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.report import ladder
-from pipeline.report.ours import METRICS, printed
+from pipeline.published import ladder
+from pipeline.published.ours import METRICS, printed
 from pipeline.tracking import record
 from stages._lock import Entry
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from pipeline import files
-from pipeline.fingerprint import Fingerprint
+from pipeline.core import files
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.shards.schema import MANIFEST
 from stages._params import Params, load
 

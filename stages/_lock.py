@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import record
-from pipeline.types import Refusal
 
 PUBLISH = "publish"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
 

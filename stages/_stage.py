@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 STDERR = 2  # the file itself: what a test puts in sys.stderr's place has none
 

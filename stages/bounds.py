@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.evaluation.bounds import write
+from pipeline.metrics.bounds import write
 from stages._stage import Stage
 
 

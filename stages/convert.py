@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
-from pipeline.shards import writer
-from pipeline.shards.dataset import plugin
+from pipeline.convert import writer
+from pipeline.convert.dataset import plugin
+from pipeline.core import versions
 from stages._params import declared
 from stages._stage import Stage
 

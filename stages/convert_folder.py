@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
-from pipeline.datasets import folder
-from pipeline.shards import writer
+from pipeline.convert import writer
+from pipeline.core import versions
+from pipeline.datasets.own import folder
 from stages._params import declared
 from stages._stage import Stage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline import determinism
-from pipeline.fcn.convolutionalize import convolutionalize
+from pipeline.convolutionalize.convolutionalize import convolutionalize
 from stages._params import declared
 from stages._stage import Stage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
+from pipeline.core import versions
 from pipeline.describe.describe import describe
 from stages._params import declared
 from stages._stage import Stage

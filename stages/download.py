@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import fetch
+from pipeline.fetch import archives
 from stages._params import declared
 from stages._stage import Stage
 
@@ -16,7 +16,7 @@ from stages._stage import Stage
 def main(key: str) -> None:
     """downloads.KEY of params.yaml → data/raw/KEY."""
     row = declared("download", key).row(f"downloads.{key}")
-    for fetched in fetch.fetch_all(row["files"], Path("data/raw") / key):
+    for fetched in archives.fetch_all(row["files"], Path("data/raw") / key):
         if not fetched.known:
             click.echo(f"{fetched.path} is taken on trust: list sha256 {fetched.digest} in params.yaml", err=True)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import fetch
+from pipeline.fetch import archives
 from stages._params import declared
 from stages._stage import Stage
 
@@ -16,7 +16,7 @@ from stages._stage import Stage
 def main(key: str) -> None:
     """weight_downloads.KEY of params.yaml → data/weights/KEY with its manifest."""
     row = declared("download-weights", key).row(f"weight_downloads.{key}")
-    fetched = fetch.fetch_weights(row, Path("data/weights") / key)
+    fetched = archives.fetch_weights(row, Path("data/weights") / key)
     if not fetched.known:
         click.echo(f"{fetched.path} is taken on trust: list sha256 {fetched.digest} in params.yaml", err=True)
 

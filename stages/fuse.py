@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.fcn.fuse import fuse
+from pipeline.weights.fuse import fuse
 from stages._params import declared
 from stages._stage import Stage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.fcn.released import import_released
+from pipeline.released.released import import_released
 from stages._params import declared
 from stages._stage import Stage
 

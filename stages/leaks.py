@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.describe.leaks import leaks
+from pipeline.leaks import leaks
 from stages._params import declared
 from stages._stage import Stage
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import counts, plugins
+from pipeline.core import counts, plugins
 from stages._params import declared
 from stages._stage import Stage
 

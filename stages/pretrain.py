@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline import determinism
-from pipeline.training.pretrain import parse, pretrain
+from pipeline.pretraining.pretrain import parse, pretrain
 from stages._fingerprint import fingerprint
 from stages._live import watched
 from stages._params import declared

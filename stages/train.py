@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline import determinism, distributed
+from pipeline import determinism
+from pipeline.runtime import distributed
 from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train

@@ -126,7 +126,7 @@ def test_a_stage_checks_the_runtime_its_bytes_depend_on(stage: str) -> None:
     if any("pq.write_table" in text or "pq.ParquetWriter" in text for text in map(_source, code)):
         assert {"python", "pyarrow"} <= runtime
     assert ("precision" in runtime) == ("pipeline/training/autocast.py" in code)
-    assert not runtime or "pipeline/versions.py" in code
+    assert not runtime or "pipeline/core/versions.py" in code
 
 
 def _source(path: str) -> str:

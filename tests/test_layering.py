@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import plugins
+from pipeline.core import plugins
 from tests.closure import FIRST_PARTY, LIVE, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
@@ -75,7 +75,7 @@ def test_whoever_looks_on_can_neither_compute_nor_answer() -> None:
     watching = closure(LIVE)
     assert not [path for path in watching if third_party(path) & {"torch", "mlflow", "dvc", "click"}]
     assert not [path for path in watching if path.startswith(("pipeline/training", "pipeline/fcn", "pipeline/shards"))]
-    told = ast.parse((ROOT / "pipeline/observer.py").read_text())
+    told = ast.parse((ROOT / "pipeline/runtime/observer.py").read_text())
     methods = [node for node in ast.walk(told) if isinstance(node, ast.FunctionDef)]
     assert methods
     assert all(isinstance(method.returns, ast.Constant) and method.returns.value is None for method in methods)

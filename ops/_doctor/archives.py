@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ops._amount import size
 from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
-from pipeline._download import Download, stored_name
-from pipeline._transfer import SourceError
-from pipeline.fetch import STORE
+from pipeline.fetch.archives import STORE
+from pipeline.fetch.download import Download, stored_name
+from pipeline.fetch.transfer import SourceError
 
 
 def check(root: Path, params: Params) -> Iterator[Finding]:

@@ -13,8 +13,8 @@ import yaml
 from ops._amount import size
 from ops._doctor.archives import listed, place
 from ops._doctor.finding import FIX, OK, Finding, Params
-from pipeline._download import Download
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.fetch.download import Download
 from stages._lock import LOADER, stages
 
 SPARE = 1e9  # bytes beside it: logs, scratch, MLflow's files

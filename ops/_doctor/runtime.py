@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ops._doctor.finding import FIX, OK, Finding, Params
-from pipeline import versions
-from pipeline.types import Refusal
+from pipeline.core import versions
+from pipeline.core.types import Refusal
 
 
 def python(root: Path, params: Params) -> Iterator[Finding]:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from ops._doctor import apart
 from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
+from pipeline.core.types import Refusal
 from pipeline.tracking import uri as store
-from pipeline.types import Refusal
 
 PATIENCE = 5.0  # seconds: connect alone would ask a silent server twice, for 4 each
 

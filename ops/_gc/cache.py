@@ -16,8 +16,8 @@ from dvc.rwlock import RWLOCK_FILE
 
 from ops._git import answer, asked, git
 from ops._locks import holders
+from pipeline.core.types import Refusal
 from pipeline.orphan import Orphan, measured
-from pipeline.types import Refusal
 from stages._lock import LOADER
 
 REFS = ("refs/heads", "refs/tags", "refs/exps", "refs/stash")  # the third are DVC's experiments

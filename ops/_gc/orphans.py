@@ -13,8 +13,8 @@ from dvc.repo import Repo, lock_repo
 
 from ops._amount import size
 from ops._gc import cache, scratch
+from pipeline.core.types import Refusal
 from pipeline.orphan import TRACKED, Orphan
-from pipeline.types import Refusal
 from stages import _lock
 from stages._records import identity
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from ops import _workspace
-from pipeline import fetch, proof
+from pipeline import proof
+from pipeline.core.types import Refusal
+from pipeline.fetch import archives
 from pipeline.orphan import Orphan, lying
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
-from pipeline.types import Refusal
 from stages import _lock
 
 SNAPSHOT, SPOOL, DOWNLOAD, PROOF, WORKSPACE, COPY = "snapshot", "spool", "download", "proof", "workspace", "database"
@@ -33,7 +34,7 @@ def orphans(repo: Repo) -> list[Orphan]:
     found = [
         *snapshots,
         *(lying(SPOOL, folder, root, "sent whole, and no snapshot to go on from") for folder in _spools(kept)),
-        *(lying(DOWNLOAD, part, root, "a download that stopped") for part in (root / fetch.STORE).glob("*.part")),
+        *(lying(DOWNLOAD, part, root, "a download that stopped") for part in (root / archives.STORE).glob("*.part")),
         *(lying(WORKSPACE, folder, root, "fcn verify kept it, or was killed") for folder in _workspace.abandoned()),
         *(lying(COPY, copy, root, "kept before a schema was upgraded") for copy in _copies(root)),
     ]

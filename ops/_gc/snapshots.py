@@ -8,13 +8,13 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from pipeline import determinism
-from pipeline.fingerprint import Fingerprint
+from pipeline.runtime.fingerprint import Fingerprint
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
+from pipeline.core.types import Refusal
 from pipeline.training import snapshot
 from pipeline.training.resume import FINGERPRINT
-from pipeline.types import Refusal
 from stages import _lock
 from stages._fingerprint import deps, digest
 from stages._params import declared

@@ -12,7 +12,7 @@ from dvc.repo import Repo
 from dvc_data.hashfile.tree import Tree
 from dvc_objects.errors import ObjectFormatError
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ops._repro.part import Part
 from ops._repro.runs import Cached, Runs
 from ops._repro.stand import Look, ordered
 from ops._repro.whole import complete, needed, wholes
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 RUN, RESTORED, MAY_RUN = "run", "restored", "may run"
 PARTIAL = "some data is not here, so this is of fcn run --pull --allow-missing; of fcn run alone: --no-allow-missing"

@@ -24,7 +24,7 @@ from ops._repro.settle import Settle, flat, say
 from ops._repro.slots import Slots, computes
 from ops._repro.stand import ordered
 from ops._repro.whole import complete
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 DUMP = 300.0  # seconds: DVC takes two to rewrite dvc.lock, so not after each stage; the cache of runs knows them all
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ops._repro.part import Part, bring
 from ops._repro.stand import Look
 from ops._repro.whole import needed, wholes
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 
 class Settle:

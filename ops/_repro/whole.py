@@ -11,7 +11,7 @@ from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
 from ops._repro.part import Part, listings
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 
 class Whole(Dependency):  # type: ignore[misc]

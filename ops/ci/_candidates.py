@@ -12,8 +12,8 @@ from dvc.repo import Repo
 from ops import _candidate, verify
 from ops._candidate import Candidate
 from pipeline import proof, thresholds
+from pipeline.core.types import Refusal
 from pipeline.tracking import registry
-from pipeline.types import Refusal
 from stages._lock import Entry, entries
 
 GATE = "conf/gate.yaml"

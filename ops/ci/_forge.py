@@ -13,7 +13,7 @@ import click
 
 from ops._git import asked
 from ops.ci._request import Comments, Host, Unheard
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 
 class Forge:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import uri as store
-from pipeline.types import Refusal
 from stages._lock import Entry
 from stages._records import identity
 

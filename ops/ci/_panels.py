@@ -10,7 +10,7 @@ from pathlib import Path
 from dvc.api import DVCFileSystem
 
 from ops.ci._scores import Change
-from pipeline.report import ladder
+from pipeline.published import ladder
 
 MOST = 6  # recipes with pictures
 

@@ -11,7 +11,7 @@ import click
 
 from ops._git import git
 from ops.ci._forge import Forge
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 BRANCH = "ci-pictures"
 REF = f"refs/heads/{BRANCH}"

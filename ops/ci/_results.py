@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ops._git import asked, git
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 NAME, EMAIL = "fcn ci", "fcn-ci@localhost"  # where git knows nobody
 MOVED_ON = ("fetch first", "non-fast-forward")

@@ -9,7 +9,7 @@ from pathlib import Path
 from dvc.config import Config
 
 from ops.compose import composed
-from pipeline import files
+from pipeline.core import files
 
 SCRATCH, OVERRIDES = "FCN_SCRATCH", "FCN_OVERRIDES"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.ci._since import State
-from pipeline.report import ladder
+from pipeline.published import ladder
 
 SAME = ("ids_sha256", "scale")  # what both must be equal in, for their scores to be compared
 

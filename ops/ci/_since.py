@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from ops._git import answer, asked, git
+from pipeline.core.types import Refusal
 from pipeline.tracking import record
-from pipeline.types import Refusal
 from stages._lock import LOADER, Entry, entries
 
 FILES = ("dvc.yaml", "dvc.lock", "params.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline import files
+from pipeline.core import files
 from stages._stage import Stage
 
 

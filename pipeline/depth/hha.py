@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 Field = NDArray[np.float64]
 Mask = NDArray[np.bool_]

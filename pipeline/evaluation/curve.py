@@ -6,8 +6,8 @@ import csv
 import math
 from pathlib import Path
 
-from pipeline import files
-from pipeline.types import Refusal
+from pipeline.core import files
+from pipeline.core.types import Refusal
 
 POINTS = 200
 

@@ -16,19 +16,20 @@ import pyarrow.parquet as pq
 import torch
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.distributed import ALONE, Group
-from pipeline.evaluation import curve, images, limits, panels, pictures
+from pipeline.core import files
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.evaluation import curve, images, limits, pictures
 from pipeline.evaluation.dense import Dense
 from pipeline.evaluation.limits import Limits
 from pipeline.evaluation.predict import predict
-from pipeline.evaluation.scores import Histogram, histogram, scores
-from pipeline.evaluation.shown import Seen, Shown
 from pipeline.fcn.net import FCN, LateFCN, build
-from pipeline.observer import Observer
+from pipeline.metrics.scores import Histogram, histogram, scores
+from pipeline.panels import panels
+from pipeline.panels.shown import Seen, Shown
+from pipeline.runtime.distributed import ALONE, Group
+from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
-from pipeline.types import LabelSpec, Refusal
 
 POINTS = 300  # per curve
 COLUMNS: dict[str, pa.DataType] = {

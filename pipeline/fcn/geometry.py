@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import COARSEST, FCN, Head, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 
 SIDE = 1024  # pixels of the image that is walked; nothing is computed, so its size costs nothing
 CONVOLUTION, POOL = torch.ops.aten.convolution.default, torch.ops.aten.max_pool2d_with_indices.default

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pipeline.report import ladder, page
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
+from pipeline.report import page
 
 
 def section(recipes: Iterable[str], rows: Mapping[str, Any]) -> Iterator[str]:

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from pipeline.report import ladder
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
 from pipeline.report.left import left
-from pipeline.types import Refusal
 
 CURVE = "curve.tsv"
 DASHES = ("-", "--", ":", "-.")

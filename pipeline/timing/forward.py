@@ -20,11 +20,11 @@ from pipeline import determinism
 import torch
 from torch import Tensor
 
-from pipeline.fcn import surgery
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 from pipeline.timing import resident
-from pipeline.types import Refusal
+from pipeline.weights import surgery
 
 WARM = 3  # passes that are not timed: libraries choose and load kernels in the first
 FULL = ("can't allocate memory", "out of memory", "size calculation overflowed")  # of a CPU, CUDA, and any at all

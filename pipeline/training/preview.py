@@ -9,7 +9,7 @@ import torch
 
 from pipeline.fcn import inputs
 from pipeline.fcn.net import FCN, LateFCN
-from pipeline.observer import Observer, Pixels
+from pipeline.runtime.observer import Observer, Pixels
 from pipeline.shards.reader import Example, Shards
 from pipeline.shards.schema import read_manifest
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.training.fields import bounded, read
-from pipeline.types import Refusal
+from pipeline.core.fields import bounded, read
+from pipeline.core.types import Refusal
 
 STRIDES = (4, 8, 16, 32)
 # A 375×500 image has 187,500 pixels: the same step on the mean of its losses takes a rate that many times the sum's.

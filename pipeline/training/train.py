@@ -11,13 +11,13 @@ import torch
 from tqdm import tqdm
 
 from pipeline import determinism
-from pipeline.distributed import ALONE, Group
-from pipeline.fcn import checkpoint, surgery
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.observer import Observer
+from pipeline.runtime.distributed import ALONE, Group
+from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
+from pipeline.spec import NetSpec
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
@@ -27,7 +27,7 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.training.watch import Watch
-from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.weights import checkpoint, surgery
 
 Say = Callable[[str], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pipeline.observer import Observer
+from pipeline.runtime.observer import Observer
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.preview import Preview

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.backbones import alexnet
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.convolutionalize import convolutionalize
+from pipeline.convolutionalize.convolutionalize import convolutionalize
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 VOC = LabelSpec(classes=tuple(map(str, range(21))), palette=((0, 0, 0),) * 21)

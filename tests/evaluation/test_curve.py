@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.types import Refusal
 from pipeline.evaluation import curve
 from pipeline.training.history import History, Tally
-from pipeline.types import Refusal
 
 
 def history(path: Path, iterations: int) -> Path:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation.dense import STRIDE, Dense, stitched
-from pipeline.fcn import surgery
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import surgery
 
 LABEL = LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 

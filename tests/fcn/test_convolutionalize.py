@@ -15,13 +15,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, surgery, weights
-from pipeline.fcn.convolutionalize import classify, convolutionalize, fold, logits, prove, reshape
+from pipeline.convolutionalize import weights
+from pipeline.convolutionalize.convolutionalize import classify, convolutionalize, fold, logits, prove, reshape
+from pipeline.convolutionalize.weights import Manifest
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.fcn.weights import Manifest
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 CAFFE = {"format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0]}

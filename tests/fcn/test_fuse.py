@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.fuse import fuse
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, build
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
+from pipeline.weights.fuse import fuse
 
 LABEL = LabelSpec(classes=("wall", "floor", "bed"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 COLOR = NetSpec(backbone="vgg16", width=0.02, crop=32, padding=20, mean=(90.0, 97.0, 116.0), heads={"semantic": LABEL})

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.bilinear import upscore
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 
 MEAN = (123.0, 117.0, 104.0)
 

@@ -17,13 +17,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, inputs, released, surgery
-from pipeline.fcn.blobs import places
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.fcn import inputs
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.released import RELEASED, import_released
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.released import released
+from pipeline.released.blobs import places
+from pipeline.released.released import RELEASED, import_released
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 CONVOLUTIONS = [f"conv{block}_{i}" for block, depth in enumerate(BLOCKS, 1) for i in range(1, depth + 1)]

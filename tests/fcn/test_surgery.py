@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline import plugins
-from pipeline.fcn import surgery
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import surgery
 
 LABELS = LabelSpec(classes=("background", "cat"), palette=((0, 0, 0), (64, 0, 0)))
 SPEC = NetSpec(

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from benchmarks import _side
-from pipeline.fcn import surgery
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec
+from pipeline.spec import NetSpec
+from pipeline.weights import surgery
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import surgery, weights
-from pipeline.fcn.spec import NetSpec
-from pipeline.fcn.weights import Manifest
-from pipeline.types import Refusal
+from pipeline.convolutionalize import weights
+from pipeline.convolutionalize.weights import Manifest
+from pipeline.core import plugins
+from pipeline.core.types import Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import surgery
 
 VGG = plugins.load("backbones", "vgg16")
 GOOGLENET = plugins.load("backbones", "googlenet")

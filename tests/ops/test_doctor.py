@@ -22,7 +22,7 @@ from ops._doctor import apart, archives, device, disk, git, locks, runtime, secr
 from ops._doctor.examine import CHECKS, examine
 from ops._doctor.finding import Check, Finding
 from ops.doctor import main
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from tests.closure import ROOT
 from tests.ops import stores
 from tests.ops.test_run import await_file, environment, project

@@ -21,12 +21,12 @@ from dvc.repo import Repo
 from ops import _workspace
 from ops.fcn import main
 from pipeline import proof
-from pipeline.fingerprint import Fingerprint
+from pipeline.core.types import Refusal
 from pipeline.proof import Proof
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.tracking import drain, registry
 from pipeline.tracking.connect import connect
 from pipeline.tracking.spool import Spool
-from pipeline.types import Refusal
 from stages import _lock
 from stages._fingerprint import digest
 from stages._records import identity

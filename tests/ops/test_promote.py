@@ -17,12 +17,12 @@ from click.testing import CliRunner, Result
 from ops import _candidate
 from ops.fcn import main
 from pipeline import proof
-from pipeline.fcn import checkpoint
-from pipeline.fcn.spec import NetSpec
+from pipeline.core.types import LabelSpec
 from pipeline.proof import Proof
+from pipeline.spec import NetSpec
 from pipeline.tracking import registry
 from pipeline.tracking.connect import connect
-from pipeline.types import LabelSpec
+from pipeline.weights import checkpoint
 from stages import _lock
 
 # isort: split

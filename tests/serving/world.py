@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 
 MEAN = (123.0, 117.0, 104.0)
 

@@ -10,9 +10,9 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.spec import NetSpec
+from pipeline.core import plugins
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint, surgery
 from stages import convolutionalize as stage
 from stages._params import Params
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from pipeline.fingerprint import Fingerprint
+from pipeline.runtime.fingerprint import Fingerprint
 from stages import _fingerprint
 from stages._params import declared
 from tests.closure import ROOT

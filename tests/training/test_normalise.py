@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline import plugins
-from pipeline.fcn import surgery
-from pipeline.fcn.spec import NetSpec
-from pipeline.training.normalise import normalise, unnormalise
+from pipeline.core import plugins
+from pipeline.pretraining.normalise import normalise, unnormalise
+from pipeline.spec import NetSpec
+from pipeline.weights import surgery
 
 MEAN = (0.0, 0.0, 0.0)
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import torch
 import yaml
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
 from pipeline.shards.schema import Moments
+from pipeline.spec import NetSpec
 from pipeline.training.recipe import Recipe, parse
-from pipeline.types import DatasetSpec, LabelSpec
+from pipeline.weights import checkpoint, surgery
 from tests.split import encoded, written
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ import pytest
 from ops.ci import _request
 from ops.ci._forge import Desk, Forge, GitHub, GitLab, forge
 from ops.ci._request import cut
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 TOKEN = "s3cret"
 

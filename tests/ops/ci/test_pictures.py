@@ -10,7 +10,7 @@ import pytest
 
 from ops.ci import _pictures
 from ops.ci._forge import forge
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "ada/fcn", "GITHUB_REF_NAME": "exp/lr"}
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_URL": "https://host/ada/fcn", "CI_COMMIT_REF_NAME": "lr"}

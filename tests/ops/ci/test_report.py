@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from ops.ci import _report
 from ops.ci.report import main
+from pipeline.core.types import Refusal
 from pipeline.tracking.connect import connect
-from pipeline.types import Refusal
 from stages._lock import entries
 from stages._records import identity
 from tests.tracking.servers import mlflow_server

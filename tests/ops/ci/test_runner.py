@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ops.ci import _runner
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 from tests.closure import ROOT
 
 

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import click
 
-from pipeline import determinism
+from pipeline.runtime import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split

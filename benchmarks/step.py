@@ -1,6 +1,6 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
-Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn, as it
+Each side trains in a process of its own, for ours is held to AVX2 (``pipeline.runtime.determinism``), torchfcn, as it
 comes, is not. The check leads both nets, with equal weights, through smaller images.
 """
 
@@ -17,7 +17,7 @@ from statistics import median
 import click
 
 from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
-from pipeline import determinism  # pins torch's kernels, so torch comes after it
+from pipeline.runtime import determinism
 
 # isort: split
 from pathlib import Path

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from pipeline import determinism, proof
+from pipeline import proof
 from pipeline.proof import Proof
+from pipeline.runtime import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism
 from pipeline.convolutionalize.convolutionalize import convolutionalize
+from pipeline.runtime import determinism
 from stages._params import declared
 from stages._stage import Stage
 

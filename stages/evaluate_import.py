@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism
 from pipeline.evaluation.evaluate import evaluate
-from pipeline.runtime import distributed
+from pipeline.runtime import determinism, distributed
 from stages._fingerprint import fingerprint
 from stages._live import watched
 from stages._params import declared

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism
 from pipeline.pretraining.pretrain import parse, pretrain
+from pipeline.runtime import determinism
 from stages._fingerprint import fingerprint
 from stages._live import watched
 from stages._params import declared

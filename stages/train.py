@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline import determinism
-from pipeline.runtime import distributed
+from pipeline.runtime import determinism, distributed
 from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train

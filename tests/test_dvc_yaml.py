@@ -121,7 +121,7 @@ def _text(node: ast.expr) -> str:
 def test_a_stage_checks_the_runtime_its_bytes_depend_on(stage: str) -> None:
     code = closure(script(stage))
     runtime = {name.removeprefix("runtime.") for name in body(stage).get("params", []) if name.startswith("runtime.")}
-    if "pipeline/determinism.py" in code:
+    if "pipeline/runtime/determinism.py" in code:
         assert {"python", "torch", "threads"} <= runtime
     if any("pq.write_table" in text or "pq.ParquetWriter" in text for text in map(_source, code)):
         assert {"python", "pyarrow"} <= runtime

@@ -51,9 +51,9 @@ def test_data_stages_and_the_report_do_not_wait_for_torch(stage: str) -> None:
 @pytest.mark.parametrize("stage", ["train", "evaluate", "evaluate_import", "pretrain", "convolutionalize"])
 def test_what_computes_pins_its_kernels_before_torch_is_imported(stage: str) -> None:
     names = imported_names(ast.parse((ROOT / f"stages/{stage}.py").read_text()))
-    assert next(name for name in names if name.startswith("pipeline.")) == "pipeline.determinism"
+    assert next(name for name in names if name.startswith("pipeline.")) == "pipeline.runtime.determinism"
     assert "torch" not in third_party(f"stages/{stage}.py")
-    torch_free = closure("pipeline/determinism.py") - {"pipeline/determinism.py"}
+    torch_free = closure("pipeline/runtime/determinism.py") - {"pipeline/runtime/determinism.py"}
     assert not [path for path in torch_free if "torch" in third_party(path)]
 
 

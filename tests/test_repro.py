@@ -191,7 +191,7 @@ COMMENTED = {
 }
 # Of these DVC's word is enough: that they write the same bytes twice the two clones show
 TOLD = {
-    "pipeline/depth/hha.py": {"convert@nyud"},
+    "pipeline/datasets/shared/hha.py": {"convert@nyud"},
     "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
 }
 

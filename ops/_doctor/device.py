@@ -25,7 +25,7 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
 def main() -> None:
     """In a process that has not imported torch."""
     runtime: dict[str, Any] = yaml.load(Path("params.yaml").read_text(encoding="utf-8"), Loader=LOADER)["runtime"]
-    from pipeline import determinism
+    from pipeline.runtime import determinism
 
     apart.begin(["torch", "vectors"])
     apart.tell("torch", *found(runtime.get("device", "cpu")))

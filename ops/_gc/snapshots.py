@@ -7,7 +7,7 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from pipeline import determinism
+from pipeline.runtime import determinism
 from pipeline.runtime.fingerprint import Fingerprint
 
 # determinism pins torch's kernels, so torch comes after it

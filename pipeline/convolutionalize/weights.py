@@ -68,9 +68,7 @@ class Manifest:
             "width": not isinstance(self.width, int | float) or self.width <= 0,
         }
         for name in (name for name, bad in wrong.items() if bad):
-            raise Refusal(
-                f"{path}: {name} cannot be {getattr(self, name)!r}: see pipeline/convolutionalize/weights.py"
-            )
+            raise Refusal(f"{path}: {name} cannot be {getattr(self, name)!r}: see pipeline/convolutionalize/weights.py")
 
     def rgb(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """``mean`` or ``std`` in RGB order and in units of 0–255."""

@@ -16,7 +16,7 @@ from scipy.io import loadmat
 
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.datasets.shared import id_lists
-from pipeline.depth.hha import KINECT, hha
+from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
 CLASSES: dict[str, Color] = {

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils import fusion
 
-from pipeline.weights.surgery import INPUT_STD
+from pipeline.backbones.shared.random_start import INPUT_STD
 
 Layer = nn.Conv2d | nn.Linear
 Norm = nn.BatchNorm2d | nn.BatchNorm1d

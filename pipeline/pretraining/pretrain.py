@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from pipeline import determinism
+from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import files, plugins
 from pipeline.core.fields import bounded, read
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
 from pipeline.pretraining.imagenet import Pictures
 from pipeline.pretraining.normalise import normalise, unnormalise
+from pipeline.runtime import determinism
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
-from pipeline.weights import surgery
 
 POINTS = 300  # per curve
 WARM_UP = 0.1  # of the iterations
@@ -73,7 +73,7 @@ def pretrain(
     backbone = plugins.load("backbones", key)
     net: nn.Module = backbone.Classifier(plain, len(names))
     generator = torch.Generator().manual_seed(determinism.mix(spec.seed, "start"))
-    surgery.random_start(net, plain, generator)
+    random_start(net, plain, generator)
     nn.init.normal_(net.get_parameter(f"{backbone.LAST}.weight"), std=LAST_STD, generator=generator)
     fit(net.to(device), backbone.LAST, train, spec, device, observer)
     top1 = accuracy(net, val, spec.crop, device)

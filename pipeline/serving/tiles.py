@@ -9,8 +9,8 @@ from itertools import product
 import torch
 
 from pipeline.core.types import Refusal
-from pipeline.fcn.geometry import SIDE, Field, walked
 from pipeline.fcn.net import COARSEST, FCN, Head, LateFCN, make
+from pipeline.serving.geometry import SIDE, Field, walked
 from pipeline.spec import NetSpec, Upsampling
 
 SMALLEST = 2 * COARSEST  # pixels of a tile's side

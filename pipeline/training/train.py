@@ -10,14 +10,16 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from pipeline import determinism
+from pipeline.backbones.shared.random_start import random_start
 from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, make
+from pipeline.runtime import determinism
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
 from pipeline.spec import NetSpec
+from pipeline.training import surgery
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
@@ -27,7 +29,7 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.training.watch import Watch
-from pipeline.weights import checkpoint, surgery
+from pipeline.weights import checkpoint
 
 Say = Callable[[str], None]
 
@@ -129,7 +131,7 @@ def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN
     if recipe.start == "init":
         return net, surgery.inherit(net, net.spec, parent, tensors)
     generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
-    return net, surgery.random_start(net, net.spec, generator)
+    return net, random_start(net, net.spec, generator)
 
 
 def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:

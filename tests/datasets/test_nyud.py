@@ -16,7 +16,7 @@ from pipeline.convert import writer
 from pipeline.convert.dataset import plugin
 from pipeline.core.types import Refusal, Sample
 from pipeline.datasets import nyud
-from pipeline.depth.hha import KINECT, hha
+from pipeline.datasets.shared.hha import KINECT, hha
 from pipeline.miniature import nyud as miniature
 
 REAL = Path(__file__).parents[2].parent / "shared/real"

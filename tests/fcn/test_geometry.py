@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from pipeline.core import plugins
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.fcn import geometry
-from pipeline.fcn.geometry import Field, walked
+from pipeline.serving import geometry
+from pipeline.serving.geometry import Field, walked
 from pipeline.spec import NetSpec
 
 BACKBONES = plugins.names("backbones")

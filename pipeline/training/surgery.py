@@ -1,8 +1,7 @@
-"""Give a net its first weights: taken over by name from a parent, or drawn; every tensor is accounted for."""
+"""Give a net its first weights, taken over by name from a parent; every tensor is accounted for."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -14,7 +13,6 @@ from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 
 FINER = (16, 8, 4)  # strides with a skip
-INPUT_STD = 57.0  # of RGB in 0–255 minus its mean, over ImageNet's photographs
 
 Report = dict[str, str]  # tensor -> copied | reshaped | bilinear | random | zero
 
@@ -77,30 +75,6 @@ def shown(first: Tensor, inputs: Sequence[str]) -> Tensor:
         if column not in filters:
             raise Refusal(f"no filters for inputs of {column}: a net can see {', '.join(filters)}")
     return torch.cat([filters[column] for column in inputs], 1)
-
-
-@torch.no_grad()
-def random_start(net: nn.Module, spec: NetSpec, generator: torch.Generator) -> Report:
-    """Draw every weight of a classifier or an ``FCN`` but the scoring layers, which stay zero; biases are zero.
-
-    He's initialisation keeps a ReLU net's activations at the scale of its input, here about 57. Nets that Caffe
-    trained bring them down to about 1 along the way, and the learning rates assume it: each of the DEPTH layers
-    takes its share, 57^(-1/DEPTH).
-    """
-    backbone = plugins.load("backbones", spec.backbone)
-    gain = math.sqrt(2) * INPUT_STD ** (-1 / backbone.DEPTH)
-    heads = [f"{backbone.LAST}.*", *(f"*{head}.score_*" for head in spec.heads)]
-    report: Report = {}
-    for name, parameter in net.named_parameters():
-        if ".upscore" in name:
-            report[name] = "bilinear"
-        elif name.endswith(".weight") and not _matches(name, heads):
-            parameter.normal_(0.0, gain / math.sqrt(parameter[0].numel()), generator=generator)
-            report[name] = "random"
-        else:
-            parameter.zero_()
-            report[name] = "zero"
-    return report
 
 
 def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) -> str:

@@ -137,7 +137,7 @@ def _behind(func: Any, args: tuple[Any, ...], source: Tensor, result: Tensor, fi
     elif func is PAD:
         field = field.through(kernel=1, stride=1, padding=args[1][0], dilation=1)
     elif result.ndim == 4 and result.shape[2:] != source.shape[2:]:
-        raise Refusal(f"the walk does not know what {func} makes of a map: teach it to pipeline/fcn/geometry.py")
+        raise Refusal(f"the walk does not know what {func} makes of a map: teach it to pipeline/serving/geometry.py")
     return replace(field, layers=field.layers + 1) if func in WEIGHTED else field
 
 

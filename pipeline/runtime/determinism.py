@@ -85,7 +85,7 @@ def _refuse_unpinned() -> None:
     for name, value in UNPINNED.items():
         raise Refusal(
             f"torch was imported with {name} {'unset' if value is None else f'at {value}'}, and results depend on it: "
-            f"import pipeline.determinism before torch, or set {name}={PINS[name]}"
+            f"import pipeline.runtime.determinism before torch, or set {name}={PINS[name]}"
         )
 
 

@@ -32,7 +32,7 @@ def ready(side: str, work: Work) -> Callable[[], object]:
 
         torch.set_num_threads(work.threads)
     else:
-        from pipeline.runtime import determinism
+        from pipeline import determinism
 
         determinism.start({"threads": work.threads})
     return ours(work) if side == OURS else theirs(work)

@@ -18,7 +18,7 @@ from benchmarks import _formats, _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
 from pipeline.convert import check, write_shard
 from pipeline.core.types import Sample
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 PACKERS = {
     "webdataset": _formats.tars,

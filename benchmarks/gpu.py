@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import click
 
-from pipeline.runtime import determinism
+from pipeline import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split

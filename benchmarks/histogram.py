@@ -21,7 +21,7 @@ from benchmarks._rounds import Case, Goal, Sides, Timed
 from pipeline.datasets.voc import SPEC
 from pipeline.metrics import scores
 from pipeline.shards import decode
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 LABEL = SPEC.labels["semantic"]
 CLASSES, VOID = len(LABEL.classes), LABEL.ignore_label

@@ -27,7 +27,7 @@ from pipeline.core.types import Sample
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import ahead
 from pipeline.training.order import drawn
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 CEILINGS = ("decoding alone, torchvision.io", "decoding alone, Pillow")
 PILLOW = ("torchvision VOCSegmentation", "datasets")

@@ -15,7 +15,7 @@ from pipeline.gate import Champion, Verdict
 from pipeline.thresholds import Thresholds
 from pipeline.tracking.commit import checked_out
 from stages._live import md5
-from stages._lock import Entry, entries
+from stages.shared.dvc import Entry, entries
 
 PREFIX = "fcn-"  # of a registered model, before its data set
 

@@ -12,8 +12,8 @@ from pipeline.report import html, page
 from pipeline.report.figures import FOLDER
 from pipeline.report.report import TABLES
 from pipeline.tracking.took import Took, took
-from stages._lock import entries
 from stages._records import identity
+from stages.shared.dvc import entries
 
 RESULTS = Path("results")
 STAGES = ("train", "evaluate", "evaluate-import")

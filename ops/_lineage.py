@@ -10,9 +10,9 @@ from typing import Any
 
 from pipeline.core.types import Refusal
 from pipeline.tracking.adopt import Told, told
-from stages._lock import Entry, entries, overlap, upstream
 from stages._records import identity
 from stages._sources import urls
+from stages.shared.dvc import Entry, entries, overlap, upstream
 
 NO_RUN = "no run: fcn backfill"
 CODE = (".py", "pipeline", "stages")  # deps that are no data

@@ -5,16 +5,15 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from pipeline import proof
+from pipeline import determinism, proof
 from pipeline.proof import Proof
-from pipeline.runtime import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
 import torch
 
-from stages._fingerprint import kind
-from stages._lock import Entry
+from stages.shared.dvc import Entry
+from stages.shared.fingerprint import kind
 
 
 def keep(root: Path, entry: Entry, same: bool) -> None:

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from pipeline.core.types import Refusal
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 def composed(root: Path, overrides: tuple[str, ...] = ()) -> str:

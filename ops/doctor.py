@@ -9,7 +9,7 @@ import click
 
 from ops._doctor import examine
 from ops._doctor.finding import FIX
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pipeline.panels import shown
 from pipeline.panels.panels import GAP
 from pipeline.panels.shown import Shown
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 TILE = 192  # pixels that a tile's longer side is drawn with
 TITLE = 24

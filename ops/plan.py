@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from pipeline.core.types import Refusal
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

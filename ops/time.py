@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ops import _nets
 from pipeline.core.types import Refusal
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 OUT = Path("times.json")
 SMALLEST = 32  # pixels: the coarsest cell of a smaller image may lie outside of it

@@ -12,7 +12,7 @@ from ops.run import supervise
 from pipeline.core.types import Refusal
 from pipeline.tracking import address
 from pipeline.tracking import uri as store
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

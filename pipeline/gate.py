@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.core import tables
+from pipeline import tables
 from pipeline.thresholds import Thresholds
 
 NAMED = 3  # classes that a reason names; the others are counted

@@ -18,13 +18,13 @@ Photographs = Mapping[str, str]
 def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) -> None:
     """Write ``out``: for every split a recipe is scored on, how many of its photographs each other split holds too.
 
-    ``reports`` holds ``<dataset>/fingerprints.parquet``. Raises Refusal, naming a photograph, when a recipe's ``train``
-    and ``evaluate`` share one.
+    ``reports`` holds ``<dataset>/fingerprints.parquet``. Raises Refusal, naming a photograph, when what a row
+    learned from (``data``) and what it is scored on (``evaluate``) share one.
     """
     splits = _splits(reports)
     for name, row in recipes.items():
-        _check(name, row["train"], row["evaluate"], splits)
-    scored = sorted({row["evaluate"] for row in recipes.values()})
+        _check(name, _split(row["data"]), _split(row["evaluate"]), splits)
+    scored = sorted({_split(row["evaluate"]) for row in recipes.values()})
     counts = {
         split: {other: len(splits[split].keys() & splits[other].keys()) for other in splits if other != split}
         for split in scored
@@ -35,14 +35,18 @@ def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) ->
 def _check(recipe: str, train: str, evaluate: str, splits: Mapping[str, Photographs]) -> None:
     for split in (train, evaluate):
         if split not in splits:
-            raise Refusal(f"recipes.{recipe} names {split}, but the described splits are {', '.join(splits)}")
+            raise Refusal(f"{recipe} names {split}, but the described splits are {', '.join(splits)}")
     both = sorted(splits[train].keys() & splits[evaluate].keys(), key=lambda digest: splits[evaluate][digest])
     if both:
         learned, scored = splits[train][both[0]], splits[evaluate][both[0]]
         raise Refusal(
-            f"recipes.{recipe} trains on {train} and is scored on {evaluate}, which share {len(both)} photographs: "
+            f"{recipe} trains on {train} and is scored on {evaluate}, which share {len(both)} photographs: "
             f"{learned} of the one is {scored} of the other; leave them out of one"
         )
+
+
+def _split(row: Mapping[str, str]) -> str:
+    return f"{row['shards']}/{row['split']}"
 
 
 def _splits(reports: Path) -> dict[str, dict[str, str]]:

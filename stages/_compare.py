@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pipeline.published import ladder
 from pipeline.published.ours import METRICS, printed
 from pipeline.tracking import record
-from stages._lock import Entry
+from stages.shared.dvc import Entry
 
 
 def keyless(params: Mapping[str, str], key: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out
 from pipeline.tracking.live import Live
 from pipeline.tracking.record import dotted, key, keyless, shortened
-from stages._params import load
+from stages.shared.dvc import load
 
 MODES = ("live", "spool", "off")
 

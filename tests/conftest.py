@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.runtime import determinism
+from pipeline import determinism
 
 # Before torch: threads of several tests at once would wait for each other, spinning, for several times what they save
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline import determinism
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.runtime import determinism
 from tests.training.world import classifier, shards
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_torch_imported_before_its_kernels_are_pinned_is_refused() -> None:
     code = f"import torch\nfrom pipeline import determinism\n{START}"
     name, value = "CUBLAS_WORKSPACE_CONFIG", determinism.PINS["CUBLAS_WORKSPACE_CONFIG"]
-    message = f"import pipeline.runtime.determinism before torch, or set {name}={value}"
+    message = f"import pipeline.determinism before torch, or set {name}={value}"
     assert f"torch was imported with {name} unset, and results depend on it: {message}" in python(code).stderr
     pinned = determinism.PINS | {name: ":16:8"}
     assert f"torch was imported with {name} at :16:8, and" in python(code, **pinned).stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import plugins
-from tests.closure import FIRST_PARTY, LIVE, ROOT, closure, imported_names, imports
+from tests.closure import FIRST_PARTY, LOOKS_ON, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
 PLUGIN_KINDS = ("backbones", "datasets", "miniature")
@@ -48,12 +48,12 @@ def test_data_stages_and_the_report_do_not_wait_for_torch(stage: str) -> None:
     assert not [path for path in files if "torch" in third_party(path)]
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate", "evaluate_import", "pretrain", "convolutionalize"])
+@pytest.mark.parametrize("stage", ["train", "evaluate", "pretrain", "convolutionalize"])
 def test_what_computes_pins_its_kernels_before_torch_is_imported(stage: str) -> None:
     names = imported_names(ast.parse((ROOT / f"stages/{stage}.py").read_text()))
-    assert next(name for name in names if name.startswith("pipeline.")) == "pipeline.runtime.determinism"
+    assert next(name for name in names if name.startswith("pipeline.")) == "pipeline.determinism"
     assert "torch" not in third_party(f"stages/{stage}.py")
-    torch_free = closure("pipeline/runtime/determinism.py") - {"pipeline/runtime/determinism.py"}
+    torch_free = closure("pipeline/determinism.py") - {"pipeline/determinism.py"}
     assert not [path for path in torch_free if "torch" in third_party(path)]
 
 
@@ -71,8 +71,8 @@ def test_stages_hold_no_logic(path: Path) -> None:
 
 
 def test_whoever_looks_on_can_neither_compute_nor_answer() -> None:
-    """``stages/_live.py`` is no stage's dependency, so nothing it or its imports do may reach an output."""
-    watching = closure(LIVE)
+    """``LOOKS_ON`` is no stage's dependency, so nothing it or its imports do may reach an output."""
+    watching = closure(LOOKS_ON[0])
     assert not [path for path in watching if third_party(path) & {"torch", "mlflow", "dvc", "click"}]
     assert not [path for path in watching if path.startswith(("pipeline/training", "pipeline/fcn", "pipeline/shards"))]
     told = ast.parse((ROOT / "pipeline/runtime/observer.py").read_text())

@@ -11,7 +11,7 @@ import yaml
 
 from ops._doctor import apart
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
-from stages._lock import LOADER
+from stages.shared.dvc import LOADER
 
 PATIENCE = 60.0  # seconds: the first look at a GPU takes some, and nobody else hangs here
 CPU = "or python -m ops.compose runtime.device=cpu"
@@ -25,7 +25,7 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
 def main() -> None:
     """In a process that has not imported torch."""
     runtime: dict[str, Any] = yaml.load(Path("params.yaml").read_text(encoding="utf-8"), Loader=LOADER)["runtime"]
-    from pipeline.runtime import determinism
+    from pipeline import determinism
 
     apart.begin(["torch", "vectors"])
     apart.tell("torch", *found(runtime.get("device", "cpu")))

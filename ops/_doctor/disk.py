@@ -15,7 +15,7 @@ from ops._doctor.archives import listed, place
 from ops._doctor.finding import FIX, OK, Finding, Params
 from pipeline.core.types import Refusal
 from pipeline.fetch.download import Download
-from stages._lock import LOADER, stages
+from stages.shared.dvc import LOADER, stages
 
 SPARE = 1e9  # bytes beside it: logs, scratch, MLflow's files
 

@@ -14,7 +14,7 @@ import yaml
 from ops._doctor import archives, device, disk, git, locks, remote, runtime, secret, store
 from ops._doctor.finding import FIX, Check, Finding, Params
 from pipeline.core.types import Refusal
-from stages._lock import LOADER
+from stages.shared.dvc import LOADER
 
 CHECKS: dict[str, Check] = {
     "python": runtime.python,

@@ -18,7 +18,7 @@ from ops._git import answer, asked, git
 from ops._locks import holders
 from pipeline.core.types import Refusal
 from pipeline.orphan import Orphan, measured
-from stages._lock import LOADER
+from stages.shared.dvc import LOADER
 
 REFS = ("refs/heads", "refs/tags", "refs/exps", "refs/stash")  # the third are DVC's experiments
 OBJECT, RUN = "cache", "run cache"

@@ -15,8 +15,8 @@ from ops._amount import size
 from ops._gc import cache, scratch
 from pipeline.core.types import Refusal
 from pipeline.orphan import TRACKED, Orphan
-from stages import _lock
 from stages._records import identity
+from stages.shared import dvc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +86,8 @@ def _tracked(root: Path) -> list[Orphan]:
         return []
     from pipeline.tracking import registry, spent  # MLflow takes seconds to import
 
-    entries = list(_lock.entries(root).values()) if (root / "dvc.lock").exists() else []
-    lock = _lock.pipeline(entries)
+    entries = list(dvc.entries(root).values()) if (root / "dvc.lock").exists() else []
+    lock = dvc.pipeline(entries)
     client, experiment = registry.ask(root)
     with registry.answering(client):
         return spent.orphans(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")

@@ -19,7 +19,7 @@ from pipeline.fetch import archives
 from pipeline.orphan import Orphan, lying
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
-from stages import _lock
+from stages.shared import dvc
 
 SNAPSHOT, SPOOL, DOWNLOAD, PROOF, WORKSPACE, COPY = "snapshot", "spool", "download", "proof", "workspace", "database"
 KINDS = (SNAPSHOT, SPOOL, DOWNLOAD, PROOF, WORKSPACE, COPY)
@@ -80,7 +80,7 @@ def _spools(kept: Collection[tuple[str, ...]]) -> Iterator[Path]:
 def _proofs(root: Path) -> Iterator[Orphan]:
     """Of other inputs or outputs than dvc.lock's; without dvc.lock nobody can tell."""
     try:
-        found = _lock.entries(root)
+        found = dvc.entries(root)
     except Refusal:
         return
     for path in sorted((root / proof.FOLDER).glob("*.json")):

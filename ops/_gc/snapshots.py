@@ -7,7 +7,7 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from pipeline.runtime import determinism
+from pipeline import determinism
 from pipeline.runtime.fingerprint import Fingerprint
 
 # determinism pins torch's kernels, so torch comes after it
@@ -15,9 +15,9 @@ from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.core.types import Refusal
 from pipeline.training import snapshot
 from pipeline.training.resume import FINGERPRINT
-from stages import _lock
-from stages._fingerprint import deps, digest
-from stages._params import declared
+from stages.shared import dvc
+from stages.shared.dvc import declared
+from stages.shared.fingerprint import deps, digest
 
 
 def unneeded(repo: Repo, folder: Path) -> str:
@@ -28,7 +28,7 @@ def unneeded(repo: Repo, folder: Path) -> str:
     """
     assert not determinism.UNPINNED
     root, address = Path(repo.root_dir), folder.parent.name
-    if address not in _lock.stages(root):
+    if address not in dvc.stages(root):
         return "dvc.yaml has no such stage"
     if not snapshot.found(folder):
         return "no snapshot in it was written whole"

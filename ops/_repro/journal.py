@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages._params import load
+from stages.shared.dvc import load
 
 NAME = ".seconds.tsv"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ops._amount import duration, size
 from ops._repro.plan import MAY_RUN, RESTORED, RUN, Plan, Step
-from pipeline.core import tables
+from pipeline import tables
 
 SHOWN = 3  # reasons of a stage
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages._params import load
+from stages.shared.dvc import load
 
 DEVICE = "runtime.device"
 LEAST = 8  # stages beside a GPU's: most of them download

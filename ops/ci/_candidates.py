@@ -14,7 +14,7 @@ from ops._candidate import Candidate
 from pipeline import proof, thresholds
 from pipeline.core.types import Refusal
 from pipeline.tracking import registry
-from stages._lock import Entry, entries
+from stages.shared.dvc import Entry, entries
 
 GATE = "conf/gate.yaml"
 

@@ -10,8 +10,8 @@ import click
 
 from pipeline.core.types import Refusal
 from pipeline.tracking import uri as store
-from stages._lock import Entry
 from stages._records import identity
+from stages.shared.dvc import Entry
 
 
 def links(root: Path, entries: Iterable[Entry]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from ops.ci import _links, _panels, _scores, _since
 from ops.ci._panels import Pair, Panel
 from ops.ci._scores import Change
 from ops.ci._since import State
-from pipeline.core import tables
+from pipeline import tables
 from pipeline.published.ours import printed
-from stages._lock import Entry
+from stages.shared.dvc import Entry
 
 BOLD = 0.5  # points of mean IU beyond which a change stands out
 DROP = 5.0  # points of a class's IU whose loss is told

@@ -16,7 +16,7 @@ import yaml
 from ops._git import answer, asked, git
 from pipeline.core.types import Refusal
 from pipeline.tracking import record
-from stages._lock import LOADER, Entry, entries
+from stages.shared.dvc import LOADER, Entry, entries
 
 FILES = ("dvc.yaml", "dvc.lock", "params.yaml")
 

@@ -10,7 +10,7 @@ import click
 from ops._git import git
 from pipeline.core.types import Refusal
 from stages._live import written
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ops import gate
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 MARK = "plan"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.core.types import Refusal
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

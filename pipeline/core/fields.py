@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field, fields
+from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -13,9 +13,11 @@ from pipeline.core.types import Refusal
 T = TypeVar("T")
 
 
-def bounded(*, least: float | None = None, above: float | None = None, below: float | None = None) -> Any:
+def bounded(
+    default: Any = MISSING, *, least: float | None = None, above: float | None = None, below: float | None = None
+) -> Any:
     """A dataclass field of a number with ``least`` ≤ it, ``above`` < it, it < ``below``."""
-    return field(metadata={"least": least, "above": above, "below": below})
+    return field(default=default, metadata={"least": least, "above": above, "below": below})
 
 
 def read(kind: type[T], name: str, row: object) -> T:
@@ -23,7 +25,9 @@ def read(kind: type[T], name: str, row: object) -> T:
 
     Understands int, float, str, Literal, tuple[str, ...], tuple[float, ...] and other dataclasses of these.
 
-    Raises Refusal for an unknown or missing field, a value of another type, and a number out of bounds.
+    A field that is absent takes the dataclass's default.
+
+    Raises Refusal for an unknown field, a missing one without a default, a value of another type or out of bounds.
     """
     if not isinstance(row, Mapping):
         raise Refusal(f"{name} is {row!r}: it must be a map of {', '.join(_names(kind))}")
@@ -32,12 +36,13 @@ def read(kind: type[T], name: str, row: object) -> T:
         close = get_close_matches(str(stranger), known, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise Refusal(f"{name} has no field {stranger!r}: {hint}it has {', '.join(known)}")
-    if missing := [key for key in known if key not in row]:
-        raise Refusal(f"{name} lacks {', '.join(missing)}: give every field a value")
+    entries = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    if missing := [key for key in known if key not in row and entries[key].default is MISSING]:
+        raise Refusal(f"{name} lacks {', '.join(missing)}: give every field without a default a value")
     hints = get_type_hints(kind)
-    values = {key: _value(hints[key], f"{name}.{key}", row[key]) for key in known}
-    for entry in fields(kind):  # type: ignore[arg-type]
-        _check_bounds(f"{name}.{entry.name}", values[entry.name], entry.metadata)
+    values = {key: _value(hints[key], f"{name}.{key}", value) for key, value in row.items()}
+    for key, value in values.items():
+        _check_bounds(f"{name}.{key}", value, entries[key].metadata)
     return kind(**values)
 
 

@@ -13,6 +13,14 @@ class Refusal(Exception):
     """Bad input, told in one line that names the culprit and the remedy; stages print it and exit 1."""
 
 
+def color(index: int) -> Color:
+    """PASCAL's colour of a label value: bit b of channel c is bit 3(7-b)+c of the index, so 255 is (224, 224, 192)."""
+    red, green, blue = (
+        sum((index >> 3 * place + channel & 1) << 7 - place for place in range(8)) for channel in range(3)
+    )
+    return red, green, blue
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelSpec:
     """One label map's classes; class i is painted ``palette[i]`` (RGB, 0–255), ``ignore_label`` never counts."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, color
 from pipeline.datasets.shared import id_lists, tar, voc_classes
 
 SPEC = DatasetSpec(
@@ -22,7 +22,7 @@ SPEC = DatasetSpec(
 )
 
 ROOT = "benchmark_RELEASE/dataset/"
-PALETTE = bytes(value for index in range(256) for value in voc_classes.color(index))
+PALETTE = bytes(value for index in range(256) for value in color(index))
 
 
 def splits(raw: Path) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,26 +28,25 @@ class Fetched:
     known: bool
 
 
-def fetch_all(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Fetched]:
-    """Fetch the files of ``downloads.KEY.files`` into ``folder``, which then holds these files and no others."""
-    entries = [Download.parse(row) for row in rows]
+def fetch_all(row: Mapping[str, Any]) -> list[Fetched]:
+    """Fetch ``files`` of a ``downloads`` row into its ``folder``, which then holds these files and no others.
+
+    A ``manifest`` says how a classifier's weights want their input; it is written beside them. Raises Refusal for
+    a row or a manifest that lacks something or has a stranger.
+    """
+    if not {"files", "folder"} <= set(row) <= {"files", "folder", "manifest"}:
+        raise Refusal(f"a row of downloads has {', '.join(row)}: give it files, a folder, and weights a manifest")
+    entries, folder = [Download.parse(each) for each in row["files"]], Path(row["folder"])
+    manifest = row.get("manifest")
+    if manifest is not None and (set(manifest) != FACTS or len(entries) != 1):
+        odd = ", ".join(sorted(set(manifest) ^ FACTS)) or "more than one file"
+        raise Refusal(f"downloads: the manifest of {entries[0].name} lacks or does not know {odd}: name each once")
     with files.replacing(folder) as scratch:
         scratch.mkdir()
         fetched = [fetch(entry, scratch) for entry in entries]
+        if manifest is not None:
+            files.write_json(scratch / "manifest.json", {"file": entries[0].name, "classes": [], **manifest})
     return [replace(one, path=folder / one.path.name) for one in fetched]
-
-
-def fetch_weights(row: Mapping[str, Any], folder: Path) -> Fetched:
-    """Fetch ``weight_downloads.KEY.file`` into ``folder`` and write ``manifest.json``: how its net wants its input."""
-    entry, manifest = Download.parse(row["file"]), row["manifest"]
-    if set(manifest) != FACTS:
-        odd = ", ".join(sorted(set(manifest) ^ FACTS))
-        raise Refusal(f"weight_downloads: the manifest of {entry.name} lacks or does not know {odd}: name each once")
-    with files.replacing(folder) as scratch:
-        scratch.mkdir()
-        fetched = fetch(entry, scratch)
-        files.write_json(scratch / "manifest.json", {"file": entry.name, "classes": [], **manifest})
-    return replace(fetched, path=folder / entry.name)
 
 
 def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> Fetched:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from pipeline import determinism
 from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import files, plugins
 from pipeline.core.fields import bounded, read
@@ -24,7 +25,6 @@ from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
 from pipeline.pretraining.imagenet import Pictures
 from pipeline.pretraining.normalise import normalise, unnormalise
-from pipeline.runtime import determinism
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -52,17 +51,16 @@ RELEASED = {
 }
 
 
-def import_released(key: str, row: Mapping[str, Any], out: Path) -> None:
-    """Write ``out``/model.safetensors from the caffemodel ``row["file"]`` of the authors' net ``row["net"]``.
+def import_released(key: str, path: Path, name: str, out: Path) -> None:
+    """Write ``out``/model.safetensors from the caffemodel at ``path`` of the authors' net ``name``.
 
     Beside it import.json tells of every blob its layer, number, shape and fate. Raises Refusal for a net they have not
     released, and as ``read`` does; nothing is written then.
     """
-    path, name = Path(str(row["file"])), str(row["net"])
     if not path.is_file():
         raise Refusal(f"imports.{key}.file is {path}, which is no file: download it first")
     if name not in RELEASED:
-        raise Refusal(f"imports.{key}.net is {name!r}: the authors' nets are {', '.join(RELEASED)}")
+        raise Refusal(f"imports.{key}.net.name is {name!r}: the authors' nets are {', '.join(RELEASED)}")
     net = spec(RELEASED[name])
     tensors, report = _accounted(path, net)
     checkpoint.save(out / "model.safetensors", tensors, net)

@@ -28,9 +28,9 @@ def section(recipes: Iterable[str], rows: Mapping[str, Any]) -> Iterator[str]:
 
 def _cells(recipe: str, row: Any) -> list[str]:
     try:
-        solver = row["solver"]
+        net, solver = row["net"], {"batch": 1, **row["solver"]}
         seen = solver["iterations"] * solver["batch"]
-        start = row["init"] if row["start"] == "init" else row["start"]
+        start = net["init"] if net.get("start", "init") == "init" else net["start"]
         known = str(start).removeprefix("runs/").removeprefix("weights/").partition(".")[0].partition("/")[0]
         counts = (str(solver["batch"]), f"{solver['iterations']:,}", f"{seen:,}")
         return [recipe, known, f"{solver['lr']:.1e}", *counts]

@@ -15,7 +15,7 @@ from pipeline.published import ladder
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
 from pipeline.report.left import left
 
-CURVE = "curve.tsv"
+CURVE = "history.tsv"
 DASHES = ("-", "--", ":", "-.")
 WINDOW = 15  # rows of a curve that its line is the mean of: 5 % of a training
 Curve = NDArray[np.float64]  # rows of (iteration, loss per valid pixel)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime import determinism
+from pipeline import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split

@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from pipeline import determinism
 from pipeline.backbones.shared.random_start import INPUT_STD, random_start
-from pipeline.runtime import determinism
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split

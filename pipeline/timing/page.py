@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pipeline.core import files
-from pipeline.core.tables import markdown
+from pipeline.tables import markdown
 from pipeline.timing.forward import Timing
 from pipeline.timing.paper import printed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pipeline.core import tables
+from pipeline import tables
 from pipeline.tracking.moves import Aliases, Move
 from pipeline.tracking.registry import History
 

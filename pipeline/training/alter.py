@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.runtime import determinism
+from pipeline import determinism
 
 JITTER = 32  # pixels: "the coarsest scale of prediction"
 CELL = 32  # pixels: the stride of the final layer

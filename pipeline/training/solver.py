@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from pipeline import determinism
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.runtime import determinism
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.training.feed import Item
 from pipeline.training.history import Tally

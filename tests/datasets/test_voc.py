@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.core.types import Refusal
+from pipeline.core.types import Refusal, color
 from pipeline.datasets import voc
 from pipeline.datasets.shared import voc_classes
 
@@ -73,7 +73,7 @@ def test_palette_is_pascals() -> None:
     assert voc_classes.LABEL.palette[1] == (128, 0, 0)
     assert voc_classes.LABEL.palette[15] == (192, 128, 128)
     assert voc_classes.LABEL.palette[20] == (0, 64, 128)
-    assert voc_classes.color(255) == (224, 224, 192)
+    assert color(255) == (224, 224, 192)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")

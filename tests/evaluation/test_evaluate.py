@@ -19,12 +19,12 @@ import pytest
 import torch
 import yaml
 
+from pipeline import determinism
 from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.fcn.net import FCN
 from pipeline.metrics.scores import scores
 from pipeline.panels import shown
-from pipeline.runtime import determinism
 from pipeline.runtime.distributed import ALONE, Group, T
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec

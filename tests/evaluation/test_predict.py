@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
-from pipeline.runtime import determinism
 from pipeline.shards.reader import Example
 from pipeline.spec import NetSpec
 from tests.fcn.test_net import drawn

@@ -27,9 +27,9 @@ from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.tracking import drain, registry
 from pipeline.tracking.connect import connect
 from pipeline.tracking.spool import Spool
-from stages import _lock
-from stages._fingerprint import digest
 from stages._records import identity
+from stages.shared import dvc
+from stages.shared.fingerprint import digest
 from tests.tracking import registered
 from tests.tracking.registered import aliases, promote, whole
 from tests.tracking.servers import mlflow_server
@@ -260,7 +260,7 @@ def test_scratch_that_nobody_goes_on_from_goes_and_a_training_that_goes_on_keeps
     copy = Path("mlflow.db.0123456789ab")
     copy.write_bytes(b"x")
     for stage, inputs in (("train@a", None), ("evaluate", "other"), ("train@z", "other")):
-        entry = _lock.entries(project)["train@a"]
+        entry = dvc.entries(project)["train@a"]
         versions = {"torch": "2", "python": "3", "processor": "cpu", "outputs": entry.outputs}
         proof.write(project, Proof(stage=stage, inputs=inputs or entry.inputs, **versions))
     left = Path(tempfile.mkdtemp(prefix="fcn-verify-"))
@@ -311,8 +311,8 @@ def test_of_mlflow_what_tells_nothing_goes_and_what_a_version_came_from_stays(pr
     promote(client, now, "second", **{"dvc.stage": "train@b", "dvc.inputs": "i2"})
     for each in (upstream, former, now):
         client.delete_run(each)  # by hand, in the UI
-    locked = identity(_lock.entries(project)["train@a"])
-    published = _lock.pipeline(_lock.entries(project).values())[:8]
+    locked = identity(dvc.entries(project)["train@a"])
+    published = dvc.pipeline(dvc.entries(project).values())[:8]
     kept = {
         run(client, experiment, "FAILED", scored=False, dvc__stage="a", **{f"pipeline__{published}": "made"}),
         run(client, experiment, **{name.replace(".", "__", 1): value for name, value in locked.items()}),

@@ -15,7 +15,7 @@ from pipeline.core import plugins
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from stages import convolutionalize as stage
-from stages._params import Params
+from stages.shared.dvc import Params
 
 LEAVES = {"runtime.torch": "2.15.0", "runtime.threads": 1, "backbones.vgg16.padding": 36}
 

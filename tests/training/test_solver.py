@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN
-from pipeline.runtime import determinism
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, Item
 from pipeline.training.loss import cross_entropy

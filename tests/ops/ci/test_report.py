@@ -17,8 +17,8 @@ from ops.ci import _report
 from ops.ci.report import main
 from pipeline.core.types import Refusal
 from pipeline.tracking.connect import connect
-from stages._lock import entries
 from stages._records import identity
+from stages.shared.dvc import entries
 from tests.tracking.servers import mlflow_server
 
 STAGE = {

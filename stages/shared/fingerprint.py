@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ import torch
 from pipeline.core import files
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.shards.schema import MANIFEST
-from stages._params import Params, load
+from stages.shared.dvc import Params, stage
 
 
 def fingerprint(params: Params, device: torch.device, root: Path = Path()) -> Fingerprint:
@@ -19,36 +18,21 @@ def fingerprint(params: Params, device: torch.device, root: Path = Path()) -> Fi
     return Fingerprint(
         stage=params.stage,
         params=params.leaves,
-        deps={dep: digest(root / dep) for dep in deps(params.stage, root)},
+        deps={dep: digest(root / dep) for dep in stage(params.stage, root).deps},
         torch=torch.__version__,
         device=kind(device),
     )
 
 
-def deps(address: str, root: Path) -> list[str]:
-    """The deps of ``train@voc-fcn8s`` in dvc.yaml's order, its ``${key}`` and ``${item.…}`` filled in."""
-    stage, _, key = address.partition("@")
-    body = load(root / "dvc.yaml")["stages"][stage]
-    if "foreach" not in body:
-        return list(body["deps"])
-    item = load(root / "params.yaml")[body["foreach"].strip("${}")][key]
-
-    def filled(template: re.Match[str]) -> str:
-        return key if template[1] == "key" else str(item[template[1].removeprefix("item.")])
-
-    return [re.sub(r"\$\{(key|item\.\w+)\}", filled, dep) for dep in body["do"]["deps"]]
-
-
 def digest(path: Path) -> str | None:
     """sha256 of a file's bytes or of a folder's names and bytes; None where there is nothing.
 
-    A folder of shards counts by its manifest, which holds the sha256 of each: shards are too large to read twice.
+    Shards count by their manifest, which holds the sha256 of each: they are too large to read twice.
     """
-    if any(path.glob("*.parquet")) and (path / MANIFEST).is_file():
-        return files.sha256(path / MANIFEST)
     if not path.is_dir():
         return files.sha256(path) if path.is_file() else None
     inside = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    inside = [file for file in inside if file.suffix != ".parquet" or not (file.parent / MANIFEST).is_file()]
     lines = [f"{file.relative_to(path).as_posix()} {files.sha256(file)}\n" for file in inside]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+from pipeline.fcn.net import FCN, LateFCN
 from pipeline.runtime.observer import Observer
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
-from pipeline.training.preview import Preview
 from pipeline.training.solver import Solver
+from pipeline.watching.preview import Preview
 
 
-class Watch:
-    """Tells ``observer`` of ``solver``; call ``beat`` after each iteration.
+def watch(
+    observer: Observer, shards: Path, net: FCN | LateFCN, solver: Solver, feed: Feed, history: History
+) -> Callable[[], None]:
+    """Tell ``observer`` of the training of ``net`` on ``shards``; call what comes back after each iteration."""
+    return _Watch(observer, solver, feed, history, Preview(net, shards, solver.spec.iterations)).look
 
-    A resumed training tells its history's rows again: the process before may have died before they were sent.
-    """
+
+class _Watch:
+    """A resumed training tells its history's rows again: the process before may have died before they were sent."""
 
     def __init__(self, observer: Observer, solver: Solver, feed: Feed, history: History, preview: Preview) -> None:
         self.observer = observer
@@ -29,7 +36,7 @@ class Watch:
         self._since, self._waited, self._from = time.perf_counter(), feed.waited, solver.iteration
         preview.show(solver.iteration, observer)
 
-    def beat(self) -> None:
+    def look(self) -> None:
         if len(self.history.rows) > self._told:
             self._told = len(self.history.rows)
             done, loss = self.history.rows[-1]

@@ -89,7 +89,7 @@ def test_data_is_exactly_an_output_or_a_folder_that_only_outputs_fill(scale: str
             )
 
 
-FILLED = ("data/bounds", "data/reports", "eval", "results", "runs")
+FILLED = ("data/bounds", "data/reports", "eval")
 
 
 def test_dvc_yaml_is_short() -> None:

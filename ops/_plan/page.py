@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ops._amount import duration, size
-from ops._repro.plan import MAY_RUN, RESTORED, RUN, Plan, Step
+from ops._plan.plan import MAY_RUN, RESTORED, RUN, Plan, Step
 from pipeline import tables
 
 SHOWN = 3  # reasons of a stage

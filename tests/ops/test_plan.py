@@ -148,7 +148,7 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     assert (found["pulls"], found["unchanged"], found["notes"]) == (294, 1, [PARTIAL])
     told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
     assert told.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
-    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 2 B to pull"
+    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
     told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
     assert told.exit_code == 1
     assert told.output == "Error: no stage train: did you mean train-b?\n"

@@ -83,7 +83,7 @@ class Forge:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, encoding="utf-8")
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
-            raise Refusal(f"{self.cli} failed ({said[-1].strip()}): {REMEDY[self.cli]}")
+            raise Refusal(f"{self.cli} failed ({said[0].strip()}): {REMEDY[self.cli]}")
         return list(_rows(done.stdout))
 
 

@@ -198,10 +198,9 @@ def test_a_worse_model_shuts_the_gate_and_is_not_promoted(site: Site) -> None:
 
 def test_a_push_of_anything_that_a_stage_reads_triggers_the_workflow_and_of_nothing_else() -> None:
     locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"].values()
-    deps = {dep["path"] for row in locked for dep in row.get("deps", [])}
-    deps -= {out["path"] for row in locked for out in row.get("outs", [])}
-    tracked = [Path(name) for name in git(ROOT, "ls-files").split("\n")]
-    read = {str(path) for path in tracked if deps & {str(path), *map(str, path.parents)}}
+    deps, outs = ({each["path"] for row in locked for each in row.get(kind, [])} for kind in ("deps", "outs"))
+    tracked = {name: {name, *map(str, Path(name).parents)} for name in git(ROOT, "ls-files").split("\n")}
+    read = {name for name, places in tracked.items() if deps & places and not outs & places}
     assert len(read) > 50
     assert [path for path in sorted(read | {"params.yaml", "dvc.yaml"}) if not triggers("push", [path])] == []
     assert not triggers("push", ["docs/ci.md", "README.md", "tests/test_gate.py", "ops/run.py"])

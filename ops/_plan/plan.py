@@ -27,7 +27,7 @@ class Step:
     """A stage that is not up to date: ``run`` if its own inputs changed, ``restored`` if only its outputs are not here.
 
     It ``may run`` if only a stage before it might write other bytes. A run with the same inputs as an earlier one may
-    still be restored when its turn comes: only DVC knows its cache of runs. ``seconds`` are those of its last run, None if
+    still be restored when its turn comes: DVC alone knows its cache of runs. ``seconds`` are its last run's, None if
     nobody knows them; ``pulls`` the bytes that must come from the remote for it, and for no step before it.
     """
 

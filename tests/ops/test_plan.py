@@ -17,7 +17,7 @@ from ops._plan import page
 from ops._plan.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
-from tests.ops.test_run import project, run
+from tests.ops.test_run import project
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's, of its pygtrie
 
@@ -79,7 +79,6 @@ def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> N
     certain = {step.stage for step in found.runs}
     assert certain == in_words_of_dvc(root)
     assert certain <= executed(root) <= set(actions(found))
-
 
 
 def test_an_output_that_is_gone_is_restored_or_written_again(world: tuple[Path, Path]) -> None:

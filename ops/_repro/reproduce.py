@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dvc.dvcfile import PROJECT_FILE
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
@@ -46,21 +45,10 @@ def reproduce(root: Path, targets: Sequence[str], slots: Slots, runner: StageRun
 
 
 def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:
-    """What DVC would walk for ``targets``, or for all of dvc.yaml, in its order: the very stages of the index.
-
-    DVC itself is asked only for targets that are no stage's name, as paths are: it would read dvc.lock once more.
-    """
+    """What DVC would walk for ``targets``, or for all of dvc.yaml, in its order: the very stages of the index."""
     known = {stage: stage for stage in repo.index.stages}
-    chosen: list[Any] = []
-    for target in targets or [PROJECT_FILE]:
-        named = [stage for stage in known if stage.cmd and target in _names(stage)]
-        chosen += named or collect_stages(repo, [target])
-    return [known[stage] for stage in plan_repro(get_active_graph(repo.index.graph), list(dict.fromkeys(chosen)))]
-
-
-def _names(stage: Any) -> tuple[str, str, str]:
-    """``train@voc-fcn8s``, ``train`` and ``dvc.yaml``."""
-    return stage.addressing, stage.addressing.partition("@")[0], stage.relpath
+    chosen = collect_stages(repo, targets) if targets else list(known)
+    return [known[stage] for stage in plan_repro(get_active_graph(repo.index.graph), chosen)]
 
 
 class Run:

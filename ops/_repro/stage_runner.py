@@ -98,9 +98,10 @@ class StageRunner:
         return True
 
     def _bring(self, outs: Iterable[Any]) -> None:
+        outs = list(outs)
+        if kept := [out for out in outs if not out.use_cache]:
+            raise Refusal(f"{kept[0]} is not here, and git keeps it, not DVC: git checkout {kept[0]}")
         for out in outs:
-            if not out.use_cache:
-                raise Refusal(f"{out} is not here, and git keeps it, not DVC: git checkout {out}")
             if out.changed_cache():
                 if not self.pull:
                     raise Refusal(f"it needs {out}: add --pull")

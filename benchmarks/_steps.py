@@ -10,14 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from unittest.mock import MagicMock, patch
 
-from pipeline.backbones.shared.random_start import INPUT_STD, random_start
-
-# isort: split
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
 from pipeline.spec import NetSpec

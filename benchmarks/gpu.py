@@ -14,15 +14,11 @@ from functools import cache, partial
 from multiprocessing import get_context
 
 import click
-
-from pipeline import determinism
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
 import torch
 
 from benchmarks import _steps
 from benchmarks._steps import Work
+from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN
 

@@ -12,22 +12,18 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from statistics import median
-
-import click
-
-from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
-from pipeline import determinism
-
-# isort: split
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import click
 import torch
 from torch import Tensor, nn
 
+import pipeline
 from benchmarks import _rounds, _side
 from benchmarks._rounds import Case, Goal, Timed
+from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
 from pipeline.training.loss import cross_entropy
 from stages.shared.stage import Stage
 
@@ -39,7 +35,7 @@ Found = tuple[Tensor, dict[str, Tensor]]
 
 def unpinned() -> dict[str, str]:
     """This process's environment without the pins that importing ``determinism`` put there; a side sets its own."""
-    return {name: value for name, value in os.environ.items() if name not in determinism.PINS}
+    return {name: value for name, value in os.environ.items() if name not in pipeline.PINS}
 
 
 def side(name: str, work: Work, children: ExitStack) -> Timed:

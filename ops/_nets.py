@@ -59,11 +59,10 @@ def _offer(root: Path) -> str:
 
 def _registered(root: Path, name: str, folder: Path) -> Path:
     """Download a version's weights: NAME (the champion), NAME@ALIAS or NAME/VERSION."""
-    from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
-
-    # isort: split
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
+
+    from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
 
     client, _ = connect(root)
     uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"

@@ -5,20 +5,18 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from pipeline import determinism, proof
-from pipeline.proof import Proof
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
 import torch
 
+import pipeline
+from pipeline import proof
+from pipeline.proof import Proof
 from stages.shared.dvc import Entry
 from stages.shared.fingerprint import kind
 
 
 def keep(root: Path, entry: Entry, same: bool) -> None:
     """Write or withdraw the proof of ``entry`` in ``root``; the processor is the kind that its stage computes on."""
-    assert not determinism.UNPINNED
+    assert not pipeline.UNPINNED
     if not same:
         proof.withdraw(root, entry.stage)
         return

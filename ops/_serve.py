@@ -15,13 +15,11 @@ import click
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["PYTHONWARNINGS"] = "ignore"
 
-from pipeline.tracking import connect, schema, views
-from pipeline.tracking import uri as store
-
 # uri sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow.cli import cli as mlflow
 
+from pipeline.tracking import connect, schema, views
+from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
 
 

@@ -29,8 +29,6 @@ def main(
 ) -> None:
     """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
     from pipeline import determinism
-
-    # isort: split
     from pipeline.fcn.net import build
     from pipeline.serving import label
     from pipeline.serving.segment import Segmenter

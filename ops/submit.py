@@ -43,8 +43,6 @@ def main(
     where the recipe, and each that it starts from, trains on VOC and begins at random.
     """
     from pipeline import determinism
-
-    # isort: split
     from pipeline.fcn.net import build
     from pipeline.serving.segment import Segmenter
     from pipeline.submission import check, pack, pictures

@@ -1,41 +1,18 @@
-"""The one place that makes torch repeat itself: kernels, flags, threads, and a seed for every iteration."""
+"""What makes torch repeat itself, beside the pins of ``pipeline``: flags, threads, and a seed for every iteration."""
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import logging
-import os
-import platform
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import torch
+
+from pipeline import PINS, UNPINNED
 from pipeline.core import versions
 from pipeline.core.types import Refusal
-
-
-def pins(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
-    """What torch and its libraries read from the environment, once, when they load or first compute.
-
-    CPU sums depend on the vector unit, so all are held to AVX2, which Intel has built since 2013 and AMD since 2015:
-    600 iterations took 11.7 s on a machine with AVX-512, which unpinned took 12.9. Without AVX2 the pin would stop a
-    process at an illegal instruction.
-    """
-    cublas = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-    x86 = platform.machine() in ("x86_64", "AMD64")
-    if "avx2" in cpuinfo.read_text().split() if cpuinfo.exists() else x86:  # only Linux has the file
-        return {**cublas, "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
-    return cublas
-
-
-PINS = pins()
-if "torch" not in sys.modules:
-    os.environ.update(PINS)  # over what a shell may have left there: results come from params.yaml alone
-UNPINNED = {name: os.environ.get(name) for name in PINS if os.environ.get(name) != PINS[name]}
-
-import torch
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 KEEP = {-1: 2**31 - 1, -3: 2**30}  # mallopt's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
@@ -84,7 +61,7 @@ def _refuse_unpinned() -> None:
     for name, value in UNPINNED.items():
         raise Refusal(
             f"torch was imported with {name} {'unset' if value is None else f'at {value}'}, and results depend on it: "
-            f"import pipeline.determinism before torch, or set {name}={PINS[name]}"
+            f"import pipeline before torch, or set {name}={PINS[name]}"
         )
 
 

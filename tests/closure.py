@@ -29,7 +29,7 @@ def closure(start: str) -> set[str]:
 def imports(path: str) -> list[str]:
     """The first-party files that ``path`` imports anywhere in it, also inside functions."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    return sorted({file for name in imported_names(tree) if (file := _file(name))})
+    return sorted({file for name in imported_names(tree) for file in _files(name)})
 
 
 def imported_names(tree: ast.AST) -> Iterator[str]:
@@ -43,6 +43,12 @@ def imported_names(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _file(name: str) -> str | None:
-    path = Path(*name.split(".")).with_suffix(".py")
-    return path.as_posix() if name.split(".")[0] in FIRST_PARTY and (ROOT / path).is_file() else None
+def _files(name: str) -> Iterator[str]:
+    """The file of a module, and of each package that it lies in the ``__init__.py``, unless that is empty."""
+    steps = name.split(".")
+    if steps[0] not in FIRST_PARTY:
+        return
+    packages = [Path(*steps[:depth], "__init__.py") for depth in range(1, len(steps) + 1)]
+    for path in [*packages, Path(*steps).with_suffix(".py")]:
+        if (ROOT / path).is_file() and (ROOT / path).stat().st_size:
+            yield path.as_posix()

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import determinism
+import pipeline
 
 # Before torch: threads of several tests at once would wait for each other, spinning, for several times what they save
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
-import torch
-
 os.environ.setdefault("FCN_TRACKING", "off")  # tests of tracking turn it on; the others would start MLflow beside them
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job, and so would every child
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,8 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def flags() -> Iterator[None]:
-    """Puts back what ``determinism.start`` sets for the whole process."""
-    assert not determinism.UNPINNED
+    """Puts back what ``pipeline.determinism.start`` sets for the whole process."""
+    import torch
+
+    assert not pipeline.UNPINNED
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     yield
     torch.set_deterministic_debug_mode(mode)

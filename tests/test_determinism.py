@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import pipeline
 from pipeline import determinism
 from pipeline.core import files
 from pipeline.core.types import Refusal
@@ -39,7 +40,7 @@ train(recipe(stride=8), shards=world / "train", init=world / "init.safetensors",
 
 def python(code: str, *arguments: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A fresh process whose environment has of the pinned variables only those given."""
-    rest = {name: value for name, value in os.environ.items() if name not in determinism.PINS}
+    rest = {name: value for name, value in os.environ.items() if name not in pipeline.PINS}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
         cwd=ROOT,
@@ -66,21 +67,21 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_torch_imported_before_its_kernels_are_pinned_is_refused() -> None:
     code = f"import torch\nfrom pipeline import determinism\n{START}"
-    name, value = "CUBLAS_WORKSPACE_CONFIG", determinism.PINS["CUBLAS_WORKSPACE_CONFIG"]
+    name, value = "CUBLAS_WORKSPACE_CONFIG", pipeline.PINS["CUBLAS_WORKSPACE_CONFIG"]
     message = f"import pipeline.determinism before torch, or set {name}={value}"
     assert f"torch was imported with {name} unset, and results depend on it: {message}" in python(code).stderr
-    pinned = determinism.PINS | {name: ":16:8"}
+    pinned = pipeline.PINS | {name: ":16:8"}
     assert f"torch was imported with {name} at :16:8, and" in python(code, **pinned).stderr
-    ran = python(code, **determinism.PINS)  # as a child of a pinned process has them
+    ran = python(code, **pipeline.PINS)  # as a child of a pinned process has them
     assert ran.returncode == 0, ran.stderr
 
 
 def test_kernels_are_pinned_only_where_the_processor_has_them(tmp_path: Path) -> None:
     for text, pinned in (("flags\t: sse4_2 avx\n", False), ("flags\t: avx avx2\nflags\t: avx avx2\n", True)):
         (tmp_path / "cpuinfo").write_text(text)
-        assert ("ATEN_CPU_CAPABILITY" in determinism.pins(tmp_path / "cpuinfo")) == pinned
+        assert ("ATEN_CPU_CAPABILITY" in pipeline.pins(tmp_path / "cpuinfo")) == pinned
     x86 = platform.machine() in ("x86_64", "AMD64")
-    assert ("ATEN_CPU_CAPABILITY" in determinism.pins(tmp_path / "absent")) == x86
+    assert ("ATEN_CPU_CAPABILITY" in pipeline.pins(tmp_path / "absent")) == x86
 
 
 @pytest.mark.usefixtures("flags")
@@ -103,7 +104,7 @@ def test_start_leaves_nothing_to_chance() -> None:
     assert not torch.backends.cudnn.benchmark
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
-    if "ATEN_CPU_CAPABILITY" in determinism.PINS:
+    if "ATEN_CPU_CAPABILITY" in pipeline.PINS:
         assert torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 

@@ -25,11 +25,10 @@ def check(root: Path, params: Params) -> Iterator[Finding]:
 def main() -> None:
     """In a process that has not imported torch."""
     runtime: dict[str, Any] = yaml.load(Path("params.yaml").read_text(encoding="utf-8"), Loader=LOADER)["runtime"]
-    from pipeline import determinism
 
     apart.begin(["torch", "vectors"])
     apart.tell("torch", *found(runtime.get("device", "cpu")))
-    apart.tell("vectors", *_vectors(determinism.PINS, determinism.UNPINNED), check="vectors")
+    apart.tell("vectors", *_vectors(pipeline.PINS, pipeline.UNPINNED), check="vectors")
 
 
 def found(wanted: str) -> tuple[str, str]:

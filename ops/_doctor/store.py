@@ -56,12 +56,11 @@ def _silence(uri: str) -> str | None:
 def main() -> None:
     """In a process of its own."""
     root, uri = Path.cwd(), store.chosen(Path.cwd())
-    from pipeline.tracking import connect, schema
-
     # connect sets what MLflow reads when it is imported, so MLflow comes after it
-    # isort: split
     from mlflow.version import VERSION
     from sqlalchemy.exc import SQLAlchemyError
+
+    from pipeline.tracking import connect, schema
 
     name = f"MLflow at {store.masked(uri)}"
     apart.begin([name])

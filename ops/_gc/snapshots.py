@@ -7,12 +7,9 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from pipeline import determinism
-from pipeline.runtime.fingerprint import Fingerprint
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
+import pipeline
 from pipeline.core.types import Refusal
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.training import snapshot
 from pipeline.training.resume import FINGERPRINT
 from stages.shared import dvc
@@ -26,7 +23,7 @@ def unneeded(repo: Repo, folder: Path) -> str:
     Torch and the processor are not compared: a machine beside the one that trains says nothing of that one. Where an
     input is absent here nobody can tell, and the snapshots stay.
     """
-    assert not determinism.UNPINNED
+    assert not pipeline.UNPINNED
     root, address = Path(repo.root_dir), folder.parent.name
     if address not in dvc.stages(root):
         return "dvc.yaml has no such stage"

@@ -24,7 +24,7 @@ SHARED = (
 )
 
 with suppress(ImportError):  # a project of other stages has none of it
-    importlib.import_module("pipeline.determinism")  # before torch, for it pins torch's kernels
+    importlib.import_module("pipeline")  # before torch, for it pins the kernels
     for name in SHARED:
         importlib.import_module(name)
 for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:

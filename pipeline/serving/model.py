@@ -8,10 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline import determinism
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
 import mlflow
 import numpy as np
 import pandas as pd
@@ -20,12 +16,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+import pipeline
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import build
 from pipeline.serving import paint, picture
 from pipeline.serving.segment import Images, Segmenter
 
-assert determinism.PINS  # imported for what it sets
+assert pipeline.PINS  # imported for what it sets
 
 
 class LabelMaps(PythonModel):

@@ -13,14 +13,11 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from pipeline import determinism
-from pipeline.backbones.shared.random_start import INPUT_STD, random_start
-
-# determinism pins torch's kernels, so torch comes after it
-# isort: split
 import torch
 from torch import Tensor
 
+from pipeline import determinism
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN, LateFCN, build, make
 from pipeline.spec import NetSpec

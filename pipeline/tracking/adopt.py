@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.tracking.connect import connect
-
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.core.types import Refusal
+from pipeline.tracking.connect import connect
 
 Tags = Mapping[str, str]
 

@@ -6,10 +6,7 @@ import logging
 import warnings
 from pathlib import Path
 
-from pipeline.tracking import uri as store
-
 # uri sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
@@ -18,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.core.types import Refusal
 from pipeline.tracking import schema
+from pipeline.tracking import uri as store
 
 EXPERIMENT = "fcn"
 PATIENCE = 4  # seconds for a server to answer, asked twice

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# pictures sets what MLflow reads when it is imported, so MLflow comes after it
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
 from pipeline.core import files
 from pipeline.tracking import pictures, spool
 from pipeline.tracking.record import key
 from pipeline.tracking.spool import Event
-
-# pictures sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
 
 SENT = "sent.json"
 METRICS, PARAMS, TAGS = 800, 100, 100  # per request: MLflow takes 1000 entities, 100 params and 100 tags among them

@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+# connect sets what MLflow reads when it is imported, so MLflow comes after it
+from mlflow import MlflowClient
+
 from pipeline.tracking import spool
 from pipeline.tracking.connect import connect
 from pipeline.tracking.delivery import Delivery, Sent, news
-
-# connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
-from mlflow import MlflowClient
 
 
 def drain(root: Path, spools: Path) -> list[Sent]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.tracking.connect import connect
-
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow.entities import Run
 
 from pipeline.tracking.adopt import FINISHED, search
+from pipeline.tracking.connect import connect
 
 LIVE = "live.device"  # the tag of a run that began and ended with its stage; publish makes others, in no time
 RECENT = 500  # runs to look through

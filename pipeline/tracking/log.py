@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline.tracking import confusion, connect  # noqa: F401  connect sets what MLflow reads when it is imported
-
-# isort: split
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from PIL import Image
 
+from pipeline.tracking import confusion, connect  # noqa: F401  connect sets what MLflow reads when it is imported
 from pipeline.tracking.record import Confusion, RunRecord, Split
 
 METRICS, PARAMS = 900, 100  # per request: MLflow takes 1000 entities, 100 params among them

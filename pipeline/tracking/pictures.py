@@ -12,15 +12,14 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.tracking import uri as uri  # it sets what MLflow reads when it is imported, so MLflow comes after it
-from pipeline.tracking.record import key
-from pipeline.tracking.spool import Event
-
-# isort: split
 from mlflow import MlflowClient
 from mlflow.tracking.multimedia import compress_image_size
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 from PIL import Image
+
+from pipeline.tracking import uri as uri  # it sets what MLflow reads when it is imported, so MLflow comes after it
+from pipeline.tracking.record import key
+from pipeline.tracking.spool import Event
 
 FOLDER = "images"
 TAGS = {MLFLOW_LOGGED_IMAGES: "True"}  # of a run that has any

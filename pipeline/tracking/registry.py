@@ -13,10 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking.connect import connect
-
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
@@ -28,6 +25,7 @@ from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.gate import Champion, table
 from pipeline.tracking import moves, version
+from pipeline.tracking.connect import connect
 from pipeline.tracking.moves import Aliases, Move
 
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files

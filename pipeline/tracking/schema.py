@@ -9,16 +9,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking.uri import POSTGRES, SQLITE, TEAM, masked
-
 # uri sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 import sqlalchemy
 from alembic.script import ScriptDirectory
 from mlflow.store.db import utils
 from mlflow.version import VERSION
 
 from pipeline.core.types import Refusal
+from pipeline.tracking.uri import POSTGRES, SQLITE, TEAM, masked
 
 tables: Any = utils  # MLflow's are untyped
 

@@ -10,16 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.tracking.connect import connect
-
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 from tqdm import tqdm
 
 from pipeline.tracking import adopt
 from pipeline.tracking.adopt import FINISHED, MISSING
+from pipeline.tracking.connect import connect
 from pipeline.tracking.log import fill
 from pipeline.tracking.record import RunRecord
 from pipeline.tracking.uri import SQLITE

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.tracking.connect import connect
-
 # connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow.entities import Metric, Param, RunTag
 
+from pipeline.tracking.connect import connect
 from pipeline.tracking.record import canonical
 
 TAG = "time.net"

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.tracking.registry import ask
-
 # registry sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
 from pipeline.tracking.adopt import Tags, find
 from pipeline.tracking.lasted import LIVE
+from pipeline.tracking.registry import ask
 
 SPEED = "images_per_second"
 MEMORY = "system/system_memory_usage_megabytes"

@@ -7,14 +7,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+# drain sets what MLflow reads when it is imported, so MLflow comes after it
+from mlflow.exceptions import MlflowException
+
 from pipeline.core.types import Refusal
 from pipeline.tracking import spool
 from pipeline.tracking.drain import Sender
 from pipeline.tracking.machine import Machine
-
-# drain sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
-from mlflow.exceptions import MlflowException
 
 TICK = 2.0  # seconds from look to look: a run's first and last events are that far behind
 PERIOD = 10.0  # seconds from pass to pass: its curves in MLflow are that far behind

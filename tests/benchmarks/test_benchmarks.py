@@ -15,9 +15,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+import pipeline
 from benchmarks import __main__ as every
 from benchmarks import _formats, _photos, _rounds, _side, _world, converting, histogram, reading, repro, starting, step
-from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
@@ -147,8 +147,8 @@ def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> Non
 
 
 def test_who_comes_as_it_comes_inherits_no_pin() -> None:
-    assert determinism.PINS.items() <= os.environ.items()
-    assert step.unpinned().keys() == os.environ.keys() - determinism.PINS.keys()
+    assert pipeline.PINS.items() <= os.environ.items()
+    assert step.unpinned().keys() == os.environ.keys() - pipeline.PINS.keys()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torchfcn's

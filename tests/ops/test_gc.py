@@ -17,6 +17,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from dvc.repo import Repo
+from mlflow import MlflowClient
+from mlflow.entities import Metric, RunTag
 
 from ops import _workspace
 from ops.fcn import main
@@ -33,10 +35,6 @@ from stages.shared.fingerprint import digest
 from tests.tracking import registered
 from tests.tracking.registered import aliases, promote, whole
 from tests.tracking.servers import mlflow_server
-
-# isort: split
-from mlflow import MlflowClient
-from mlflow.entities import Metric, RunTag
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of DVC's own use of pygtrie
 

@@ -25,8 +25,6 @@ from pipeline.tracking.connect import connect
 from pipeline.weights import checkpoint
 from stages.shared import dvc
 
-# isort: split
-
 DVC = """
 stages:
   train: {foreach: "${recipes}", do: {cmd: "python -m stages.train ${key}"}}

@@ -14,13 +14,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from pipeline.core.types import Refusal
 from pipeline.tracking import registry
 from pipeline.tracking.connect import connect
 from tests.tracking import registered
-
-# isort: split
-from mlflow import MlflowClient
 
 WRITES = (
     *("create_registered_model", "create_logged_model", "log_model_artifacts", "finalize_logged_model"),

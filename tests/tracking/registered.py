@@ -7,12 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking import registry, version
-from pipeline.tracking.registry import Promotion
-
-# isort: split
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+
+from pipeline.tracking import registry, version
+from pipeline.tracking.registry import Promotion
 
 NAME = "fcn-voc"
 MLMODEL = """

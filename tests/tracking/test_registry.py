@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from pipeline.core.types import Refusal
 from pipeline.tracking import ledger, registry, version
@@ -20,9 +21,6 @@ from pipeline.tracking.connect import connect
 from pipeline.tracking.who import who
 from tests.tracking import registered
 from tests.tracking.registered import NAME, aliases, judged, promote, whole
-
-# isort: split
-from mlflow import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 

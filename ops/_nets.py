@@ -61,11 +61,10 @@ def _registered(root: Path, name: str, folder: Path) -> Path:
     """Download a version's weights: NAME (the champion), NAME@ALIAS or NAME/VERSION."""
     from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
 
-    # isort: split
+    client, _ = connect(root)
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
-    client, _ = connect(root)
     uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"
     try:
         local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)

@@ -15,13 +15,9 @@ import click
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["PYTHONWARNINGS"] = "ignore"
 
-from pipeline.tracking import connect, schema, views
+from pipeline.registry import views
+from pipeline.tracking import connect, schema
 from pipeline.tracking import uri as store
-
-# uri sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
-from mlflow.cli import cli as mlflow
-
 from stages._stage import Stage
 
 
@@ -45,6 +41,8 @@ def main(host: str, port: str, hosts: str, cors: str, workers: str, url: str | N
     if not url:
         click.echo("\n".join([f"MLflow is at {store.masked(uri)}", *links]))
         return
+    from mlflow.cli import cli as mlflow  # after what pipeline.tracking sets
+
     threading.Thread(target=_announce, args=(url, links), daemon=True).start()
     flags = ["--host", host, "--port", port, "--allowed-hosts", hosts, "--workers", workers]
     flags += ["--cors-allowed-origins", cors] if cors else []

@@ -40,15 +40,15 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
     told = os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()
     if not told or os.environ.get("FCN_TRACKING", "live") != "live":
         return None
+    from pipeline.registry import timed  # it loads MLflow, 3 s that others need not wait
     from pipeline.timing import page
-    from pipeline.tracking import timed  # it loads MLflow, 3 s that others need not wait
 
     rows = [
         timed.Timed(net=timing.work.name, tags=_tags(timing), numbers=timing.numbers(), facts=page.facts(timing))
         for timing in timings
     ]
     try:
-        timed.log(root, rows)
+        timed.log_timings(root, rows)
     except Refusal as refusal:
         return f"not logged: {refusal}"
     return f"logged {len(rows)} runs: tags.`{timed.TAG}`"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
-from pipeline.held import held
+from pipeline.lock_file import is_locked
 from pipeline.types import Refusal
 from stages._lock import Entry, entries, overlap
 
@@ -50,7 +50,7 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
 def abandoned() -> Iterator[Path]:
     """The workspaces that this user's processes kept, or left when they were killed."""
     for folder in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
-        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not held(folder / LOCK):
+        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not is_locked(folder / LOCK):
             yield folder
 
 

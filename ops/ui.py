@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ops.run import supervise
-from pipeline.tracking import address
+from pipeline.registry import address
 from pipeline.tracking import uri as store
 from pipeline.types import Refusal
 from stages._stage import Stage

@@ -12,7 +12,8 @@ from dvc.repo import Repo
 from ops import _candidate, verify
 from ops._candidate import Candidate
 from pipeline import proof, thresholds
-from pipeline.tracking import registry
+from pipeline.registry.champion import champion
+from pipeline.tracking.connect import connect_existing
 from pipeline.types import Refusal
 from stages._lock import Entry, entries
 
@@ -34,14 +35,14 @@ def chosen(root: Path, named: tuple[str, ...]) -> list[Candidate]:
 
 
 def _stands(root: Path, candidate: Candidate) -> bool:
-    client, _ = registry.ask(root)
-    champion = registry.champion(client, candidate.model)
-    if champion is None or champion.metrics != candidate.metrics:
+    client, _ = connect_existing(root)
+    now = champion(client, candidate.model)
+    if now is None or now.metrics != candidate.metrics:
         return False
-    tags = client.get_model_version(candidate.model, champion.version).tags
+    tags = client.get_model_version(candidate.model, now.version).tags
     stands = bool(tags.get("weights.md5") == candidate.train.outs[candidate.weights])
     if stands:
-        click.echo(f"{candidate.recipe} is version {champion.version} of {candidate.model}, the champion, already")
+        click.echo(f"{candidate.recipe} is version {now.version} of {candidate.model}, the champion, already")
     return stands
 
 
@@ -52,8 +53,8 @@ def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
     unproved, and the gate says so.
     """
     asked = thresholds.read(root / GATE, candidate.scale, candidate.dataset)
-    champion = registry.champion(registry.ask(root)[0], candidate.model)
-    by_scores, _ = _candidate.judged(root, candidate, replace(asked, proofs=()), champion)
+    now = champion(connect_existing(root)[0], candidate.model)
+    by_scores, _ = _candidate.judged(root, candidate, replace(asked, proofs=()), now)
     if not by_scores.passed:
         return
     named = {"train": candidate.train, "evaluate": candidate.evaluate}

@@ -22,13 +22,13 @@ def links(root: Path, entries: Iterable[Entry]) -> dict[str, str]:
     uri = store.chosen(root)
     if not uri.startswith(store.HTTP):
         return {}
-    from pipeline.tracking import adopt, registry  # MLflow takes seconds to import
-    from pipeline.tracking.connect import connect
+    from pipeline.tracking.connect import answering, connect  # MLflow takes seconds to import
+    from pipeline.tracking.find import find
 
     try:
         client, experiment = connect(root)
-        with registry.answering(client):
-            found = adopt.find(client, experiment, [identity(entry) for entry in entries])
+        with answering(client):
+            found = find(client, experiment, [identity(entry) for entry in entries])
     except Refusal as refusal:
         click.echo(f"no links to runs: {refusal}", err=True)
         return {}

@@ -1,4 +1,4 @@
-"""The Observer of a stage: points go to its spool as they are, label maps as the panel that evaluations draw."""
+"""The Observer of a stage: points go to its spool, label maps as the panel that evaluations draw."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDE = 256  # pixels of a picture's longer side at most: all 72 panels of a trai
 
 
 class Live:
-    """Writes what it is told to ``spool``."""
+    """Writes what it observes to ``spool``."""
 
     def __init__(self, spool: Spool) -> None:
         self.spool = spool
@@ -35,10 +35,10 @@ class Live:
         nth = slice(None, None, -(-max(image.shape) // SIDE))
         true, guessed = ({head: label[nth, nth] for head, label in maps.items()} for maps in (truth, predicted))
         name = key.replace("/", " ")  # MLflow would put a folder of pictures above the curves
-        self.spool.picture(step, name, squarer(panel(image[nth, nth], true, guessed, heads)))
+        self.spool.picture(step, name, _square(panel(image[nth, nth], true, guessed, heads)))
 
 
-def squarer(row: Pixels) -> Pixels:
+def _square(row: Pixels) -> Pixels:
     """Image | label | prediction | errors as two and two: MLflow shows a picture 256 pixels wide, whatever it is."""
     half = (row.shape[1] + GAP) // 2
     left, right = row[:, : half - GAP], row[:, half:]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 
 TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
-SCORES = tuple(f"metrics.`semantic/{name}`" for name in ("mean_iu", "mean_acc", "pixel_acc", "fw_iu"))
-PRINTED = "metrics.`published/semantic/mean_iu`"
+SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "mean_acc", "pixel_acc", "fw_iu"))
+PRINTED = "metrics.`paper_iu/semantic`"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow.entities import Metric
+
 from pipeline.tracking.connect import connect
-
-# connect sets what MLflow reads when it is imported, so MLflow comes after it
-# isort: split
-from mlflow.entities import Metric, Param, RunTag
-
+from pipeline.tracking.log import log
 from pipeline.tracking.record import canonical
 
 TAG = "time.net"
@@ -27,19 +25,14 @@ class Timed:
     facts: Mapping[str, object]
 
 
-def log(root: Path, timed: Sequence[Timed]) -> None:
+def log_timings(root: Path, timed: Sequence[Timed]) -> None:
     """Make a run for each of ``timed``, found by its tag ``time.net``; each call makes its own, for times vary.
 
     Raises Refusal where there is no MLflow.
     """
     client, experiment = connect(root)
     for each in timed:
-        run = client.create_run(experiment, tags={TAG: each.net}, run_name=f"time {each.net}")
-        when = run.info.start_time
-        client.log_batch(
-            run.info.run_id,
-            metrics=[Metric(f"time/{name}", value, when, 0) for name, value in each.numbers.items()],
-            params=[Param(name, canonical(value)) for name, value in each.facts.items()],
-            tags=[RunTag(name, value) for name, value in each.tags.items()],
-        )
+        run = client.create_run(experiment, tags={TAG: each.net, **each.tags}, run_name=f"time {each.net}")
+        numbers = [Metric(f"time/{name}", value, run.info.start_time, 0) for name, value in each.numbers.items()]
+        log(client, run.info.run_id, numbers, {name: canonical(value) for name, value in each.facts.items()})
         client.set_terminated(run.info.run_id)

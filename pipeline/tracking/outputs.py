@@ -1,0 +1,114 @@
+"""What a stage read and wrote, as far as its run shows it: scores, curves, tables, pictures; weights stay in DVC."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.tracking.record import Curve, Split, key
+
+SCORES = ("mean_iu", "mean_acc", "pixel_acc", "fw_iu")
+ATTACHED = (".csv", ".html", ".json", ".md", ".png", ".tsv")
+HIST, METRICS, MANIFEST = "hist.parquet", "metrics.json", "manifest.json"
+STEP = "iteration"  # the first column of a table of curves
+COPY = "curve.tsv"  # an evaluation's, of the curve of a training, whose own run has it
+SHARDS = "data/shards/"
+
+
+@dataclass(kw_only=True)
+class Outputs:
+    """What a stage wrote; ``missing`` are files that are not on this disk, or not as dvc.lock has them."""
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    artifacts: list[Path] = field(default_factory=list)
+    hist: Path | None = None
+    missing: list[str] = field(default_factory=list)
+
+
+def read_outputs(root: Path, outs: Mapping[str, str]) -> Outputs:
+    """Read the outputs at ``root``/``outs`` (md5 by path) that are for reading.
+
+    The scores in a metrics.json are metrics, ``mean_iu/semantic``, and its texts facts; the columns of a TSV file by
+    iteration are curves; all other tables and pictures are artifacts. Of an output folder only what lies directly in
+    it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a folder is taken as it
+    is, for its files' hashes are in DVC's cache alone.
+    """
+    found = Outputs()
+    for path, md5 in ((path, md5) for out, md5 in outs.items() for path in _readable(root, out)):
+        if not (path.is_file() and _md5(path, md5) == md5):
+            found.missing.append(path.relative_to(root).as_posix())
+        elif path.name == HIST:
+            found.hist = path
+        elif curves := read_curves(path):
+            found.curves.update(curves)
+        else:
+            found.artifacts.append(path)
+            if path.name == METRICS:
+                _read_metrics(path, found)
+    return found
+
+
+def read_curves(path: Path) -> dict[str, Curve]:
+    """``{column: [(iteration, value), …]}`` of a tab-separated file by iteration; empty for any other."""
+    if path.suffix != ".tsv":
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        first, *names = next(rows := csv.reader(file, delimiter="\t"), [""])
+        table = [[int(step), *map(float, rest)] for step, *rest in rows] if first == STEP else []
+    return {key(name): [(int(row[0]), row[i]) for row in table] for i, name in enumerate(names, 1) if table}
+
+
+def read_splits(
+    root: Path, deps: Iterable[str], sources: Mapping[str, str], context: str
+) -> tuple[list[Split], list[str]]:
+    """The splits in the folders ``deps`` under data/shards/, and the manifests or folders that are not on this disk.
+
+    ``sources`` gives a data set's archive by its key.
+    """
+    splits, missing = [], []
+    for dep in deps:
+        if not dep.startswith(SHARDS) or dep.endswith(f"/{MANIFEST}"):  # a manifest alone is read for its ids
+            continue
+        one = dep.removeprefix(SHARDS).count("/")
+        manifests = [root / dep / MANIFEST] if one else sorted((root / dep).glob(f"*/{MANIFEST}"))
+        missing += [] if manifests else [dep]
+        for path in manifests:
+            if not path.is_file():
+                missing.append(path.relative_to(root).as_posix())
+                continue
+            name = path.parent.relative_to(root / SHARDS).as_posix()
+            manifest, source = json.loads(path.read_bytes()), sources.get(name.partition("/")[0], dep)
+            rows, digest = len(manifest["ids"]), manifest["digest"]
+            splits.append(Split(name=name, digest=digest, rows=rows, source=source, context=context))
+    return splits, missing
+
+
+def _readable(root: Path, out: str) -> Iterator[Path]:
+    path = root / out
+    if path.is_dir():
+        for file in sorted(path.iterdir()):
+            if file.name == METRICS or (file.suffix in ATTACHED and file.suffix != ".json"):
+                yield file
+    elif path.name == HIST or (path.suffix in ATTACHED and path.name != COPY):
+        yield path
+
+
+def _read_metrics(path: Path, found: Outputs) -> None:
+    tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in tree.items():
+        if isinstance(value, str) and value:
+            found.facts[key(name)] = value
+        elif isinstance(value, Mapping):
+            scores = {score: value.get(score) for score in SCORES}
+            found.metrics.update({key(f"{score}/{name}"): float(v) for score, v in scores.items() if v is not None})
+
+
+def _md5(path: Path, locked: str) -> str:
+    return locked if locked.endswith(".dir") else hashlib.md5(path.read_bytes()).hexdigest()

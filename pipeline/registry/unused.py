@@ -121,7 +121,8 @@ def _local(run: Run) -> Path | None:
 
 
 def _runs(client: MlflowClient, experiment: str, view: int) -> list[Run]:
-    found, token = [], None
+    found: list[Run] = []
+    token = None
     while True:
         page = client.search_runs([experiment], run_view_type=view, max_results=1000, page_token=token)
         found += page

@@ -96,11 +96,9 @@ def _lock(client: MlflowClient, root: Path) -> Path:
 def _create(
     client: MlflowClient, experiment: str, record: RunRecord, extra: Mapping[str, str], query: str
 ) -> tuple[Run, bool]:
-    """A run as yet empty and True; or, where a publisher on another machine was faster, the one that ``query`` finds."""
-    tags = {**record.tags, **record.origin, **extra}
-    made = client.create_run(
-        experiment, tags={name: text for name, text in tags.items() if text}, run_name=record.stage
-    )
+    """A run as yet empty and True; or the one that ``query`` finds, of a faster publisher on another machine."""
+    tags = {name: text for name, text in {**record.tags, **record.origin, **extra}.items() if text}
+    made = client.create_run(experiment, tags=tags, run_name=record.stage)
     for name, text in record.texts.items():
         client.log_text(made.info.run_id, text, name)
     winner = first(search(client, experiment, query)) or made

@@ -82,7 +82,7 @@ def _older(uri: str, found: str | None, *, refuse: bool) -> bool:
         return False
     script = ScriptDirectory.from_config(tables._get_alembic_config(""))
     if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
-        raise Refusal(f"{masked(uri)} was written by a newer MLflow than {VERSION}, which is installed: install that")
+        raise Refusal(f"{masked(uri)} was written by a newer MLflow than {VERSION}, install that one")
     if refuse:
         remedy = (
             "`fcn ui` keeps a copy and upgrades it" if uri.startswith(SQLITE) else "upgrade it as docs/team.md says"

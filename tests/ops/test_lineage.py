@@ -31,7 +31,7 @@ def test_a_tree_leads_down_to_the_archive_and_says_a_thing_once(world: Path) -> 
     lines = invoke(lineage.main, "evaluate@voc-fcn8s").splitlines()
     fingerprint = evaluate.data.tags["dvc.inputs"][:8]
     assert lines[0].startswith(f"evaluate@voc-fcn8s {fingerprint}  run {evaluate.info.run_id}  FINISHED  unknown  20")
-    assert lines[0].endswith("semantic/mean_iu 0.5")
+    assert lines[0].endswith("mean_iu/semantic 0.5")
     assert lines[1].startswith("├─ convert@voc ")
     assert lines[2].startswith("│  └─ miniature@voc ")
     assert lines[3] == "│     └─ data/raw/voc md5 a1.dir"
@@ -78,13 +78,13 @@ def test_an_unknown_stage_is_refused_with_the_nearest(world: Path) -> None:
 
 
 def test_an_empty_server_gets_a_run_per_stage_and_a_full_one_none(world: Path) -> None:
-    assert invoke(backfill.main).startswith(f"backfilled {CHILDREN} new runs, 0 completed, 0 adopted, 0 standing")
+    assert invoke(backfill.main).startswith(f"backfilled {CHILDREN} new runs, 0 completed, 0 adopted, 0 unchanged")
     assert len(runs(world, backfilled="true")) == CHILDREN + 1
     assert len(parents(world)) == 1
     assert invoke(lineage.main, "train@voc-fcn8s").splitlines()[0].endswith("backfilled")
     before = told(world)
     for command in (backfill.main, publish.main):
-        assert f" 0 new runs, 0 completed, 0 adopted, {CHILDREN} standing" in invoke(command)
+        assert f" 0 new runs, 0 completed, 0 adopted, {CHILDREN} unchanged" in invoke(command)
     assert told(world) == before
 
 

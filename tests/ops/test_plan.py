@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from ops import plan as plan_command
 from ops._amount import duration, size
 from ops._repro import journal, page
 from ops._repro.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
-from pipeline.tracking.connect import connect
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
 from tests.ops.test_run import project, run
@@ -146,35 +144,6 @@ def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> Non
     (full / "code").write_text("2\n")
     seconds = {step.stage: step.seconds for step in planned(full).steps}
     assert seconds["train-a"] == took["train-a"], "one had these very params"
-
-
-def test_where_nothing_ran_here_seconds_are_those_of_live_runs_with_the_same_params(
-    world: tuple[Path, Path], tables: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    full, _ = world
-    (full / journal.NAME).unlink()
-    (full / "code").write_text("2\n")
-    assert planned(full).untimed == 8
-    shutil.copy(tables, full / "mlflow.db")
-    client, experiment = connect(full)
-    for stage, a in (("train-a", "1"), ("train-b", "another")):
-        run_ = client.create_run(experiment, 1000, {"dvc.stage": stage, "live.device": "cpu AVX2"})
-        client.log_param(run_.info.run_id, stage[-1], a)
-        client.set_terminated(run_.info.run_id, "FINISHED", 91_000)
-    assert {step.stage: step.seconds for step in planned(full).steps if step.seconds} == {"train-a": 90.0}
-
-
-def test_a_tracking_server_that_is_away_costs_seconds_and_no_error(
-    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    full, _ = world
-    (full / journal.NAME).unlink()
-    (full / "code").write_text("2\n")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    began = time.monotonic()
-    assert planned(full).untimed == 8
-    assert time.monotonic() - began < 30
 
 
 def test_pages_are_for_people_json_for_machines_and_refusals_one_line(

@@ -20,12 +20,10 @@ from pipeline import proof
 from pipeline.fcn import checkpoint
 from pipeline.fcn.spec import NetSpec
 from pipeline.proof import Proof
-from pipeline.tracking import registry
+from pipeline.registry.champion import history
 from pipeline.tracking.connect import connect
 from pipeline.types import LabelSpec
 from stages import _lock
-
-# isort: split
 
 DVC = """
 stages:
@@ -123,7 +121,7 @@ def fcn(*arguments: str, code: int = 0) -> Result:
 
 
 def aliases(root: Path) -> tuple[str, str]:
-    now = registry.history(connect(root)[0], "fcn-voc").aliases
+    now = history(connect(root)[0], "fcn-voc")
     return now.champion, now.previous
 
 
@@ -164,7 +162,7 @@ def test_a_registry_that_does_not_answer_is_not_taken_for_an_empty_one(
 
 def test_promote_rollback_and_history_of_both(world: Path) -> None:
     done = fcn("promote", "voc-fcn8s")
-    assert done.stdout.splitlines()[-1] == "fcn-voc version 1, new, is champion, the first"
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 1 is champion, the first"
     client, _ = connect(world)
     version = client.get_model_version_by_alias("fcn-voc", "champion")
     entry = _lock.entries(world)["train@voc-fcn8s"]
@@ -179,7 +177,6 @@ def test_promote_rollback_and_history_of_both(world: Path) -> None:
         "git.dirty": "false",
         "weights.md5": entry.outs["runs/voc-fcn8s/model.safetensors"],
         "semantic/mean_iu": "0.5",
-        "promoted.by": "ada",
     }
     assert {name: version.tags[name] for name in wanted} == wanted
     assert client.get_run(version.run_id).data.tags["dvc.inputs"] == entry.inputs
@@ -196,7 +193,7 @@ def test_promote_rollback_and_history_of_both(world: Path) -> None:
     fcn("promote", "voc-fcn8s")
     assert aliases(world) == ("2", "1")
     done = fcn("promote", "voc-fcn8s")
-    assert done.stdout.splitlines()[-1] == "fcn-voc version 2, which stood already, is champion, as before"
+    assert done.stdout.splitlines()[-1] == "fcn-voc version 2 is champion, as before"
     done = fcn("rollback", "voc", "--why", "blind to dogs")
     assert done.stdout == "fcn-voc version 1 is champion, version 2 the one before\n"
     told = fcn("history", "fcn-voc").stdout
@@ -259,8 +256,7 @@ def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
     )
     Path("eval/voc-fcn8s/metrics.json").write_text("{}")
     assert "eval/voc-fcn8s/metrics.json is not what dvc.lock says" in fcn("gate", "voc-fcn8s", code=1).stderr
-    with pytest.raises(Exception, match="fcn-voc"):
-        aliases(world)
+    assert aliases(world) == ("", "")
 
 
 def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

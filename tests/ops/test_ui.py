@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from ops import ui
-from pipeline.tracking import address
-from pipeline.tracking.views import TAG, VIEWS
+from pipeline.registry import address
+from pipeline.registry.views import TAG, VIEWS
 from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.tracking import servers

@@ -1,13 +1,15 @@
-"""The commit and what differs from it, or an honest "unknown"."""
+"""The commit and what differs from it, or an honest "unknown"; and somebody who answers for it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.commit import Commit, checked_out
+from pipeline.tracking.commit import Commit, checked_out, user
+from pipeline.types import Refusal
 
 
 def git(root: Path, *args: str) -> None:
@@ -55,3 +57,15 @@ def test_all_is_unknown_without_git_a_repository_or_a_commit(tmp_path: Path, mon
     assert checked_out(tmp_path, []) == Commit()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert checked_out(tmp_path, []) == Commit()
+
+
+def test_a_user_is_named_by_hand_by_ci_or_by_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert user(tmp_path, {"FCN_USER": "ada", "GITHUB_ACTOR": "bot"}) == "ada"
+    assert user(tmp_path, {"GITHUB_ACTOR": "bot"}) == "bot"
+    for name in ("GLOBAL", "SYSTEM"):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", os.devnull)
+    with pytest.raises(Refusal, match="nobody answers for this: set FCN_USER"):
+        user(tmp_path, {})
+    git(tmp_path, "init")
+    git(tmp_path, "config", "user.name", "Ada L.")
+    assert user(tmp_path, {}) == "Ada L."

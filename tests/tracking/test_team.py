@@ -15,8 +15,9 @@ import sqlalchemy
 import yaml
 from PIL import Image
 
-from pipeline.tracking import store, views
+from pipeline.registry import views
 from pipeline.tracking.connect import EXPERIMENT, connect
+from pipeline.tracking.publish import publish
 from pipeline.tracking.record import RunRecord
 from pipeline.types import Refusal
 from tests.closure import ROOT
@@ -60,7 +61,7 @@ def pipeline(folder: Path) -> tuple[RunRecord, list[RunRecord]]:
     child = RunRecord(
         stage="evaluate@voc-fcn8s",
         tags={"dvc.stage": "evaluate@voc-fcn8s", "dvc.inputs": "in", "dvc.outputs": "out"},
-        metrics={"semantic/mean_iu": 0.5},
+        metrics={"mean_iu/semantic": 0.5},
         curves={"loss": [(1, 4.0), (2, 2.0)]},
         artifacts=[folder / "panels/2007_000033.png", folder / "table.md"],
     )
@@ -68,10 +69,10 @@ def pipeline(folder: Path) -> tuple[RunRecord, list[RunRecord]]:
 
 
 def assert_goes_in_and_comes_back(root: Path) -> None:
-    assert store.publish(*pipeline(root), root).new == 1
+    assert publish(*pipeline(root), root).new == 1
     client, experiment = connect(root)
     (run,) = client.search_runs([experiment], "tags.`dvc.stage` = 'evaluate@voc-fcn8s'")
-    assert run.data.metrics["semantic/mean_iu"] == 0.5
+    assert run.data.metrics["mean_iu/semantic"] == 0.5
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(1, 4.0), (2, 2.0)]
     (root / "back").mkdir()

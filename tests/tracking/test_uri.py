@@ -62,7 +62,7 @@ def test_a_uri_is_named_without_its_login(plain: str, masked: str) -> None:
     ],
 )
 def test_an_error_is_told_in_its_first_line_without_the_password(store: str, said: str) -> None:
-    told = uri.told(ValueError(said), store)
+    told = uri.reason(ValueError(said), store)
     assert "p@ss" not in told
     assert "p%40ss" not in told
     assert "\n" not in told
@@ -70,4 +70,4 @@ def test_an_error_is_told_in_its_first_line_without_the_password(store: str, sai
 
 
 def test_an_error_without_words_is_told_by_its_name() -> None:
-    assert uri.told(TimeoutError(), "http://server") == "TimeoutError"
+    assert uri.reason(TimeoutError(), "http://server") == "TimeoutError"

@@ -8,16 +8,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.tracking import delivery, spool, watch
+from pipeline.live import follow
+from pipeline.tracking import log, spool
 from pipeline.tracking.spool import Spool
-from tests.tracking.sending import Unplugged, follower, runs, send, steps
+from pipeline.types import Refusal
+from tests.tracking.sending import runs, send, steps
 from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
 
@@ -70,9 +76,9 @@ def ended(process: subprocess.Popen[str]) -> int:
 
 
 def wait_for_run(root: Path) -> None:
-    """Until the follower has sent something."""
+    """Until a follower has sent something."""
     deadline = time.monotonic() + 60
-    while not list(root.glob(f".spool/*/*/{delivery.SENT}")):
+    while not list(root.glob(f".spool/*/*/{spool.SENT}")):
         assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
         time.sleep(0.2)
 
@@ -104,7 +110,7 @@ def test_killed_with_sigkill_and_run_again_it_is_one_run_with_every_step_once(wo
     (sent,) = send(world)
     assert sent.status == "KILLED"
     _, (run,) = runs(world)
-    assert (run.info.status, run.data.tags["live.lost"]) == ("KILLED", "true")
+    assert run.info.status == "KILLED"
     process = start(world)
     stop_at(world, 300, process)
     send(world)
@@ -142,13 +148,13 @@ def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
     assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
 
 
-@pytest.mark.parametrize("one", [False, True], ids=["another process", "the same follower"])
 @pytest.mark.parametrize("after", [False, True])
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool, one: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    monkeypatch.setattr(delivery, "METRICS", 7)
-    monkeypatch.setattr(delivery, "PARAMS", 2)
+    """The connection breaks at the first request, then at the second, and so on, before or after it did its work."""
+    monkeypatch.setattr(log, "METRICS", 7)
+    monkeypatch.setattr(log, "PARAMS", 2)
     written = Spool(tmp_path / ".spool/train@x/f")
     written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
     for step in range(1, 11):
@@ -156,16 +162,17 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     for step in (0, 5, 10):
         written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
     written.end("FINISHED", {"dvc.out.a": "m"})
-    broken, sender = 0, follower(tmp_path)
+    broken = 0
     while True:
-        with monkeypatch.context() as patch:
-            Unplugged(broken + 1, after=after, patch=patch)
-            try:
-                sender.send(spool.spools(sender.spools)) if one else send(tmp_path)
-                break
-            except MlflowException:
-                broken += 1
-    assert broken >= len(Unplugged.CALLS)
+        try:
+            with monkeypatch.context() as patch:
+                unplug(broken + 1, after, patch)
+                send(tmp_path)
+            break
+        except Refusal as refusal:
+            assert "failed (unplugged): run it again, it goes on from there" in str(refusal)
+            broken += 1
+    assert broken >= len(REQUESTS)
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)
@@ -175,7 +182,28 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     assert len([name for name in names if name.endswith(".png")]) == 3
 
 
-def test_another_server_is_told_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+REQUESTS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
+
+
+def unplug(at: int, after: bool, patch: pytest.MonkeyPatch) -> None:
+    """Break the client's request ``at``, counted from 1, before or after it has done its work."""
+    calls = count(1)
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*args: Any, **named: Any) -> Any:
+            here = next(calls) == at
+            done = None if here and not after else call(*args, **named)
+            if here:
+                raise MlflowException("unplugged")
+            return done
+
+        return instead
+
+    for name in REQUESTS:
+        patch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
+
+
+def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = Spool(tmp_path / ".spool/train@x/f")
     written.begin(tags={}, params={}, texts={})
     for step, server in enumerate(("one", "other"), 1):
@@ -212,7 +240,7 @@ def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
         stop_at(root, ITERATIONS // 3, process)
         wait_for_run(root)
     stop_at(root, 2 * ITERATIONS // 3, process)
-    time.sleep(watch.PERIOD + watch.TICK)  # a pass of the follower that finds nobody
+    time.sleep(follow.PERIOD + follow.TICK)  # a pass of the follower that finds nobody
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         assert ended(process) == 0
         send(root)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.registry.views import TAG, VIEWS, save
 from pipeline.tracking.connect import connect
-from pipeline.tracking.views import TAG, VIEWS, save
 from tests.closure import ROOT
 
 FOUND = {

@@ -7,12 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.tracking import registry, version
-from pipeline.tracking.registry import Promotion
-
-# isort: split
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+
+from pipeline.registry import champion
+from pipeline.registry.champion import Move
 
 NAME = "fcn-voc"
 MLMODEL = """
@@ -63,19 +62,21 @@ def judged(mean_iu: float, champion: str = "", passed: bool = True) -> dict[str,
     }
 
 
-def promote(client: MlflowClient, run_id: str, weights: str, **more: Any) -> Promotion:
+def promote(
+    client: MlflowClient, run_id: str, weights: str, gate: dict[str, Any] | None = None, **tags: str
+) -> tuple[str, Move | None]:
     """Promote a model of these weights, judged against the champion of this moment unless ``gate`` is given."""
-    with tempfile.TemporaryDirectory() as folder:
-        md5 = model(Path(folder) / "model", weights)
-        champion = registry.champion(client, NAME)
-        gate = more.pop("gate", None) or judged(0.5, champion.version if champion else "")
-        tags = {"weights.md5": md5, "promoted.by": "ada", "recipe": "voc-fcn8s", "semantic/mean_iu": "0.5", **more}
-        return registry.promote(client, NAME, Path(folder) / "model", run_id=run_id, tags=tags, gate=gate)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        tags = {"weights.md5": model(folder, weights), "recipe": "voc-fcn8s", "semantic/mean_iu": "0.5", **tags}
+        gate = gate or judged(0.5, champion.history(client, NAME).champion)
+        return champion.promote(client, NAME, folder, run=client.get_run(run_id), tags=tags, gate=gate, who="ada")
 
 
 def aliases(client: MlflowClient) -> tuple[str, str]:
-    now = registry.history(client, NAME).aliases
-    return now.champion, now.previous
+    """Where champion and previous point, "" where they do not."""
+    found = client.get_registered_model(NAME).aliases
+    return str(found.get("champion", "")), str(found.get("previous", ""))
 
 
 def whole(client: MlflowClient, number: str) -> bool:
@@ -86,7 +87,7 @@ def whole(client: MlflowClient, number: str) -> bool:
         names = {file.name for file in path.iterdir()}
         weights = (path / "weights.bin").read_bytes()
         return (
-            names == {"MLmodel", "model.py", "weights.bin", registry.METRICS, registry.GATE}
-            and hashlib.md5(weights).hexdigest() == found.tags[version.WEIGHTS]
+            names == {"MLmodel", "model.py", "weights.bin", champion.METRICS, champion.GATE}
+            and hashlib.md5(weights).hexdigest() == found.tags[champion.WEIGHTS]
             and found.status == "READY"
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.live.live import SIDE, Live
 from pipeline.tracking import spool
-from pipeline.tracking.live import SIDE, Live
 from pipeline.tracking.spool import Spool
 from pipeline.types import LabelSpec
 

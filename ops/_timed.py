@@ -40,18 +40,18 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
     told = os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()
     if not told or os.environ.get("FCN_TRACKING", "live") != "live":
         return None
-    from pipeline.registry import timed  # it loads MLflow, 3 s that others need not wait
+    from pipeline.registry.timed import TAG, log_timing  # it loads MLflow, 3 s that others need not wait
     from pipeline.timing import page
+    from pipeline.tracking.connect import answering, connect
 
-    rows = [
-        timed.Timed(net=timing.work.name, tags=_tags(timing), numbers=timing.numbers(), facts=page.facts(timing))
-        for timing in timings
-    ]
     try:
-        timed.log_timings(root, rows)
+        client, experiment = connect(root)
+        with answering(client):
+            for timing in timings:
+                log_timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), page.facts(timing))
     except Refusal as refusal:
         return f"not logged: {refusal}"
-    return f"logged {len(rows)} runs: tags.`{timed.TAG}`"
+    return f"logged {len(timings)} runs: tags.`{TAG}`"
 
 
 def _tags(timing: Timing) -> dict[str, str]:

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from mlflow import MlflowClient
 
 TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
-SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "mean_acc", "pixel_acc", "fw_iu"))
-PRINTED = "metrics.`paper_iu/semantic`"
+SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "paper_iu", "mean_acc", "pixel_acc", "fw_iu"))
+COMMIT = "tags.`git.commit`"
+LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class View:
     """Runs found by ``search`` in ``order``, with ``columns``; metrics by step if ``charts``. ``key`` is the link's."""
 
     key: str
     name: str
     search: str
-    order: str = "attributes.`Created`"
     columns: tuple[str, ...] = ()
+    order: str = "attributes.`Created`"
     charts: bool = False
 
     def saved(self, time: int) -> str:
@@ -46,42 +47,31 @@ class View:
 
 VIEWS = (
     View(
-        key="ladder",
-        name="The ladder on VOC: 32s, 16s, 8s, 4s by mean IU",
-        search="tags.`dvc.stage` LIKE 'evaluate@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'",
-        order=SCORES[0],
-        columns=(*SCORES, PRINTED, "params.`stride`", "params.`recipes.solver.lr`", "tags.`git.commit`"),
+        "ladder",
+        "The ladder on VOC: 32s, 16s, 8s, 4s by mean IU",
+        f"tags.`dvc.stage` LIKE 'evaluate{LADDER}",
+        (*SCORES, "params.`stride`", "params.`recipes.solver.lr`", COMMIT),
+        SCORES[0],
+    ),
+    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=True),
+    View(
+        "evaluations",
+        "All evaluations by mean IU",
+        "tags.`dvc.stage` LIKE 'evaluate@%'",
+        (*SCORES, "params.`backbone`", "params.`dataset`", COMMIT),
+        SCORES[0],
     ),
     View(
-        key="curves",
-        name="The ladder's losses",
-        search="tags.`dvc.stage` LIKE 'train@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'",
-        charts=True,
+        "pipelines",
+        "Pipelines: one run for each dvc.lock",
+        "tags.`dvc.lock` IS NOT NULL",
+        (COMMIT, "tags.`git.dirty`", "tags.`dvc.exp`", "tags.`dvc.lock`"),
     ),
     View(
-        key="evaluations",
-        name="All evaluations by mean IU",
-        search="tags.`dvc.stage` LIKE 'evaluate@%'",
-        order=SCORES[0],
-        columns=(*SCORES, PRINTED, "params.`backbone`", "params.`dataset`", "tags.`git.commit`"),
-    ),
-    View(
-        key="changed",
-        name="What ran anew: the stages, newest first",
-        search="tags.`dvc.stage` IS NOT NULL",
-        columns=("tags.`dvc.stage`", "tags.`git.commit`", "tags.`dvc.inputs`", "tags.`dvc.outputs`"),
-    ),
-    View(
-        key="pipelines",
-        name="Pipelines: one run for each dvc.lock",
-        search="tags.`dvc.lock` IS NOT NULL",
-        columns=("tags.`git.commit`", "tags.`git.dirty`", "tags.`dvc.exp`", "tags.`dvc.lock`"),
-    ),
-    View(
-        key="unfinished",
-        name="Runs that were killed, failed, or go on",
-        search="attributes.status != 'FINISHED'",
-        columns=("tags.`dvc.stage`", "tags.`git.commit`"),
+        "unfinished",
+        "Runs that were killed, failed, or go on",
+        "attributes.status != 'FINISHED'",
+        ("tags.`dvc.stage`", COMMIT),
     ),
 )
 

@@ -31,20 +31,17 @@ NEW, COMPLETED, UNCHANGED = "new", "completed", "unchanged"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Of a pipeline's runs, all under the parent called ``name``: how many were made, or were there.
+    """Of a pipeline's runs, all under the parent called ``name``, how many were made, or were there.
 
-    ``completed`` were live, or lacked something; ``adopted`` came from another pipeline as they were.
+    COMPLETED were live, or lacked something; ADOPTED came from another pipeline as they were.
     """
 
-    new: int
-    completed: int
-    adopted: int
-    unchanged: int
+    count: Counter[str]
     name: str
 
     def __str__(self) -> str:
-        counts = f"{self.new} new runs, {self.completed} completed, {self.adopted} adopted, {self.unchanged} unchanged"
-        return f"{counts}, under {self.name}"
+        new, *others = (f"{self.count[what]} {what}" for what in (NEW, COMPLETED, ADOPTED, UNCHANGED))
+        return f"{', '.join([f'{new} runs', *others])}, under {self.name}"
 
 
 def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path, backfilled: bool = False) -> Outcome:
@@ -78,13 +75,7 @@ def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path, backfi
             else:
                 state = ADOPTED if "dvc.inputs" in run.data.tags else MADE
                 count[_bring(client, child, run, {} if mark in run.data.tags else {**member, mark: state})] += 1
-    return Outcome(
-        new=count[NEW],
-        completed=count[COMPLETED],
-        adopted=count[ADOPTED],
-        unchanged=count[UNCHANGED],
-        name=top.info.run_name,
-    )
+    return Outcome(count=count, name=top.info.run_name)
 
 
 def _lock(client: MlflowClient, root: Path) -> Path:

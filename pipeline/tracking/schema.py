@@ -81,13 +81,11 @@ def _older(uri: str, found: str | None, *, refuse: bool) -> bool:
     if found == tables._get_latest_schema_revision():
         return False
     script = ScriptDirectory.from_config(tables._get_alembic_config(""))
-    if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
-        raise Refusal(f"{masked(uri)} was written by a newer MLflow than {VERSION}, install that one")
-    if refuse:
-        remedy = (
-            "`fcn ui` keeps a copy and upgrades it" if uri.startswith(SQLITE) else "upgrade it as docs/team.md says"
-        )
-        raise Refusal(f"{masked(uri)} was written by an older MLflow than {VERSION}, which is installed: {remedy}")
+    known = found is None or found in {revision.revision for revision in script.walk_revisions()}
+    if refuse or not known:
+        upgrade = "`fcn ui` keeps a copy and upgrades it" if uri.startswith(SQLITE) else "docs/team.md upgrades it"
+        age, remedy = ("an older", upgrade) if known else ("a newer", "install that one")
+        raise Refusal(f"{masked(uri)} was written by {age} MLflow than {VERSION}, which is installed: {remedy}")
     return True
 
 

@@ -54,4 +54,4 @@ def test_an_older_database_of_many_is_not_upgraded_in_passing() -> None:
     with pytest.raises(Refusal) as refusal:
         schema._older("postgresql://me:s3cr3t@db/fcn", None, refuse=True)
     assert str(refusal.value).startswith("postgresql://***@db/fcn was written by an older MLflow")
-    assert str(refusal.value).endswith("upgrade it as docs/team.md says")
+    assert str(refusal.value).endswith("docs/team.md upgrades it")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.fcn.spec import NetSpec
 from pipeline.timing.paper import NETS
+from pipeline.tracking.record import canonical
 from pipeline.types import Refusal
 from stages._live import md5
 
@@ -40,18 +41,19 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
     told = os.environ.get("MLFLOW_TRACKING_URI") or (root / "mlflow.db").is_file()
     if not told or os.environ.get("FCN_TRACKING", "live") != "live":
         return None
-    from pipeline.registry.timed import TAG, log_timing  # it loads MLflow, 3 s that others need not wait
     from pipeline.timing import page
+    from pipeline.tracking import log  # it loads MLflow, 3 s that others need not wait
     from pipeline.tracking.connect import answering, connect
 
     try:
         client, experiment = connect(root)
         with answering(client):
             for timing in timings:
-                log_timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), page.facts(timing))
+                facts = {name: canonical(value) for name, value in page.facts(timing).items()}
+                log.timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), facts)
     except Refusal as refusal:
         return f"not logged: {refusal}"
-    return f"logged {len(timings)} runs: tags.`{TAG}`"
+    return f"logged {len(timings)} runs: tags.`{log.TIMED}`"
 
 
 def _tags(timing: Timing) -> dict[str, str]:

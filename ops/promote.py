@@ -26,14 +26,19 @@ def main(recipe: str, force: str | None) -> None:
     from pipeline.registry import champion
     from pipeline.serving import package
     from pipeline.tracking.commit import user
-    from pipeline.tracking.connect import connect_existing
+    from pipeline.tracking.connect import answering, connect_existing
+    from pipeline.tracking.find import find
+    from stages._records import identity
 
     root = Path.cwd()
     candidate = _candidate.read(root, recipe)
     _candidate.refuse_other_weights(root, candidate)
     tags, who = _candidate.tags(root, candidate, os.environ), user(root, os.environ)
     client, experiment = connect_existing(root)
-    run = champion.find_run(client, experiment, candidate.train.stage, candidate.train.inputs)
+    with answering(client):
+        run = find(client, experiment, [identity(candidate.train)]).get(candidate.train.stage)
+    if run is None:
+        raise Refusal(f"MLflow has no run of {candidate.train.stage} as dvc.lock has it: fcn backfill makes it")
     asked = thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
     verdict, found = _candidate.judged(root, candidate, asked, champion.champion(client, candidate.model))
     click.echo(gate.table(found["checks"]))

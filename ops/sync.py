@@ -21,6 +21,4 @@ def main(spools: Path | None) -> None:
 
     place = spools.resolve() if spools else spool.place()
     sent = sync(Path.cwd(), place)
-    for each in sent:
-        click.echo(f"{each.stage} {each.fingerprint[:8]}: {each.events} events, run {each.run_id} {each.status}")
-    click.echo(f"{len(sent)} runs brought up to date" if sent else f"nothing to send in {place}")
+    click.echo("\n".join([*sent, f"{len(sent)} runs brought up to date"]) if sent else f"nothing to send in {place}")

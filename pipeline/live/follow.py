@@ -28,10 +28,8 @@ Activity = dict[Path, tuple[int, bool]]  # of each spool its bytes, and whether 
 def follow(root: Path, spools: Path) -> None:
     """Send until no stage is left that writes; the only follower of ``spools``, or none: another one is enough.
 
-    A stage that meets the lock starts no follower. So the lock is let go before the last look for such a stage.
-
-    A server that does not answer costs nothing but its events' waiting: what the last pass cannot send is left to
-    ``fcn sync``.
+    A stage that meets the lock starts no follower. So the lock is let go before the last look for such a stage. What a
+    server that does not answer has not got in the end is left to ``fcn sync``.
     """
     seen: Activity | None = None
     while seen is None or seen != activity(spools):

@@ -42,5 +42,4 @@ def _square(row: Pixels) -> Pixels:
     """Image | label | prediction | errors as two and two: MLflow shows a picture 256 pixels wide, whatever it is."""
     half = (row.shape[1] + GAP) // 2
     left, right = row[:, : half - GAP], row[:, half:]
-    between = np.full((GAP, *left.shape[1:]), WHITE)
-    return np.concatenate([left, between, right])
+    return np.concatenate([left, np.full((GAP, *left.shape[1:]), WHITE), right])

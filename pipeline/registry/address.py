@@ -13,12 +13,7 @@ EVERY = ("0.0.0.0", "::")  # stand for all addresses of the machine
 def listen_at(host: str, port: int) -> str:
     """The URL of ``host`` and ``port``. Raises Refusal when the host is not this machine's or the port is taken."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-    except socket.gaierror:
-        raise Refusal(f"--host {host}: no such host; 127.0.0.1 is this machine") from None
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         remedy = f"--port {port % 65535 + 1}, or --host 127.0.0.1 if {host} is not this machine"

@@ -30,13 +30,12 @@ ALIAS, PREVIOUS = "champion", "previous"
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files
 WEIGHTS, SCORES = "weights.md5", "metrics.sha256"  # tags by which a version is known again
 
+Tags = Mapping[str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """``champion`` went from version ``before`` ("" if there was none) to ``after``, at ``when``, UTC.
-
-    ``gate`` is the sha256 of the gate.json that a promotion passed or was forced past.
-    """
+    """``champion`` went from version ``before`` ("" for none) to ``after``, at ``when``, UTC; ``gate`` is a sha256."""
 
     when: str
     kind: str
@@ -64,13 +63,9 @@ class History:
 def history(client: MlflowClient, name: str) -> History:
     """All that the registry knows of ``name``: nothing where there is no such model."""
     with answering(client):
-        try:
-            aliases = client.get_registered_model(name).aliases
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            aliases = {}
+        models = client.search_registered_models(f"name = '{name}'")
         found = sorted(client.search_model_versions(f"name = '{name}'"), key=lambda version: int(version.version))
+    aliases = models[0].aliases if models else {}
     moves = [
         Move(**json.loads(value), after=str(version.version))
         for version in found
@@ -100,35 +95,16 @@ def champion(client: MlflowClient, name: str) -> Champion | None:
         return Champion(version=now.champion, metrics=json.loads(path.read_bytes()))
 
 
-def find_run(client: MlflowClient, experiment: str, stage: str, inputs: str) -> Run:
-    """The newest finished run of ``stage`` with these ``dvc.inputs``. Raises Refusal where there is none."""
-    wanted = f"tags.`dvc.stage` = '{stage}' and tags.`dvc.inputs` = '{inputs}' and attributes.status = 'FINISHED'"
-    with answering(client):
-        found = client.search_runs([experiment], wanted, max_results=1, order_by=["attributes.start_time DESC"])
-    if not found:
-        raise Refusal(f"MLflow has no run of {stage} as dvc.lock has it: fcn backfill makes it")
-    return found[0]
-
-
 def promote(
-    client: MlflowClient,
-    name: str,
-    folder: Path,
-    *,
-    run: Run,
-    tags: Mapping[str, str],
-    gate: Mapping[str, Any],
-    who: str,
+    client: MlflowClient, name: str, folder: Path, *, run: Run, tags: Tags, gate: Mapping[str, Any], who: str
 ) -> tuple[str, Move | None]:
     """Make ``folder``, a complete MLflow model, a version of the registered model ``name`` and its champion.
 
     ``gate`` is gate.json's content: ``passed``, ``checks``, ``metrics`` (the candidate's metrics.json) and ``champion``
-    (None or with its ``version``). It and the metrics are written into ``folder`` and go with it, as artifacts of
-    ``run``, the training's. ``tags`` are the version's, ``weights.md5`` among them; ``forced`` is the reason to pass a
-    gate that is shut. A version of the same weights and metrics is taken, no second one made.
-
-    A version exists only once all of it is uploaded, and the alias moves last: whenever this is killed, ``champion``
-    points at a whole version, and promoting again completes what was begun.
+    (None or with its ``version``). It and the metrics go into ``folder``, and that among the artifacts of ``run``, the
+    training's. ``tags`` are the version's, ``weights.md5`` among them; ``forced`` is the reason to pass a gate that is
+    shut. A version of the same weights and metrics is taken, no second one made. A version exists only once all of it
+    is uploaded: whenever this is killed, ``champion`` points at a whole one, and promoting again completes it.
 
     Returns the version's number, and None where it was champion already. Raises Refusal where the gate is shut, and
     where another version became champion since it judged.
@@ -176,9 +152,7 @@ def _move(client: MlflowClient, name: str, now: History, after: str, **facts: st
     return move
 
 
-def _upload(
-    client: MlflowClient, name: str, folder: Path, run: Run, tags: Mapping[str, str], gate: Mapping[str, Any]
-) -> str:
+def _upload(client: MlflowClient, name: str, folder: Path, run: Run, tags: Tags, gate: Mapping[str, Any]) -> str:
     """The number of a new version; files that a killed promotion left are written over."""
     place = f"promoted/{tags[WEIGHTS][:8]}-{tags[SCORES][:8]}"
     client.log_artifacts(run.info.run_id, str(folder), place)

@@ -22,6 +22,7 @@ UPSTREAM = "upstream."  # a tag's beginning; then a stage, and as its value that
 DEAD = ("FAILED", "KILLED")
 
 Identity = tuple[str, str]  # a stage's name as MLflow takes it in a key, and its dvc.inputs
+Known = dict[Identity, list[Run]]
 
 
 def unused(client: MlflowClient, experiment: str, locked: Iterable[Mapping[str, str]], mark: str) -> list[Orphan]:
@@ -67,39 +68,33 @@ def _spare(runs: Sequence[Run], deleted: Sequence[Run]) -> Iterator[tuple[Run, s
         if run.info.status in DEAD and not run.data.metrics:
             yield run, f"{run.info.status} before it had a number"
     for twins in _by_identity(runs).values():
-        counts = first(twins)
+        one = first(twins)
         for run in twins:
-            if counts is not None and run is not counts and run.info.status != "RUNNING":
-                yield run, f"run {counts.info.run_id} is of the same stage and inputs"
+            if one is not None and run is not one and run.info.status != "RUNNING":
+                yield run, f"run {one.info.run_id} is of the same stage and inputs"
 
 
-def _kept(
-    runs: Iterable[Run],
-    known: Mapping[Identity, Sequence[Run]],
-    versions: Iterable[ModelVersion],
-    locked: Iterable[Identity],
-) -> set[str]:
+def _kept(runs: Iterable[Run], known: Known, versions: Iterable[ModelVersion], locked: Iterable[Identity]) -> set[str]:
     """The ids of the runs that a version or dvc.lock came from; a deleted one where there is no other."""
     by_id = {run.info.run_id: run for run in runs}
     wanted = [*locked, *(_identity(version.tags) for version in versions)]
-    queue = [run for run in map(by_id.get, (version.run_id for version in versions)) if run is not None]
-    queue += [run for run in (first(known.get(identity, ())) for identity in wanted) if run is not None]
+    queue = [by_id.get(version.run_id) for version in versions]
+    queue += [first(known.get(identity, ())) for identity in wanted]
     kept: set[str] = set()
     for run in queue:
-        if run.info.run_id not in kept:
+        if run is not None and run.info.run_id not in kept:
             kept.add(run.info.run_id)
-            for name, inputs in run.data.tags.items():
-                other = first(known.get((name.removeprefix(UPSTREAM), inputs), ())) if UPSTREAM in name else None
-                queue += [other] if other else []
+            before = [(name[len(UPSTREAM) :], text) for name, text in run.data.tags.items() if UPSTREAM in name]
+            queue += [first(known.get(identity, ())) for identity in before]
     return kept
 
 
-def _by_identity(runs: Iterable[Run]) -> dict[Identity, list[Run]]:
-    found: dict[Identity, list[Run]] = defaultdict(list)
+def _by_identity(runs: Iterable[Run]) -> Known:
+    found: Known = defaultdict(list)
     for run in runs:
         if "dvc.inputs" in run.data.tags:
             found[_identity(run.data.tags)].append(run)
-    return dict(found)
+    return found
 
 
 def _identity(tags: Mapping[str, str]) -> Identity:
@@ -121,11 +116,9 @@ def _local(run: Run) -> Path | None:
 
 
 def _runs(client: MlflowClient, experiment: str, view: int) -> list[Run]:
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment], run_view_type=view, max_results=1000, page_token=token)
+    page = client.search_runs([experiment], run_view_type=view, max_results=1000)
+    found = [*page]
+    while page.token:
+        page = client.search_runs([experiment], run_view_type=view, max_results=1000, page_token=page.token)
         found += page
-        token = page.token
-        if not token:
-            return found
+    return found

@@ -41,18 +41,15 @@ def table(classes: Sequence[str], counts: Counts) -> dict[str, list[str] | list[
 
 
 def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
-    """Each true class's pixels in whole percent by predicted class, from 2 classes to 40 with cells of one size.
-
-    Colours go by the root of a share, so that a tenth of a class, wrongly seen, is seen.
-    """
+    """Each true class's pixels in whole percent by predicted class, from 2 classes to 40 with cells of one size."""
     n, true = len(classes), counts.sum(1, keepdims=True)
     percent = np.where(true, 100 * counts / np.maximum(true, 1), np.nan)
     names = max(map(len, classes)) * 0.085  # inches
-    figure = Figure(figsize=(n * CELL + names + 1.5, n * CELL + names + 1.5), dpi=110, layout="constrained")
+    figure = Figure(figsize=(n * CELL + names + 1.5,) * 2, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.set_facecolor("#e4e4e4")  # the row of a class without a true pixel
-    axes.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))
+    axes.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))  # a tenth of a class, wrongly seen, is seen
     axes.set_xticks(range(n), classes, rotation=90, fontsize=9)
     axes.set_yticks(range(n), classes, fontsize=9)
     axes.xaxis.tick_top()
@@ -60,8 +57,7 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true, % of its pixels")
     for row, column in np.argwhere(np.nan_to_num(percent) >= SHOWN).tolist():
-        share = percent[row, column]
-        color = "white" if share > 35 else "black"
-        axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=color, fontsize=7)
+        color = "white" if percent[row, column] > 35 else "black"
+        axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", color=color, fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -46,9 +46,8 @@ def connect(root: Path) -> tuple[MlflowClient, str]:
             client = MlflowClient(uri)
             return client, _experiment(client, store.artifacts(uri, root))
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        remedy = "start it, or unset MLFLOW_TRACKING_URI"
-        name = store.masked(uri)
-        raise Refusal(f"MLflow at {name} does not answer ({store.reason(error, uri)}): {remedy}") from None
+        why, remedy = store.reason(error, uri), "start it, or unset MLFLOW_TRACKING_URI"
+        raise Refusal(f"MLflow at {store.masked(uri)} does not answer ({why}): {remedy}") from None
 
 
 def connect_existing(root: Path) -> tuple[MlflowClient, str]:
@@ -64,9 +63,8 @@ def answering(client: MlflowClient) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError) as error:
-        uri = str(client.tracking_uri)
-        why = store.reason(error, uri)
-        raise Refusal(f"MLflow at {store.masked(uri)} failed ({why}): run it again, it goes on from there") from None
+        name, why = store.masked(client.tracking_uri), store.reason(error, client.tracking_uri)
+        raise Refusal(f"MLflow at {name} failed ({why}): run it again, it goes on from there") from None
 
 
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
@@ -76,8 +74,7 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
         try:
             return str(client.create_experiment(EXPERIMENT, artifacts))
         except MlflowException:
-            known = client.get_experiment_by_name(EXPERIMENT)
-            if known is None:
+            if (known := client.get_experiment_by_name(EXPERIMENT)) is None:
                 raise
     if known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)

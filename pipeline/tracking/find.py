@@ -29,7 +29,7 @@ def find(client: MlflowClient, experiment: str, stages: Iterable[Tags], mark: st
     for tags in stages:
         run = marked.get(tags["dvc.stage"])
         if run is None or run.data.tags.get("dvc.inputs") != tags["dvc.inputs"]:
-            run = _published(client, experiment, tags) or _live(client, experiment, tags)
+            run = first(search(client, experiment, same(tags))) or _live(client, experiment, tags)
         if run is not None:
             found[tags["dvc.stage"]] = run
             if run.data.tags.get("dvc.outputs", tags["dvc.outputs"]) != tags["dvc.outputs"]:
@@ -53,10 +53,6 @@ def same(tags: Tags) -> str:
     return f"tags.`dvc.stage` = '{tags['dvc.stage']}' and tags.`dvc.inputs` = '{tags['dvc.inputs']}'"
 
 
-def _published(client: MlflowClient, experiment: str, tags: Tags) -> Run | None:
-    return first(search(client, experiment, same(tags)))
-
-
 def _live(client: MlflowClient, experiment: str, tags: Tags) -> Run | None:
     query = f"tags.`dvc.stage` = '{tags['dvc.stage']}' and tags.`dvc.inputs` IS NULL and status = '{FINISHED}'"
     for run in search(client, experiment, query):
@@ -67,10 +63,9 @@ def _live(client: MlflowClient, experiment: str, tags: Tags) -> Run | None:
 
 
 def _other_outputs(run: Run, tags: Tags) -> str:
-    outs = [name for name in tags if name.startswith(OUT) and tags[name] != run.data.tags.get(name)]
-    names = ", ".join(name.removeprefix(OUT) for name in outs)
+    outs = (name.removeprefix(OUT) for name in tags if name.startswith(OUT) and tags[name] != run.data.tags.get(name))
     return (
-        f"{tags['dvc.stage']} is not deterministic: from the same inputs it wrote another {names} than run "
-        f"{run.info.run_id} holds: find what varies; if another kind of processor ran it, `dvc pull` its outputs, or "
+        f"{tags['dvc.stage']} is not deterministic: from the same inputs it wrote another {', '.join(outs)} than run "
+        f"{run.info.run_id} has: find what varies; if another kind of processor ran it, `dvc pull` its outputs, or "
         f"delete in MLflow what tags.`dvc.inputs` = '{tags['dvc.inputs']}' finds"
     )

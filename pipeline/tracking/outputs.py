@@ -18,6 +18,7 @@ HIST, METRICS, MANIFEST = "hist.parquet", "metrics.json", "manifest.json"
 STEP = "iteration"  # the first column of a table of curves
 COPY = "curve.tsv"  # an evaluation's, of the curve of a training, whose own run has it
 SHARDS = "data/shards/"
+DIGEST = 36  # characters of a data set's digest that MLflow takes; the whole stands in its profile
 
 
 @dataclass(kw_only=True)
@@ -42,7 +43,7 @@ def read_outputs(root: Path, outs: Mapping[str, str]) -> Outputs:
     """
     found = Outputs()
     for path, md5 in ((path, md5) for out, md5 in outs.items() for path in _readable(root, out)):
-        if not (path.is_file() and _md5(path, md5) == md5):
+        if not (path.is_file() and (md5.endswith(".dir") or hashlib.md5(path.read_bytes()).hexdigest() == md5)):
             found.missing.append(path.relative_to(root).as_posix())
         elif path.name == HIST:
             found.hist = path
@@ -70,9 +71,10 @@ def read_splits(
 ) -> tuple[list[Split], list[str]]:
     """The splits in the folders ``deps`` under data/shards/, and the manifests or folders that are not on this disk.
 
-    ``sources`` gives a data set's archive by its key.
+    ``sources`` gives by a data set's key its archive's URL, or the path that it was rendered to.
     """
-    splits, missing = [], []
+    splits: list[Split] = []
+    missing = []
     for dep in deps:
         if not dep.startswith(SHARDS) or dep.endswith(f"/{MANIFEST}"):  # a manifest alone is read for its ids
             continue
@@ -85,8 +87,11 @@ def read_splits(
                 continue
             name = path.parent.relative_to(root / SHARDS).as_posix()
             manifest, source = json.loads(path.read_bytes()), sources.get(name.partition("/")[0], dep)
-            rows, digest = len(manifest["ids"]), manifest["digest"]
-            splits.append(Split(name=name, digest=digest, rows=rows, source=source, context=context))
+            remote, digest = "://" in source, manifest["digest"]  # sha256 over ids and encoded bytes
+            split = {"name": name, "digest": digest[:DIGEST], "source_type": "http" if remote else "local"}
+            split["source"] = json.dumps({"url" if remote else "uri": source})
+            split["profile"] = json.dumps({"digest": digest, "rows": len(manifest["ids"])})
+            splits.append({**split, "context": context})
     return splits, missing
 
 
@@ -108,7 +113,3 @@ def _read_metrics(path: Path, found: Outputs) -> None:
         elif isinstance(value, Mapping):
             scores = {score: value.get(score) for score in SCORES}
             found.metrics.update({key(f"{score}/{name}"): float(v) for score, v in scores.items() if v is not None})
-
-
-def _md5(path: Path, locked: str) -> str:
-    return locked if locked.endswith(".dir") else hashlib.md5(path.read_bytes()).hexdigest()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import pandas as pd
@@ -18,38 +17,24 @@ from pipeline.tracking import confusion
 from pipeline.tracking.connect import answering, connect
 from pipeline.tracking.find import FINISHED, find, first, same, search
 from pipeline.tracking.log import artifacts, last, log, picture
-from pipeline.tracking.record import RunRecord, Split
+from pipeline.tracking.record import RunRecord
 from pipeline.tracking.uri import SQLITE
 
 PARENT = "mlflow.parentRunId"  # the tag that nests a run under another in the UI
 MISSING = "dvc.missing"  # what the run lacks, set apart by spaces; the last tag that a run gets: without it it is begun
 NOTHING = "nothing"
 MADE, ADOPTED = "made", "adopted"
-DIGEST = 36  # characters of a data set's digest that MLflow takes; the whole stands in its profile
+SPLIT = itemgetter("context", "name", "digest", "source_type", "source", "profile")
 NEW, COMPLETED, UNCHANGED = "new", "completed", "unchanged"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Of a pipeline's runs, all under the parent called ``name``, how many were made, or were there.
-
-    COMPLETED were live, or lacked something; ADOPTED came from another pipeline as they were.
-    """
-
-    count: Counter[str]
-    name: str
-
-    def __str__(self) -> str:
-        new, *others = (f"{self.count[what]} {what}" for what in (NEW, COMPLETED, ADOPTED, UNCHANGED))
-        return f"{', '.join([f'{new} runs', *others])}, under {self.name}"
-
-
-def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path, backfilled: bool = False) -> Outcome:
+def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path, backfilled: bool = False) -> str:
     """Give every stage its run, and the pipeline its parent; publishing the same again changes nothing.
 
     The parent is found by its tag ``dvc.lock``, a child by ``dvc.stage`` and ``dvc.inputs``, a live one by the files
     it wrote. A run gets the tag ``pipeline.<8 of dvc.lock>``, "made" or "adopted", of every pipeline it is in, and
-    nests under the newest. One that was left half done, or lacked files which are here now, is completed.
+    nests under the newest. One that was live, left half done, or lacked files which are here now, is completed; one of
+    another pipeline is adopted as it is. Returns how many there were of each kind, and the parent's name.
 
     Raises Refusal, before anything is written, when a stage gave other outputs than an earlier run from the same
     inputs; also when there is no tracking server at the URI, or it dies: publishing again goes on from there.
@@ -75,7 +60,8 @@ def publish(parent: RunRecord, children: Sequence[RunRecord], root: Path, backfi
             else:
                 state = ADOPTED if "dvc.inputs" in run.data.tags else MADE
                 count[_bring(client, child, run, {} if mark in run.data.tags else {**member, mark: state})] += 1
-    return Outcome(count=count, name=top.info.run_name)
+    others = ", ".join(f"{count[what]} {what}" for what in (COMPLETED, ADOPTED, UNCHANGED))
+    return f"{count[NEW]} new runs, {others}, under {top.info.run_name}"
 
 
 def _lock(client: MlflowClient, root: Path) -> Path:
@@ -121,8 +107,8 @@ def _fill(client: MlflowClient, run: Run, record: RunRecord) -> None:
     run_id = run.info.run_id
     params = {name: value for name, value in record.params.items() if name not in run.data.params}
     log(client, run_id, list(_metrics(run, record)), params)
-    if record.splits:
-        client.log_inputs(run_id, datasets=[_input(split) for split in record.splits])
+    for context, *fields in map(SPLIT, record.splits):  # MLflow's MetaDataset, made without loading mlflow.data
+        client.log_inputs(run_id, datasets=[DatasetInput(Dataset(*fields), [InputTag("mlflow.data.context", context)])])
     there = set(artifacts(client, run_id))
     for path in record.artifacts:
         if path.suffix == ".png":  # keyed by its name, so runs of different nets stand side by side on the same image
@@ -148,16 +134,3 @@ def _metrics(run: Run, record: RunRecord) -> Iterator[Metric]:
             yield Metric(name, value, time, 0)
         elif known[name].value != value:
             yield Metric(name, value, max(time, known[name].timestamp + 1), known[name].step)
-
-
-def _input(split: Split) -> DatasetInput:
-    """MLflow's MetaDataset, made without loading mlflow.data: a name, a digest and a source."""
-    remote = "://" in split.source
-    dataset = Dataset(
-        name=split.name,
-        digest=split.digest[:DIGEST],
-        source_type="http" if remote else "local",
-        source=json.dumps({"url" if remote else "uri": split.source}),
-        profile=json.dumps({"digest": split.digest, "rows": split.rows}),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", split.context)])

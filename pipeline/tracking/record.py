@@ -12,20 +12,7 @@ from typing import Any
 PARAM_CHARS = 6000  # MLflow's longest param
 
 Curve = Sequence[tuple[int, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Shards that were read: ``name`` is ``sbd/train``, ``digest`` the manifest's sha256 over ids and encoded bytes.
-
-    ``source`` is the archive's URL, or the path that it was rendered to; ``context`` what the split was for.
-    """
-
-    name: str
-    digest: str
-    rows: int
-    source: str
-    context: str
+Split = Mapping[str, str]  # the fields of MLflow's Dataset, and ``context``: what the shards were read for
 
 
 @dataclass(frozen=True, kw_only=True)

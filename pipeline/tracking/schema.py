@@ -45,10 +45,7 @@ def alone(uri: str) -> Iterator[None]:
 
 
 def check(uri: str) -> None:
-    """Raises Refusal when the database at ``uri`` is not fresh and its tables are another MLflow's.
-
-    MLflow itself would bring some older tables up in passing, and with them the database of everybody else.
-    """
+    """Raises Refusal when the tables at ``uri`` are another MLflow's; it would bring some up in passing, for all."""
     with _engine(uri) as engine:
         if not tables._is_empty_database(engine):
             _older(uri, tables._get_schema_version(engine), refuse=True)

@@ -49,24 +49,20 @@ class Spool:
         self._last: dict[str, int] = {}  # step by curve or picture
         self._file: int | None = None
         try:
-            self._open()
+            (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            lock_file.take(self._file)
+            self._resume(self._file)
         except OSError as error:
             self._give_up(error)
 
-    def _open(self) -> None:
-        (self.folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        file = os.open(self.folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            lock_file.take(file)
-        except OSError:
-            os.close(file)
-            raise
+    def _resume(self, file: int) -> None:
+        """Cut off a line that the power cut in two, and know what the others say."""
         events, end = read(self.folder / EVENTS, 0)
-        os.ftruncate(file, end)  # a line that the power cut in two
+        os.ftruncate(file, end)
         for event in events:
             for name in event.get("values", [event["key"]] if event["event"] == "picture" else []):
                 self._last[name] = max(event["step"], self._last.get(name, -1))
-        self._file = file
 
     def begin(self, *, tags: Mapping[str, str], params: Mapping[str, str], texts: Mapping[str, str]) -> None:
         """``tags`` and ``params`` of the run, and ``texts`` to attach by file name."""

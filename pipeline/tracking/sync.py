@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -22,24 +21,13 @@ from pipeline.tracking.spool import EVENTS, FINISHED, KILLED, SENT, Event
 FINGERPRINT = "live.fingerprint"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """What a pass over one spool brought: the run's id, its status now, and how many events were new."""
-
-    stage: str
-    fingerprint: str
-    run_id: str
-    status: str
-    events: int
-
-
-def sync(root: Path, spools: Path) -> list[Sent]:
+def sync(root: Path, spools: Path) -> list[str]:
     """Send what is not sent yet of every spool under ``spools`` to the tracking server that ``root`` uses.
 
     One process at a time does so; others wait. A process that died without a word has its run KILLED. A spool that
     ended well and is sent is removed, and with it what is sent of the stage's earlier fingerprints.
 
-    Raises Refusal when nobody answers, or the server dies halfway; what is not sent stays, and no event is sent twice.
+    Returns a line for each. Raises Refusal when nobody answers, or the server dies halfway: what is not sent stays.
     """
     if not any(map(spool.has_news, spool.spools(spools))):
         return []
@@ -52,7 +40,7 @@ def sync(root: Path, spools: Path) -> list[Sent]:
             return [_send(folder, client, experiment) for folder in folders if folder.is_dir()]
 
 
-def _send(folder: Path, client: MlflowClient, experiment: str) -> Sent:
+def _send(folder: Path, client: MlflowClient, experiment: str) -> str:
     stage, fingerprint = folder.parent.name, folder.name
     dead, known = not spool.alive(folder), spool.sent(folder)  # asked first: what it wrote before it died is read below
     run = _find(client, experiment, folder, known["run_id"])
@@ -67,7 +55,7 @@ def _send(folder: Path, client: MlflowClient, experiment: str) -> Sent:
         for other in folder.parent.iterdir():
             if other == folder or not (spool.has_news(other) or spool.alive(other)):
                 shutil.rmtree(other)
-    return Sent(stage=stage, fingerprint=fingerprint, run_id=run.info.run_id, status=status, events=len(events))
+    return f"{stage} {fingerprint[:8]}: {len(events)} events, run {run.info.run_id} {status}"
 
 
 def _find(client: MlflowClient, experiment: str, folder: Path, run_id: str) -> Run | None:

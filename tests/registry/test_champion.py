@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.registry.champion import Champion, champion, find_run, history, rollback
+from pipeline.registry.champion import Champion, champion, history, rollback
 from pipeline.registry.page import page
 from pipeline.tracking.connect import connect, connect_existing
 from pipeline.types import Refusal
@@ -229,11 +229,3 @@ def test_a_registry_that_is_not_there_is_not_taken_for_an_empty_one(
         champion(MlflowClient("http://me:s3cr3t@127.0.0.1:9"), NAME)
     assert "s3cr3t" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
-
-
-def test_a_run_is_found_by_stage_and_inputs_or_refused(store: tuple[MlflowClient, str]) -> None:
-    client, run = store
-    experiment = client.get_run(run).info.experiment_id
-    assert find_run(client, experiment, "train@voc-fcn8s", "i1").info.run_id == run
-    with pytest.raises(Refusal, match=r"no run of train@voc-fcn8s as dvc.lock has it: fcn backfill"):
-        find_run(client, experiment, "train@voc-fcn8s", "i2")

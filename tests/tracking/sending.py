@@ -8,10 +8,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.tracking.connect import connect
-from pipeline.tracking.sync import Sent, sync
+from pipeline.tracking.sync import sync
 
 
-def send(root: Path) -> list[Sent]:
+def send(root: Path) -> list[str]:
     return sync(root, root / ".spool")
 
 

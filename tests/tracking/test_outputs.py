@@ -61,12 +61,13 @@ def test_splits_of_a_folder_or_of_a_data_set_but_not_of_a_manifest_alone(tmp_pat
         manifest(tmp_path, split)
     digest = json.loads((tmp_path / "data/shards/voc/val/manifest.json").read_text())["digest"]
     read, missing = read_splits(tmp_path, ["data/shards/voc/val"], {"voc": "https://a/b.tar"}, "evaluation")
-    assert [(each.name, each.digest, each.rows, each.source, each.context) for each in read] == [
-        ("voc/val", digest, 2, "https://a/b.tar", "evaluation")
+    assert [(each["name"], each["digest"], each["source"], each["context"]) for each in read] == [
+        ("voc/val", digest[:36], '{"url": "https://a/b.tar"}', "evaluation")
     ]
+    assert json.loads(read[0]["profile"]) == {"digest": digest, "rows": 2}
     assert missing == []
     read, _ = read_splits(tmp_path, ["data/shards/voc"], {}, "describe")
-    assert [each.name for each in read] == ["voc/train", "voc/val"]
+    assert [each["name"] for each in read] == ["voc/train", "voc/val"]
     assert read_splits(tmp_path, ["data/shards/voc/train/manifest.json", "runs/a"], {}, "x") == ([], [])
     gone = ["data/shards/nyud/train", "data/shards/sbd"]
     assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/manifest.json", gone[1]])

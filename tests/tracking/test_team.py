@@ -69,7 +69,7 @@ def pipeline(folder: Path) -> tuple[RunRecord, list[RunRecord]]:
 
 
 def assert_goes_in_and_comes_back(root: Path) -> None:
-    assert publish(*pipeline(root), root).count["new"] == 1
+    assert publish(*pipeline(root), root).startswith("1 new runs")
     client, experiment = connect(root)
     (run,) = client.search_runs([experiment], "tags.`dvc.stage` = 'evaluate@voc-fcn8s'")
     assert run.data.metrics["mean_iu/semantic"] == 0.5

@@ -15,7 +15,6 @@ FOUND = {
     "ladder": {"evaluate@voc-fcn8s"},
     "curves": {"train@voc-fcn8s"},
     "evaluations": {"evaluate@voc-fcn8s", "evaluate@voc-fcn32s-scores"},
-    "changed": {"train@voc-fcn8s", "train@voc-fcn32s-jitter", "evaluate@voc-fcn8s", "evaluate@voc-fcn32s-scores"},
     "pipelines": {"abc+def"},
     "unfinished": {"train@voc-fcn32s-jitter"},
 }

@@ -75,14 +75,6 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
-def wait_for_run(root: Path) -> None:
-    """Until a follower has sent something."""
-    deadline = time.monotonic() + 60
-    while not list(root.glob(f".spool/*/*/{spool.SENT}")):
-        assert time.monotonic() < deadline, (root / ".spool/follower.log").read_text()
-        time.sleep(0.2)
-
-
 def assert_whole(root: Path) -> Run:
     """One run with every step of every curve once, the pictures of nine moments, and the digests that adopt it."""
     client, (run,) = runs(root)
@@ -99,23 +91,19 @@ def assert_whole(root: Path) -> Run:
     return run
 
 
-def test_killed_with_sigkill_and_run_again_it_is_one_run_with_every_step_once(world: Path) -> None:
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
+def test_killed_and_run_again_it_is_one_run_with_every_step_once(world: Path, end: signal.Signals, code: int) -> None:
     process = start(world)
     stop_at(world, 200, process)
-    send(world)
-    _, (run,) = runs(world)
-    assert run.info.status == "RUNNING"
-    process.kill()
-    assert ended(process) == -signal.SIGKILL
-    (sent,) = send(world)
-    assert sent.endswith(" KILLED")
-    _, (run,) = runs(world)
-    assert run.info.status == "KILLED"
+    assert send(world)[0].endswith(" RUNNING")
+    process.send_signal(end)
+    assert ended(process) == code
+    assert send(world)[0].endswith(" KILLED")
+    assert [run.info.status for run in runs(world)[1]] == ["KILLED"]
     process = start(world)
     stop_at(world, 300, process)
-    send(world)
-    _, (run,) = runs(world)
-    assert run.info.status == "RUNNING"
+    assert send(world)[0].endswith(" RUNNING")
+    assert [run.info.status for run in runs(world)[1]] == ["RUNNING"]
     process.send_signal(signal.SIGCONT)
     said = process.communicate()[0]
     assert (process.returncode, "resuming at iteration" in said) == (0, True), said
@@ -123,18 +111,6 @@ def test_killed_with_sigkill_and_run_again_it_is_one_run_with_every_step_once(wo
     assert_whole(world)
     assert not list(spool.spools(world / ".spool"))
     assert send(world) == []
-
-
-def test_asked_to_stop_its_run_is_killed_and_a_rerun_is_the_same_run(world: Path) -> None:
-    process = start(world)
-    stop_at(world, 100, process)
-    process.send_signal(signal.SIGTERM)
-    assert ended(process) == 143
-    (sent,) = send(world)
-    assert sent.endswith(" KILLED")
-    assert ended(start(world)) == 0
-    send(world)
-    assert_whole(world)
 
 
 def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
@@ -238,7 +214,8 @@ def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
         process = start(root, "live")
         stop_at(root, ITERATIONS // 3, process)
-        wait_for_run(root)
+        while not list(root.glob(f".spool/*/*/{spool.SENT}")):  # until a follower has sent something
+            time.sleep(0.2)
     stop_at(root, 2 * ITERATIONS // 3, process)
     time.sleep(follow.PERIOD + follow.TICK)  # a pass of the follower that finds nobody
     with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):

@@ -70,20 +70,10 @@ def train(recipe: str, mean_iu: float, *, verified: bool = True, published: bool
     checkpoint.save(Path(weights), {"score": torch.full((1,), mean_iu)}, SPEC)
     scores = {"mean_iu": mean_iu, "iu": {"cat": mean_iu, "dog": mean_iu}, "absent": []}
     write(metrics, {"semantic": scores, "images": 2, "ids_sha256": "abc", "scale": "miniature"})
-    inputs = {"recipes.lr": mean_iu}
-    entries = {
-        f"train@{recipe}": {
-            "cmd": f"python -m stages.train {recipe}",
-            "params": {"params.yaml": inputs},
-            "outs": [out(weights)],
-        },
-        f"evaluate@{recipe}": {
-            "cmd": f"python -m stages.evaluate {recipe}",
-            "deps": [out(weights)],
-            "params": {"params.yaml": {f"recipes.{recipe}.evaluate": "voc/seg11valid"}},
-            "outs": [out(metrics)],
-        },
-    }
+    trained = {"cmd": "train", "params": {"params.yaml": {"recipes.lr": mean_iu}}, "outs": [out(weights)]}
+    scored = {"cmd": "evaluate", "deps": [out(weights)], "outs": [out(metrics)]}
+    scored["params"] = {"params.yaml": {f"recipes.{recipe}.evaluate": "voc/seg11valid"}}
+    entries = {f"train@{recipe}": trained, f"evaluate@{recipe}": scored}
     relock(entries)
     known = _lock.entries(Path.cwd())
     for entry in (known[name] for name in entries if verified):

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from pipeline.registry.champion import Champion, champion, history, rollback
 from pipeline.registry.page import page
-from pipeline.tracking.connect import connect, connect_existing
+from pipeline.tracking.connect import connect
 from pipeline.types import Refusal
 from tests.registry import registered
 from tests.registry.registered import NAME, aliases, judged, promote, whole
@@ -66,19 +66,6 @@ def test_the_same_weights_make_no_second_version_but_move_the_alias(store: tuple
     assert promote(client, run, "first") == ("1", None)
     assert len(history(client, NAME).versions) == 2
     assert promote(client, run, "first", gate=judged(0.6, "1"))[0] == "3", "judged by another evaluation"
-
-
-def test_a_shut_gate_moves_nothing_and_one_that_was_forced_says_why(store: tuple[MlflowClient, str]) -> None:
-    client, run = store
-    promote(client, run, "first")
-    with pytest.raises(Refusal, match=r"the gate of fcn-voc is shut.*--force REASON"):
-        promote(client, run, "worse", gate=judged(0.1, "1", passed=False))
-    assert aliases(client) == ("1", "")
-    assert len(history(client, NAME).versions) == 1
-    promote(client, run, "worse", gate=judged(0.1, "1", passed=False), forced="labels were mended")
-    version = client.get_model_version(NAME, "2")
-    assert version.tags["forced"] == "labels were mended"
-    assert version.description.startswith("Promoted past the gate: labels were mended.\n")
 
 
 def test_what_the_gate_judged_beside_another_champion_is_refused(store: tuple[MlflowClient, str]) -> None:
@@ -203,14 +190,8 @@ def test_a_champion_whose_metrics_were_altered_or_that_came_by_hand(store: tuple
     assert (aliases(client), history(client, NAME).previous) == (("3", "2"), "2"), "it is what the next move finds"
 
 
-def test_a_registry_that_is_not_there_is_not_taken_for_an_empty_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(Refusal, match="no registry to ask: set MLFLOW_TRACKING_URI"):
-        connect_existing(tmp_path)
+def test_a_server_that_dies_is_one_line_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(Refusal, match=r"MLflow at http://\*\*\*@127.0.0.1:9 failed .*: run it again") as refusal:
+    with pytest.raises(Refusal, match=r"^MLflow at http://\*\*\*@127.0.0.1:9 failed .*: run it again.*$") as refusal:
         champion(MlflowClient("http://me:s3cr3t@127.0.0.1:9"), NAME)
     assert "s3cr3t" not in str(refusal.value)
-    assert "\n" not in str(refusal.value)

@@ -26,14 +26,9 @@ def repository(root: Path) -> Path:
     return root
 
 
-def test_a_fresh_commit_is_clean(tmp_path: Path) -> None:
-    commit = checked_out(repository(tmp_path), [])
-    assert len(commit.sha) == 40
-    assert (commit.dirty, commit.changes) == ("false", "")
-
-
 def test_what_the_pipeline_wrote_is_no_dirt(tmp_path: Path) -> None:
-    repository(tmp_path)
+    commit = checked_out(repository(tmp_path), [])
+    assert (len(commit.sha), commit.dirty, commit.changes) == (40, "false", "")
     (tmp_path / "dvc.lock").write_text("other")
     (tmp_path / "results").mkdir()
     (tmp_path / "results/table.md").write_text("new")

@@ -11,6 +11,7 @@ from pipeline import plugins
 from tests.closure import FIRST_PARTY, LIVE, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+TRACKING = ("pipeline/tracking/", "pipeline/live/", "pipeline/registry/", "pipeline/serving/")
 PLUGIN_KINDS = ("backbones", "datasets", "miniature")
 
 
@@ -21,7 +22,7 @@ def third_party(path: str) -> set[str]:
 @pytest.mark.parametrize("path", LIBRARY)
 def test_library_knows_no_command_line_no_dvc_and_mlflow_only_where_it_tracks(path: str) -> None:
     assert not third_party(path) & {"click", "dvc"}
-    assert "mlflow" not in third_party(path) or path.startswith(("pipeline/tracking/", "pipeline/serving/"))
+    assert "mlflow" not in third_party(path) or path.startswith(TRACKING)
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from pipeline.live import follow
 from pipeline.tracking import log, spool
 from pipeline.tracking.spool import Spool
 from pipeline.types import Refusal
-from tests.tracking.sending import runs, send, steps
+from tests.tracking.sending import runs, send, steps, unplug
 from tests.tracking.servers import free_port, mlflow_server
 from tests.training.world import repository, shards
 
@@ -142,7 +137,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     while True:
         try:
             with monkeypatch.context() as patch:
-                unplug(broken + 1, after, patch)
+                unplug(patch, REQUESTS, at=broken + 1, after=after)
                 send(tmp_path)
             break
         except Refusal as refusal:
@@ -159,24 +154,6 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
 
 
 REQUESTS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
-
-
-def unplug(at: int, after: bool, patch: pytest.MonkeyPatch) -> None:
-    """Break the client's request ``at``, counted from 1, before or after it has done its work."""
-    calls = count(1)
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def instead(*args: Any, **named: Any) -> Any:
-            here = next(calls) == at
-            done = None if here and not after else call(*args, **named)
-            if here:
-                raise MlflowException("unplugged")
-            return done
-
-        return instead
-
-    for name in REQUESTS:
-        patch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
 
 
 def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ EVERY = ("0.0.0.0", "::")  # stand for all addresses of the machine
 def listen_at(host: str, port: int) -> str:
     """The URL of ``host`` and ``port``. Raises Refusal when the host is not this machine's or the port is taken."""
     try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         remedy = f"--port {port % 65535 + 1}, or --host 127.0.0.1 if {host} is not this machine"

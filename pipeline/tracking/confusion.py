@@ -53,7 +53,6 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     axes.set_xticks(range(n), classes, rotation=90, fontsize=9)
     axes.set_yticks(range(n), classes, fontsize=9)
     axes.xaxis.tick_top()
-    axes.xaxis.set_label_position("top")
     axes.set_xlabel("predicted")
     axes.set_ylabel("true, % of its pixels")
     for row, column in np.argwhere(np.nan_to_num(percent) >= SHOWN).tolist():

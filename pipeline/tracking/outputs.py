@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.tracking.record import Curve, Split, key
 
-SCORES = ("mean_iu", "mean_acc", "pixel_acc", "fw_iu")
-ATTACHED = (".csv", ".html", ".json", ".md", ".png", ".tsv")
-HIST, METRICS, MANIFEST = "hist.parquet", "metrics.json", "manifest.json"
+ATTACHED = (".json", ".csv", ".html", ".md", ".png", ".tsv")
+HIST, METRICS, CLASSES, MANIFEST = "hist.parquet", "metrics.json", "classes.json", "manifest.json"
+EVALUATIONS = "eval"
 STEP = "iteration"  # the first column of a table of curves
 COPY = "curve.tsv"  # an evaluation's, of the curve of a training, whose own run has it
 SHARDS = "data/shards/"
@@ -36,10 +36,10 @@ class Outputs:
 def read_outputs(root: Path, outs: Mapping[str, str]) -> Outputs:
     """Read the outputs at ``root``/``outs`` (md5 by path) that are for reading.
 
-    The scores in a metrics.json are metrics, ``mean_iu/semantic``, and its texts facts; the columns of a TSV file by
-    iteration are curves; all other tables and pictures are artifacts. Of an output folder only what lies directly in
-    it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a folder is taken as it
-    is, for its files' hashes are in DVC's cache alone.
+    The numbers of a head in an evaluation's JSON file are metrics, ``mean_iu/semantic``, and its texts facts; the
+    columns of a TSV file by iteration are curves; tables and pictures are artifacts. Of an output folder only what lies
+    directly in it counts, and of its JSON files only metrics.json. A file must have its md5; what lies in a folder is
+    taken as it is, for its files' hashes are in DVC's cache alone.
     """
     found = Outputs()
     for path, md5 in ((path, md5) for out, md5 in outs.items() for path in _readable(root, out)):
@@ -51,8 +51,8 @@ def read_outputs(root: Path, outs: Mapping[str, str]) -> Outputs:
             found.curves.update(curves)
         else:
             found.artifacts.append(path)
-            if path.name == METRICS:
-                _read_metrics(path, found)
+            if path.suffix == ".json" and path.is_relative_to(root / EVALUATIONS):
+                _read_scores(path, found)
     return found
 
 
@@ -98,18 +98,17 @@ def read_splits(
 def _readable(root: Path, out: str) -> Iterator[Path]:
     path = root / out
     if path.is_dir():
-        for file in sorted(path.iterdir()):
-            if file.name == METRICS or (file.suffix in ATTACHED and file.suffix != ".json"):
-                yield file
+        inside = sorted(path.iterdir())
+        yield from (file for file in inside if file.name == METRICS or file.suffix in ATTACHED[1:])
     elif path.name == HIST or (path.suffix in ATTACHED and path.name != COPY):
         yield path
 
 
-def _read_metrics(path: Path, found: Outputs) -> None:
+def _read_scores(path: Path, found: Outputs) -> None:
     tree: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for name, value in tree.items():
         if isinstance(value, str) and value:
             found.facts[key(name)] = value
-        elif isinstance(value, Mapping):
-            scores = {score: value.get(score) for score in SCORES}
-            found.metrics.update({key(f"{score}/{name}"): float(v) for score, v in scores.items() if v is not None})
+        elif isinstance(value, Mapping) and path.name != CLASSES:
+            numbers = {k: v for k, v in value.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+            found.metrics.update({key(f"{score}/{name}"): float(v) for score, v in numbers.items()})

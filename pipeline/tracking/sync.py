@@ -41,21 +41,20 @@ def sync(root: Path, spools: Path) -> list[str]:
 
 
 def _send(folder: Path, client: MlflowClient, experiment: str) -> str:
-    stage, fingerprint = folder.parent.name, folder.name
     dead, known = not spool.alive(folder), spool.sent(folder)  # asked first: what it wrote before it died is read below
     run = _find(client, experiment, folder, known["run_id"])
     start = known["offset"] if run and run.info.run_id == known["run_id"] else 0
     events, offset = spool.read(folder / EVENTS, start)
     if run is None:
-        tags = {"dvc.stage": stage, FINGERPRINT: fingerprint}
-        run = client.create_run(experiment, events[0]["time"], tags, run_name=stage)
+        tags = {"dvc.stage": folder.parent.name, FINGERPRINT: folder.name}
+        run = client.create_run(experiment, events[0]["time"], tags, run_name=folder.parent.name)
     status = _log(client, run, folder, events, dead)
     files.write_json(folder / SENT, {"run_id": run.info.run_id, "status": status, "offset": offset})
     if dead and status == FINISHED:
         for other in folder.parent.iterdir():
             if other == folder or not (spool.has_news(other) or spool.alive(other)):
                 shutil.rmtree(other)
-    return f"{stage} {fingerprint[:8]}: {len(events)} events, run {run.info.run_id} {status}"
+    return f"{folder.parent.name} {folder.name[:8]}: {len(events)} events, run {run.info.run_id} {status}"
 
 
 def _find(client: MlflowClient, experiment: str, folder: Path, run_id: str) -> Run | None:

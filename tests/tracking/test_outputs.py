@@ -19,14 +19,22 @@ def file(path: Path, text: str) -> dict[str, str]:
     return {path.name: hashlib.md5(text.encode()).hexdigest()}
 
 
-def test_scores_are_metrics_that_begin_with_what_tells_them_apart_and_texts_are_facts(tmp_path: Path) -> None:
-    scores = {"mean_iu": 0.5, "mean_acc": 0.6, "fw_iu": None, "iu": {"a": 1}, "absent": ["b"]}
-    outs = file(tmp_path / "metrics.json", json.dumps({"semantic": scores, "images": 3, "scale": "paper"}))
-    outs |= file(tmp_path / "limits.json", '{"semantic": {"mean_iu": 0.1}}')
-    found = read_outputs(tmp_path, outs)
-    assert found.metrics == {"mean_iu/semantic": 0.5, "mean_acc/semantic": 0.6}
+def test_numbers_of_heads_are_metrics_that_begin_with_what_tells_them_apart_and_texts_are_facts(tmp_path: Path) -> None:
+    (tmp_path / "eval/a").mkdir(parents=True)
+    scores = {"mean_iu": 0.5, "fw_iu": None, "iu": {"a": 1}, "absent": ["b"], "proved": True}
+    trees = {
+        "metrics.json": {"semantic": scores, "images": 3, "scale": "paper"},
+        "limits.json": {"semantic": {"boundary": {"f": 0.3}}},
+        "classes.json": {"semantic": {"cat": 0.1}},
+        "pieces.json": {"semantic": {"objects": 3}},
+    }
+    outs = {}
+    for name, tree in trees.items():
+        outs[f"eval/a/{name}"] = next(iter(file(tmp_path / "eval/a" / name, json.dumps(tree)).values()))
+    found = read_outputs(tmp_path, outs | file(tmp_path / "leaks.json", '{"voc": {"sbd": 1}}'))
+    assert found.metrics == {"mean_iu/semantic": 0.5, "objects/semantic": 3.0}
     assert found.facts == {"scale": "paper"}
-    assert [path.name for path in found.artifacts] == ["metrics.json", "limits.json"]
+    assert [path.name for path in found.artifacts] == [*trees, "leaks.json"]
 
 
 def test_of_a_folder_pictures_tables_and_metrics_are_read_and_nothing_else(tmp_path: Path) -> None:

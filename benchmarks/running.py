@@ -26,7 +26,7 @@ PERIOD = 0.1  # seconds between looks at the processes: what one uses after the 
 KINDS = (  # what a process is, by its command line or by the name that a forked stage gives itself
     (r"-m ops\.parallel", "fcn run: DVC's graph, hashes and locks"),
     (r"-m ops\.fcn run|fcn run", "fcn run: its guard"),
-    (r"-m pipeline\.tracking\.follow", "follower: events to MLflow"),
+    (r"-m pipeline\.live\.follow", "follower: events to MLflow"),
     (r"-m stages\.(\w+)", r"\1"),
     (r"^(?!python)(\w+) .*forkserver", r"\1"),
     (r"forkserver", "forkserver: imports what stages share"),

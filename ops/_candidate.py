@@ -56,7 +56,7 @@ def read(root: Path, recipe: str) -> Candidate:
     _refuse_other(root, metrics, evaluate)
     candidate = Candidate(
         recipe=recipe,
-        dataset=evaluate.params[f"recipes.{recipe}.evaluate"].partition("/")[0],
+        dataset=evaluate.cmd.split()[-1].partition("/")[0],
         train=train,
         evaluate=evaluate,
         metrics=json.loads((root / metrics).read_bytes()),
@@ -104,8 +104,8 @@ def tags(root: Path, candidate: Candidate, environment: Mapping[str, str]) -> di
     written = [path for entry in entries(root).values() for path in entry.outs]
     commit = checked_out(root, ["dvc.lock", *written])
     if environment.get("CI", "").lower() not in ("", "0", "false") and commit.dirty != "false":
-        told = commit.changes.partition("\n")[0].strip() or "git tells of no commit"
-        raise Refusal(f"the work tree is not as committed ({told}): CI promotes commits alone")
+        changed = commit.changes.partition("\n")[0].strip() or "git knows no commit"
+        raise Refusal(f"the work tree is not as committed ({changed}): CI promotes commits alone")
     scores = {head: value.get("mean_iu") for head, value in candidate.metrics.items() if isinstance(value, Mapping)}
     return {
         "recipe": candidate.recipe,

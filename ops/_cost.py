@@ -4,61 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops._amount import duration, size
+from ops import _journal
+from ops._amount import duration
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
 from pipeline.report import html, page
 from pipeline.report.figures import FOLDER
 from pipeline.report.report import TABLES
-from pipeline.tracking.took import Took, took
-from stages._records import identity
 from stages.shared.dvc import entries
 
 RESULTS = Path("results")
 STAGES = ("train", "evaluate", "evaluate-import")
-HEADS = ["wall time", "images/s", "memory of the machine", "of its GPUs", "kWh of its GPUs"]
 
 
 def write(root: Path, out: Path) -> int:
-    """Write ``out`` from ``root``/results and the tracking server, and return how many stages have their costs told.
+    """Write ``out`` from ``root``/results and the journal of runs, and return of how many stages it knows the cost.
 
-    Raises Refusal where there is no page yet, where ``out`` is one of the results, and as the tracking server does.
+    Raises Refusal where there is no page yet, and where ``out`` is one of the results.
     """
     for name in ("report.html", "report.md"):
         if not (root / RESULTS / name).is_file():
             raise Refusal(f"{RESULTS / name} is not here: fcn run report makes it, dvc pull {RESULTS / name} brings it")
     if out.resolve().is_relative_to((root / RESULTS).resolve()):
         raise Refusal(f"{out} is among the results, which have no times in them: name a file outside {RESULTS}/")
-    told = {entry.stage: entry for entry in entries(root).values() if entry.stage.partition("@")[0] in STAGES}
-    found = took(root, [identity(entry) for entry in told.values()])
+    wanted = {stage for stage in entries(root) if stage.partition("@")[0] in STAGES}
+    scale = _journal.scale(root)
+    found = {line.stage: line for line in _journal.read(root) if line.stage in wanted and line.scale == scale}
     before, heading, after = (root / RESULTS / "report.md").read_text(encoding="utf-8").partition(TABLES)
-    text = html.page("".join([before, *section(found), heading, after]), root / RESULTS / FOLDER)
+    text = html.page("".join([before, *_section(found), heading, after]), root / RESULTS / FOLDER)
     with files.replacing(out) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return len(found)
 
 
-def section(found: dict[str, Took]) -> list[str]:
+def _section(found: dict[str, _journal.Line]) -> list[str]:
     """Markdown, a row a stage in the ladder's order."""
-    rows = [_row(stage, found[stage]) for stage in sorted(found, key=_place)]
-    told = (
-        "As MLflow's runs of these very results tell it: the time from a stage's first event to its last (a pause in "
-        "between included), the mean of its images per second, the most memory that the whole machine used, and what "
-        "the GPUs drew. A dash is what the device did not tell; other work beside it counts."
-    )
-    nothing = "No run of these results was live on this tracking server, so nobody knows."
-    table = page.table(["stage", "machine"], HEADS, rows) if rows else nothing
-    return ["## What it cost here\n\n", f"{told}\n\n", f"{table}\n\n"]
+    rows = [[stage, duration(found[stage].seconds), duration(found[stage].cpu)] for stage in sorted(found, key=_place)]
+    text = f"As {_journal.NAME} has it of the last run of each stage here: seconds by the clock and of the processors."
+    table = page.table(["stage"], ["wall time", "CPU time"], rows) if rows else "None of these stages ran here."
+    return ["## What it cost here\n\n", f"{text} MLflow has the machine's load.\n\n", f"{table}\n\n"]
 
 
 def _place(stage: str) -> tuple[object, ...]:
     kind, _, recipe = stage.partition("@")
     return ladder.place(recipe), kind != "train"
-
-
-def _row(stage: str, one: Took) -> list[str]:
-    amounts = [None if mega is None else size(mega * 1e6) for mega in (one.memory, one.gpu_memory)]
-    speed = None if one.speed is None else f"{one.speed:.1f}"
-    kwh = None if one.kwh is None else f"{one.kwh:.3f}"
-    return [stage, one.machine, duration(one.seconds), *(text or page.NOTHING for text in (speed, *amounts, kwh))]

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.types import Refusal
-from pipeline.tracking.adopt import Told, told
+from pipeline.tracking.connect import answering, connect
+from pipeline.tracking.find import find
 from stages._records import identity
 from stages._sources import urls
 from stages.shared.dvc import Entry, entries, overlap, upstream
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 NO_RUN = "no run: fcn backfill"
 CODE = (".py", "pipeline", "stages")  # deps that are no data
@@ -39,11 +43,13 @@ def lineage(root: Path, stage: str) -> dict[str, Row]:
         if entry.stage not in before:
             before[entry.stage] = upstream(entry, found)
             queue += before[entry.stage]
-    runs = told(root, [identity(found[name]) for name in before])
+    client, experiment = connect(root)
+    with answering(client):
+        runs = find(client, experiment, [identity(found[name]) for name in before])
     return {name: _row(found[name], others, runs.get(name)) for name, others in before.items()}
 
 
-def _row(entry: Entry, before: list[Entry], run: Told | None) -> Row:
+def _row(entry: Entry, before: list[Entry], run: Run | None) -> Row:
     written = {out for other in before for out in other.outs}
     data = {dep: md5 for dep, md5 in entry.deps.items() if not _code(dep) and not _made(dep, written)}
     return {
@@ -56,17 +62,16 @@ def _row(entry: Entry, before: list[Entry], run: Told | None) -> Row:
     }
 
 
-def _run(run: Told) -> Row:
-    headlines = {name: value for name, value in run.metrics.items() if name.count("/") < 2}
-    scores = {name: value for name, value in headlines.items() if name.rpartition("/")[2] in SCORES}
+def _run(run: Run) -> Row:
+    started = datetime.fromtimestamp(run.info.start_time / 1000).astimezone()
     return {
-        "id": run.run,
-        "status": run.status,
-        "commit": run.commit,
-        "dirty": run.dirty,
-        "backfilled": run.backfilled,
-        "started": datetime.fromtimestamp(run.started / 1000).astimezone().isoformat(timespec="seconds"),
-        "scores": scores,
+        "id": run.info.run_id,
+        "status": run.info.status,
+        "commit": run.data.tags.get("git.commit", ""),
+        "dirty": run.data.tags.get("git.dirty") == "true",
+        "backfilled": "backfilled" in run.data.tags,
+        "started": started.isoformat(timespec="seconds"),
+        "scores": {name: value for name, value in run.data.metrics.items() if name.partition("/")[0] in SCORES},
     }
 
 
@@ -92,14 +97,14 @@ def _branch(name: str, rows: Mapping[str, Row], seen: set[str]) -> list[str]:
     data = row["data"] if row["upstream"] else {**row["data"], **row["outs"]}
     leaves = [f"{path} md5 {md5}" for path, md5 in data.items()] + row["urls"]
     twigs = [[leaf] for leaf in leaves] + [_branch(other, rows, seen) for other in row["upstream"]]
-    lines = [f"{head}  {_told(row['run'])}"]
+    lines = [f"{head}  {_summary(row['run'])}"]
     for place, (first, *rest) in enumerate(twigs, 1):
         mark, indent = ("└─ ", "   ") if place == len(twigs) else ("├─ ", "│  ")
         lines += [f"{mark}{first}", *(f"{indent}{line}" for line in rest)]
     return lines
 
 
-def _told(run: Row | None) -> str:
+def _summary(run: Row | None) -> str:
     if run is None:
         return NO_RUN
     commit = f"{run['commit'][:7]}{'+' if run['dirty'] else ''}"

@@ -59,12 +59,12 @@ def _offer(root: Path) -> str:
 
 def _registered(root: Path, name: str, folder: Path) -> Path:
     """Download a version's weights: NAME (the champion), NAME@ALIAS or NAME/VERSION."""
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
     from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
 
     client, _ = connect(root)
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
     uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"
     try:
         local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)

@@ -15,10 +15,8 @@ import click
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["PYTHONWARNINGS"] = "ignore"
 
-# uri sets what MLflow reads when it is imported, so MLflow comes after it
-from mlflow.cli import cli as mlflow
-
-from pipeline.tracking import connect, schema, views
+from pipeline.registry import views
+from pipeline.tracking import connect, schema
 from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
 
@@ -43,6 +41,8 @@ def main(host: str, port: str, hosts: str, cors: str, workers: str, url: str | N
     if not url:
         click.echo("\n".join([f"MLflow is at {store.masked(uri)}", *links]))
         return
+    from mlflow.cli import cli as mlflow  # after what pipeline.tracking sets
+
     threading.Thread(target=_announce, args=(url, links), daemon=True).start()
     flags = ["--host", host, "--port", port, "--allowed-hosts", hosts, "--workers", workers]
     flags += ["--cors-allowed-origins", cors] if cors else []

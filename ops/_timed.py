@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 from pipeline.timing.paper import NETS
+from pipeline.tracking.record import canonical
 from stages._live import md5
 
 if TYPE_CHECKING:  # it loads torch
@@ -41,17 +42,18 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
     if not told or os.environ.get("FCN_TRACKING", "live") != "live":
         return None
     from pipeline.timing import page
-    from pipeline.tracking import timed  # it loads MLflow, 3 s that others need not wait
+    from pipeline.tracking import log  # it loads MLflow, 3 s that others need not wait
+    from pipeline.tracking.connect import answering, connect
 
-    rows = [
-        timed.Timed(net=timing.work.name, tags=_tags(timing), numbers=timing.numbers(), facts=page.facts(timing))
-        for timing in timings
-    ]
     try:
-        timed.log(root, rows)
+        client, experiment = connect(root)
+        with answering(client):
+            for timing in timings:
+                facts = {name: canonical(value) for name, value in page.facts(timing).items()}
+                log.timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), facts)
     except Refusal as refusal:
         return f"not logged: {refusal}"
-    return f"logged {len(rows)} runs: tags.`{timed.TAG}`"
+    return f"logged {len(timings)} runs: tags.`{log.TIMED}`"
 
 
 def _tags(timing: Timing) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
 from pipeline.core.types import Refusal
-from pipeline.held import held
+from pipeline.lock_file import is_locked
 from stages.shared.dvc import Entry, entries, overlap
 
 PREFIX, LOCK = "fcn-verify-", ".lock"  # of the folder; in it a file that its process locks while it lives
@@ -50,7 +50,7 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
 def abandoned() -> Iterator[Path]:
     """The workspaces that this user's processes kept, or left when they were killed."""
     for folder in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
-        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not held(folder / LOCK):
+        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not is_locked(folder / LOCK):
             yield folder
 
 

@@ -16,12 +16,12 @@ def main() -> None:
 
     Such a run's git.commit is the one that is checked out now, not the one that made the result.
     """
-    from pipeline.tracking import store  # it loads MLflow, 3 s that other commands need not wait
+    from pipeline.tracking.publish import publish  # it loads MLflow, 3 s that other commands need not wait
     from stages import _records
 
     root = Path.cwd()
     parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
-    click.echo(f"backfilled {store.publish(parent, children, root, {'backfilled': 'true'})}")
+    click.echo(f"backfilled {publish(parent, children, root, backfilled=True)}")
 
 
 if __name__ == "__main__":

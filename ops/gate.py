@@ -34,9 +34,10 @@ def main(recipe: str, first: bool, **options: float | None) -> None:
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     champion = None
     if not first:
-        from pipeline.tracking import registry
+        from pipeline.registry import champion as registry
+        from pipeline.tracking.connect import connect_existing
 
-        champion = registry.champion(registry.ask(root)[0], candidate.model)
+        champion = registry.champion(connect_existing(root)[0], candidate.model)
     verdict, found = _candidate.judged(root, candidate, replace(asked, **given), champion)
     files.write_json(root / "gate" / f"{recipe}.json", found)
     click.echo(gate.table(found["checks"]))

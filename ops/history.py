@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.types import Refusal
 from stages.shared.stage import Stage
 
 
@@ -14,6 +15,12 @@ from stages.shared.stage import Stage
 def main(name: str) -> None:
     """List every version of fcn-DATASET and every move of its champion, the oldest first."""
     from ops import _candidate
-    from pipeline.tracking import ledger, registry
+    from pipeline.registry.champion import history
+    from pipeline.registry.page import page
+    from pipeline.tracking.connect import connect_existing
 
-    click.echo(ledger.page(registry.history(registry.ask(Path.cwd())[0], _candidate.model(name))))
+    model = _candidate.model(name)
+    found = history(connect_existing(Path.cwd())[0], model)
+    if not found.versions:
+        raise Refusal(f"the registry has no {model}: fcn promote makes it")
+    click.echo(page(found))

@@ -20,11 +20,11 @@ from stages.shared.stage import Stage
 )
 @click.option("--open", "shown", is_flag=True, help="Show it in the browser.")
 def main(out: Path, shown: bool) -> None:
-    """Write results/report.html once more, with wall time, speed, memory and energy as MLflow's runs tell them."""
-    from ops import _cost  # it loads MLflow, 3 s that other commands need not wait
+    """Write results/report.html once more, with the seconds that `fcn run` counted for each net."""
+    from ops import _cost  # it loads what draws the page
 
-    told = _cost.write(Path(), out)
-    click.echo(f"{out}: stages whose cost is told: {told}")
+    known = _cost.write(Path(), out)
+    click.echo(f"{out}: stages whose cost is known: {known}")
     if shown:
         webbrowser.open(out.resolve().as_uri())
 

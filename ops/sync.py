@@ -1,4 +1,4 @@
-"""Bring what stages told while no server listened into MLflow: fcn sync."""
+"""Bring what stages wrote while no server listened into MLflow: fcn sync."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ def main(spools: Path | None) -> None:
 
     Folders of another machine may be copied there first: a GPU box needs no MLflow.
     """
-    from pipeline.tracking.drain import drain  # MLflow takes seconds to import
+    from pipeline.tracking.sync import sync  # MLflow takes seconds to import
 
     place = spools.resolve() if spools else spool.place()
-    sent = drain(Path.cwd(), place)
-    for each in sent:
-        click.echo(f"{each.stage} {each.fingerprint[:8]}: {each.events} events, run {each.run_id} {each.status}")
-    click.echo(f"{len(sent)} runs brought up to date" if sent else f"nothing to send in {place}")
+    sent = sync(Path.cwd(), place)
+    click.echo("\n".join([*sent, f"{len(sent)} runs brought up to date"]) if sent else f"nothing to send in {place}")

@@ -10,7 +10,7 @@ import click
 
 from ops.run import supervise
 from pipeline.core.types import Refusal
-from pipeline.tracking import address
+from pipeline.registry import address
 from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
 

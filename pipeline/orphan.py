@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-TRACKED = RUN, MODEL, FILES = "run", "model", "artifacts"  # the kinds that MLflow keeps
+RUN = "run"  # the kind that MLflow keeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +30,14 @@ class Orphan:
         return (time.time() - self.changed) / 86400
 
 
-def lying(kind: str, path: Path, root: Path, why: str) -> Orphan:
+def orphan_at(path: Path, kind: str, root: Path, why: str) -> Orphan:
     """The file or folder ``path``; a folder's age is that of what was written in it last."""
-    size, changed = measured([path, *path.rglob("*")])
+    size, changed = measure([path, *path.rglob("*")])
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     return Orphan(kind=kind, id=str(path), name=name, bytes=size, changed=changed, why=why)
 
 
-def measured(paths: Iterable[Path]) -> tuple[int, float]:
+def measure(paths: Iterable[Path]) -> tuple[int, float]:
     """The bytes of the files among ``paths``, and when the newest of all was written; what vanishes counts nothing."""
     size, newest = 0, 0.0
     for path in paths:

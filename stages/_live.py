@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.core.types import Refusal
-from pipeline.held import held
+from pipeline.live.live import Live
+from pipeline.lock_file import is_locked
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.runtime.observer import Observer
 from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out
-from pipeline.tracking.live import Live
 from pipeline.tracking.record import dotted, key, keyless, shortened
-from stages.shared.dvc import load
+from stages.shared.dvc import stages
 
 MODES = ("live", "spool", "off")
 
@@ -29,7 +29,7 @@ MODES = ("live", "spool", "off")
 def watched(
     fingerprint: Fingerprint, outs: Sequence[Path], *, say: Callable[[str], None], leads: bool = True
 ) -> Iterator[Observer | None]:
-    """Yield the Observer of the stage with ``fingerprint``; when the block ends well, tell the md5 of ``outs``.
+    """Yield the Observer of the stage with ``fingerprint``; when the block ends well, add the md5 of ``outs``.
 
     $FCN_TRACKING is ``live`` (the default), ``spool``, where no process sends the events before ``fcn sync``, as where
     MLflow is not installed, or ``off``: None. $FCN_SPOOL names the folder. Processes that do not lead have None too.
@@ -43,29 +43,29 @@ def watched(
         yield None
         return
     spools = spool.place()
-    written = spool.Spool(spools / fingerprint.stage / fingerprint.digest, say)
-    written.begin(**_begin(fingerprint))
+    events = spool.Spool(spools / fingerprint.stage / fingerprint.digest, say)
+    events.begin(**_begin(fingerprint))
     if mode == "live":
-        _accompany(spools)
+        _start_follower(spools)
     try:
-        yield Live(written)
+        yield Live(events)
     except Exception as error:
-        written.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
+        events.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
         raise
     except BaseException:
-        written.end(spool.KILLED, {})
+        events.end(spool.KILLED, {})
         raise
-    written.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): md5(path) for path in outs})
+    events.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): md5(path) for path in outs})
 
 
-def _accompany(spools: Path) -> None:
+def _start_follower(spools: Path) -> None:
     """Have a process follow the spools, if none does: one that meets another's lock ends at once.
 
     It has a session of its own: it outlives the stage by the seconds it takes to send the end, also after Ctrl-C.
     """
-    if held(spools / spool.FOLLOWER) or importlib.util.find_spec("mlflow") is None:
+    if is_locked(spools / spool.FOLLOWER) or importlib.util.find_spec("mlflow") is None:
         return
-    command = [sys.executable, "-m", "pipeline.tracking.follow", str(Path.cwd()), str(spools)]
+    command = [sys.executable, "-m", "pipeline.live.follow", str(Path.cwd()), str(spools)]
     with (spools / "follower.log").open("ab") as log:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
@@ -90,14 +90,8 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
 
 
 def written() -> set[str]:
-    """What stages write, so that it makes no work tree dirty: every output's path up to its first ``${…}``."""
-    written = {"dvc.lock"}
-    if Path("dvc.yaml").is_file():
-        for body in load(Path("dvc.yaml"))["stages"].values():
-            kinds = (body.get("do", body).get(kind, []) for kind in ("outs", "metrics", "plots"))
-            paths = (out if isinstance(out, str) else next(iter(out)) for outs in kinds for out in outs)
-            written |= {path.partition("${")[0].rstrip("/") for path in paths}
-    return written
+    """What stages write, so that it makes no work tree dirty."""
+    return {"dvc.lock", *(out for stage in stages(Path()).values() for out in stage.outs)}
 
 
 def md5(path: Path) -> str:

@@ -1,30 +1,32 @@
-"""The records that publish brings to a tracker: one per entry of dvc.lock, and one for the pipeline."""
+"""The records that publish brings to MLflow: one per entry of dvc.lock, and one for the pipeline."""
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.tracking import record, splits, written
+from pipeline.tracking import record
 from pipeline.tracking.commit import Commit, checked_out
+from pipeline.tracking.outputs import read_outputs, read_splits
 from pipeline.tracking.record import RunRecord
-from stages._compare import keyless, named, published
-from stages._note import note
 from stages._sources import archives
 from stages.shared.dvc import Entry, entries, pipeline, upstream
 
 CONTEXTS = {"train": "training", "evaluate": "evaluation", "evaluate-import": "evaluation"}
 COMPARED = ("train", "import-weights", "evaluate", "evaluate-import")  # stages whose runs stand beside others'
 WEIGHTS = ".safetensors"
+TABLE = "results/table.csv"
+PRINTED = {"published_mean_iu": "paper_iu", "published_pixel_acc": "paper_acc"}  # column: metric
 
 
 def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunRecord]]:
     """The pipeline as one record, and a record per entry; ``experiment`` is DVC's name for it, if it runs in one."""
     found = entries(root)
-    outs = [path for entry in found.values() for path in entry.outs]
-    commit = checked_out(root, ["dvc.lock", *outs])
-    sources = archives(found)
-    children = [_record(root, entry, found, commit, sources) for entry in found.values()]
+    commit = checked_out(root, ["dvc.lock", *(path for entry in found.values() for path in entry.outs)])
+    sources, printed = archives(found), _printed(root)
+    children = [_record(root, entry, found, commit, sources, printed) for entry in found.values()]
     return _pipeline(found, children, commit, experiment), children
 
 
@@ -41,61 +43,54 @@ def identity(entry: Entry) -> dict[str, str]:
 def _pipeline(
     found: Mapping[str, Entry], children: Sequence[RunRecord], commit: Commit, experiment: str | None
 ) -> RunRecord:
-    """The parent: its headline scores are ``<recipe>/<head>/mean_iu`` and so on, its files the report's.
-
-    What an evaluation tells in more detail, of classes, bands and sizes, stays with its own run.
-    """
+    """The parent: its files are the report's."""
     lock = pipeline(found.values())
-    scores = {
-        f"{found[child.stage].key}/{name}": value
-        for child in children
-        if child.stage.startswith("evaluate@")
-        for name, value in child.metrics.items()
-        if name.count("/") < 2
-    }
+    report = next((child for child in children if child.stage == "report"), None)
     return RunRecord(
         stage=experiment or f"{commit.sha[:7]}+{lock[:8]}",
-        tags={"dvc.lock": lock} | ({"dvc.exp": experiment} if experiment else {}),
+        tags={"dvc.lock": lock, "dvc.exp": experiment or ""},
         origin=_origin(commit),
-        metrics=scores,
-        artifacts=[path for child in children if child.stage == "report" for path in child.artifacts],
+        artifacts=report.artifacts if report else (),
+        missing=report.missing if report else (),
         texts=_changes(commit),
     )
 
 
 def _record(
-    root: Path, entry: Entry, found: Mapping[str, Entry], commit: Commit, sources: Mapping[str, str]
+    root: Path,
+    entry: Entry,
+    found: Mapping[str, Entry],
+    commit: Commit,
+    sources: Mapping[str, str],
+    printed: Mapping[tuple[str, str], Mapping[str, float]],
 ) -> RunRecord:
     """One entry's run: ``dvc.inputs`` is the stage's fingerprint, ``upstream.<stage>`` that of one it builds on."""
-    told, stage = written.read(root, entry.outs), entry.stage.partition("@")[0]
-    before = upstream(entry, found)
-    read, absent = splits.read(root, entry.deps, sources, CONTEXTS.get(stage, stage))
-    printed, prints = published(entry.key, told.metrics) if stage.startswith("evaluate") else ({}, {})
-    lineage = [*_same_key(entry, found), entry]
-    params = {name: value for ancestor in lineage for name, value in ancestor.params.items()}
-    tags = {
-        **told.facts,
-        "dvc.key": entry.key,
-        "dvc.cmd": entry.cmd,
-        "dvc.missing": " ".join([*told.missing, *absent]),
-        **{record.key(f"dvc.dep.{path}"): md5 for path, md5 in entry.deps.items()},
-        **{record.key(f"upstream.{other.stage}"): other.inputs for other in before},
-        "weights": next((f"dvc:{md5}" for path, md5 in entry.outs.items() if path.endswith(WEIGHTS)), ""),
-        **prints,
-        "mlflow.note.content": note(entry, before, told),
-        **identity(entry),
-    }
+    outputs, stage, before = read_outputs(root, entry.outs), entry.stage.partition("@")[0], upstream(entry, found)
+    splits, absent = read_splits(root, entry.deps, sources, CONTEXTS.get(stage, stage))
+    heads = [name.partition("/")[2] for name in outputs.metrics if name.startswith("mean_iu/")]
+    params = {name: value for each in [*_same_key(entry, found), entry] for name, value in each.params.items()}
+    shown = {record.keyless(name, entry.key): record.shortened(value) for name, value in params.items()}
     return RunRecord(
         stage=entry.stage,
-        tags={name: value for name, value in tags.items() if value},
+        tags={
+            **outputs.facts,
+            "dvc.key": entry.key,
+            "dvc.cmd": entry.cmd,
+            **{record.key(f"dvc.dep.{path}"): md5 for path, md5 in entry.deps.items()},
+            **{record.key(f"upstream.{other.stage}"): other.inputs for other in before},
+            "weights": next((f"dvc:{md5}" for path, md5 in entry.outs.items() if path.endswith(WEIGHTS)), ""),
+            "mlflow.note.content": _note(entry, before),
+            **identity(entry),
+        },
         origin=_origin(commit),
-        params=keyless(params, entry.key) | (named(entry, found, params) if stage in COMPARED else {}),
-        metrics={**told.metrics, **printed},
-        curves=told.curves,
-        artifacts=told.artifacts,
+        params=shown | (_named(entry, found, params) if stage in COMPARED else {}),
+        metrics={**outputs.metrics, **{k: v for head in heads for k, v in printed.get((entry.key, head), {}).items()}},
+        curves=outputs.curves,
+        artifacts=outputs.artifacts,
         texts=_changes(commit),
-        splits=read,
-        confusions=told.confusions,
+        splits=splits,
+        hist=outputs.hist,
+        missing=[*outputs.missing, *absent],
     )
 
 
@@ -108,12 +103,64 @@ def _changes(commit: Commit) -> dict[str, str]:
 
 
 def _same_key(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
-    """The entries of the same key that ``entry`` builds on, farthest first: a score then stands beside its lr.
-
-    Not the other way round: a net may be scored again, by other code, and its training would keep the old score.
-    """
+    """The entries of the same key that ``entry`` builds on, farthest first: a score then stands beside its lr."""
     before: list[Entry] = []
     for other in upstream(entry, found):
         if entry.key and other.key == entry.key:
             before += [*_same_key(other, found), other]
     return before
+
+
+def _note(entry: Entry, before: Sequence[Entry]) -> str:
+    """What the stage did, from what, and how to have its weights: Markdown, a paragraph per sentence.
+
+    No commit is named: the one that brings this dvc.lock is made after the run. Git finds it by the hash.
+    """
+    lines = [f"{entry.desc or entry.stage}."]
+    lines += [f"From {', '.join(other.stage for other in before)}."] if before else []
+    for path, md5 in entry.outs.items():
+        if path.endswith(WEIGHTS):
+            rev = f"$(git log -S{md5} --format=%h -- dvc.lock | tail -1)"
+            lines.append(f"Weights: `dvc get . {path} --rev {rev}`")
+    return "\n\n".join(lines)
+
+
+def _named(entry: Entry, found: Mapping[str, Entry], params: Mapping[str, str]) -> dict[str, str]:
+    """What a row of the runs' table is known by: recipe, dataset, backbone, stride and scale, ours or an import's.
+
+    ``params`` are the entry's and its upstream's. ``dataset`` is the split that the recipe is scored on, also for its
+    training.
+    """
+    evaluations = (found.get(f"{stage}@{entry.key}") for stage in ("evaluate", "evaluate-import"))
+    scored = next((each for each in evaluations if each), None)
+    names = {name.rpartition(f".{entry.key}.")[2]: value for name, value in params.items()}
+    scales = (each.params["scale"] for each in found.values() if "scale" in each.params)
+    return {
+        "recipe": entry.key,
+        "dataset": scored.cmd.split()[-1] if scored else f"{names.get('data.shards')}/{names.get('data.split')}",
+        "backbone": names.get("net.backbone", ""),
+        "stride": names.get("net.stride", _stride(names.get("net.name", ""))),
+        "scale": next(scales, ""),
+    }
+
+
+def _stride(net: str) -> str:
+    """Of an import, whose name says what its row does not; a net without one is a 32s, the default."""
+    found = re.search(r"-fcn(\d+)s", net)
+    return found[1] if found else "32"
+
+
+def _printed(root: Path) -> dict[tuple[str, str], dict[str, float]]:
+    """What the paper's authors reached, as fractions, by recipe and head, from the report's table; empty without it."""
+    if not (root / TABLE).is_file():
+        return {}
+    with (root / TABLE).open(encoding="utf-8", newline="") as file:
+        return {
+            (row["recipe"], row["head"]): {
+                record.key(f"{metric}/{row['head']}"): float(row[column]) / 100
+                for column, metric in PRINTED.items()
+                if row.get(column)
+            }
+            for row in csv.DictReader(file)
+            if row.get("head")
+        }

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 
 from stages.shared.dvc import Entry, upstream
 
-FILES = (".files", ".file")  # the params that download and download-weights fetch by
-
 
 def urls(entry: Entry) -> list[str]:
     """What ``entry`` fetched, the first address of each file; of a stage that fetches nothing none."""
     found = []
     for name, value in entry.params.items():
-        if name.startswith(("downloads.", "weight_downloads.")) and name.endswith(FILES):
-            rows = json.loads(value)
-            found += [row["urls"][0] for row in (rows if isinstance(rows, list) else [rows]) if row.get("urls")]
+        if name.startswith("downloads.") and name.endswith(".files"):
+            found += [row["urls"][0] for row in json.loads(value) if row.get("urls")]
     return found
 
 

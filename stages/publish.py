@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.tracking import drain, spool, store
+from pipeline.tracking import spool
+from pipeline.tracking.publish import publish
+from pipeline.tracking.sync import sync
 from stages import _records
 from stages.shared.stage import Stage
 
@@ -16,11 +18,11 @@ from stages.shared.stage import Stage
 def main() -> None:
     """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here; .published then names the state of dvc.lock."""
     root = Path.cwd()
-    drain.drain(root, spool.place())  # so that what stages told live is there to be adopted
+    sync(root, spool.place())  # so that live runs are there to be found
     parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
-    done = store.publish(parent, children, root)
+    outcome = publish(parent, children, root)
     Path(".published").write_text(f"{parent.tags['dvc.lock']}\n", encoding="utf-8")
-    click.echo(f"published {done}; make ui to look")
+    click.echo(f"published {outcome}; make ui to look")
 
 
 if __name__ == "__main__":

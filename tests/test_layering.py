@@ -14,6 +14,7 @@ from pipeline.core import plugins
 from tests.closure import FIRST_PARTY, LOOKS_ON, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
+TRACKING = ("pipeline/tracking/", "pipeline/live/", "pipeline/registry/", "pipeline/serving/")
 PLUGIN_KINDS = ("backbones", "datasets", "miniature")
 
 
@@ -24,7 +25,7 @@ def third_party(path: str) -> set[str]:
 @pytest.mark.parametrize("path", LIBRARY)
 def test_library_knows_no_command_line_no_dvc_and_mlflow_only_where_it_tracks(path: str) -> None:
     assert not third_party(path) & {"click", "dvc"}
-    assert "mlflow" not in third_party(path) or path.startswith(("pipeline/tracking/", "pipeline/serving/"))
+    assert "mlflow" not in third_party(path) or path.startswith(TRACKING)
 
 
 PINNING = ("pipeline/__init__.py", "pipeline/tracking/__init__.py", "ops/__init__.py")

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+import pipeline
 from ops._doctor import apart
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
 from stages.shared.dvc import LOADER

@@ -13,7 +13,7 @@ import psutil
 
 from ops._doctor.finding import FIX, NOTE, OK, Finding, Params
 from ops._locks import holders
-from pipeline.held import held
+from pipeline.lock_file import is_locked
 
 MARGIN = 60.0  # seconds by which a clock that is set may move a process's birth
 LOCK, RWLOCK = Path(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock")
@@ -35,7 +35,7 @@ def _repository(root: Path) -> Iterator[Finding]:
         since = datetime.fromtimestamp(path.stat().st_mtime, UTC) - FOREVER
         remedy = f"where no dvc works on this folder, on any machine, rm {LOCK}"
         yield Finding("locks", FIX, f"{LOCK} is held since {since:%Y-%m-%d %H:%M} UTC (core.hardlink_lock): {remedy}")
-    elif held(path):
+    elif is_locked(path):
         pid = path.read_text().strip()
         if pid.isdigit() and psutil.pid_exists(int(pid)):
             yield Finding("locks", NOTE, f"DVC is at work here (process {pid})")
@@ -91,7 +91,7 @@ def _spools() -> Iterator[Finding]:
 
     place = spool.place()
     follower = place / ".follower.lock"
-    if held(follower):
+    if is_locked(follower):
         return
     left = [folder for folder in spool.spools(place) if not spool.alive(folder) and not (folder / "sent.json").exists()]
     if left:

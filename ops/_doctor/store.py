@@ -56,7 +56,6 @@ def _silence(uri: str) -> str | None:
 def main() -> None:
     """In a process of its own."""
     root, uri = Path.cwd(), store.chosen(Path.cwd())
-    # connect sets what MLflow reads when it is imported, so MLflow comes after it
     from mlflow.version import VERSION
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -75,7 +74,7 @@ def main() -> None:
         apart.tell(name, FIX, str(refusal))
     except SQLAlchemyError as error:
         remedy = "start it, or unset MLFLOW_TRACKING_URI"
-        apart.tell(name, FIX, f"{name} does not answer ({store.told(error, uri)}): {remedy}")
+        apart.tell(name, FIX, f"{name} does not answer ({store.reason(error, uri)}): {remedy}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dvc.rwlock import RWLOCK_FILE
 from ops._git import answer, asked, git
 from ops._locks import holders
 from pipeline.core.types import Refusal
-from pipeline.orphan import Orphan, measured
+from pipeline.orphan import Orphan, measure
 from stages.shared.dvc import LOADER
 
 REFS = ("refs/heads", "refs/tags", "refs/exps", "refs/stash")  # the third are DVC's experiments
@@ -129,7 +129,7 @@ def _runs(repo: Repo, named: set[str]) -> _Runs:
             continue  # being written, or DVC's to complain of
         found.paths.update(zip(outs, (row["path"] for row in entry.get("outs") or ()), strict=True))
         if lost := [md5 for md5 in outs if md5 not in named]:
-            size, changed = measured([path])
+            size, changed = measure([path])
             why = f"what it wrote, {found.paths[lost[0]]}, is named by no dvc.lock any more"
             found.orphans.append(
                 Orphan(kind=RUN, id=str(path), name=str(entry["cmd"]), bytes=size, changed=changed, why=why)
@@ -149,6 +149,6 @@ def _inside(repo: Repo, md5: str) -> list[tuple[str, str]]:
 
 
 def _object(repo: Repo, oid: str, path: str) -> Orphan:
-    size, changed = measured([Path(repo.cache.local.oid_to_path(oid))])
+    size, changed = measure([Path(repo.cache.local.oid_to_path(oid))])
     name = f"{oid[:8]} {path}".strip()
     return Orphan(kind=OBJECT, id=oid, name=name, bytes=size, changed=changed, why=WHY)

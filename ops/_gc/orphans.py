@@ -14,7 +14,7 @@ from dvc.repo import Repo, lock_repo
 from ops._amount import size
 from ops._gc import cache, scratch
 from pipeline.core.types import Refusal
-from pipeline.orphan import TRACKED, Orphan
+from pipeline.orphan import RUN, Orphan
 from stages._records import identity
 from stages.shared import dvc
 
@@ -52,7 +52,7 @@ def remove(root: Path, chosen: Iterable[Orphan], days: float) -> list[Orphan]:
     with _opened(root) as repo, lock_repo(repo):
         cache.remove(repo, still)
     scratch.remove(still)
-    _forget(root, [each for each in still if each.kind in TRACKED])
+    _forget(root, [each for each in still if each.kind == RUN])
     return still
 
 
@@ -84,24 +84,25 @@ def _tracked(root: Path) -> list[Orphan]:
     """MLflow's, where there is any. Raises Refusal where it does not answer."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
         return []
-    from pipeline.tracking import registry, spent  # MLflow takes seconds to import
+    from pipeline.registry.unused import unused  # MLflow takes seconds to import
+    from pipeline.tracking.connect import answering, connect_existing
 
     entries = list(dvc.entries(root).values()) if (root / "dvc.lock").exists() else []
     lock = dvc.pipeline(entries)
-    client, experiment = registry.ask(root)
-    with registry.answering(client):
-        return spent.orphans(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")
+    client, experiment = connect_existing(root)
+    with answering(client):
+        return unused(client, experiment, [identity(entry) for entry in entries], f"pipeline.{lock[:8]}")
 
 
 def _forget(root: Path, orphans: Sequence[Orphan]) -> None:
     if not orphans:
         return
-    from pipeline.tracking import registry
-    from pipeline.tracking.forget import forget
+    from pipeline.registry import unused
+    from pipeline.tracking.connect import answering, connect_existing
 
-    client, _ = registry.ask(root)
-    with registry.answering(client):
-        forget(client, orphans)
+    client, _ = connect_existing(root)
+    with answering(client):
+        unused.remove(client, [each.id for each in orphans])
 
 
 @contextmanager

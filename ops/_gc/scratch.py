@@ -16,7 +16,7 @@ from ops import _workspace
 from pipeline import proof
 from pipeline.core.types import Refusal
 from pipeline.fetch import archives
-from pipeline.orphan import Orphan, lying
+from pipeline.orphan import Orphan, orphan_at
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
@@ -33,10 +33,13 @@ def orphans(repo: Repo) -> list[Orphan]:
     snapshots, kept = _snapshots(repo, root)
     found = [
         *snapshots,
-        *(lying(SPOOL, folder, root, "sent whole, and no snapshot to go on from") for folder in _spools(kept)),
-        *(lying(DOWNLOAD, part, root, "a download that stopped") for part in (root / archives.STORE).glob("*.part")),
-        *(lying(WORKSPACE, folder, root, "fcn verify kept it, or was killed") for folder in _workspace.abandoned()),
-        *(lying(COPY, copy, root, "kept before a schema was upgraded") for copy in _copies(root)),
+        *(orphan_at(folder, SPOOL, root, "sent whole, and no snapshot to go on from") for folder in _spools(kept)),
+        *(
+            orphan_at(part, DOWNLOAD, root, "a download that stopped")
+            for part in (root / archives.STORE).glob("*.part")
+        ),
+        *(orphan_at(folder, WORKSPACE, root, "fcn verify kept it, or was killed") for folder in _workspace.abandoned()),
+        *(orphan_at(copy, COPY, root, "kept before a schema was upgraded") for copy in _copies(root)),
     ]
     return [*(each for each in found if time.time() - each.changed > RECENT), *_proofs(root)]
 
@@ -63,7 +66,7 @@ def _snapshots(repo: Repo, root: Path) -> tuple[list[Orphan], set[tuple[str, ...
         work = folder.parts[-2:]
         why = "" if spool.alive(spool.place().joinpath(*work)) else snapshots.unneeded(repo, folder)
         if why:
-            found.append(lying(SNAPSHOT, folder, root, why))
+            found.append(orphan_at(folder, SNAPSHOT, root, why))
         else:
             kept.add(work)
     return found, kept
@@ -71,9 +74,7 @@ def _snapshots(repo: Repo, root: Path) -> tuple[list[Orphan], set[tuple[str, ...
 
 def _spools(kept: Collection[tuple[str, ...]]) -> Iterator[Path]:
     for folder in spool.spools(spool.place()):
-        from pipeline.tracking.delivery import news  # it loads MLflow
-
-        if folder.parts[-2:] not in kept and not spool.alive(folder) and not news(folder):
+        if folder.parts[-2:] not in kept and not spool.alive(folder) and not spool.has_news(folder):
             yield folder
 
 
@@ -88,7 +89,7 @@ def _proofs(root: Path) -> Iterator[Orphan]:
         kept = proof.read(root, path.stem)
         if entry is None or proof.lacking(kept, entry.stage, entry.inputs, entry.outputs):
             why = "dvc.lock has another entry by now" if entry else "dvc.lock has no such stage"
-            yield lying(PROOF, path, root, why)
+            yield orphan_at(path, PROOF, root, why)
 
 
 def _copies(root: Path) -> list[Path]:

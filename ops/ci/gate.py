@@ -56,10 +56,11 @@ def candidates(root: Path, named: tuple[str, ...]) -> list[Candidate]:
 
 
 def _is_champion(root: Path, candidate: Candidate) -> bool:
-    from pipeline.tracking import registry  # MLflow takes seconds to import
+    from pipeline.registry.champion import champion as champion_of  # MLflow takes seconds to import
+    from pipeline.tracking.connect import connect_existing
 
-    client, _ = registry.ask(root)
-    champion = registry.champion(client, candidate.model)
+    client, _ = connect_existing(root)
+    champion = champion_of(client, candidate.model)
     if champion is None or champion.metrics != candidate.metrics:
         return False
     tags = client.get_model_version(candidate.model, champion.version).tags
@@ -75,10 +76,11 @@ def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
     Scores that the gate refuses anyway are not worth a second training.
     """
     from ops import _candidate
-    from pipeline.tracking import registry
+    from pipeline.registry.champion import champion as champion_of
+    from pipeline.tracking.connect import connect_existing
 
     asked = thresholds.read(root / GATE, candidate.scale, candidate.dataset)
-    champion = registry.champion(registry.ask(root)[0], candidate.model)
+    champion = champion_of(connect_existing(root)[0], candidate.model)
     if not _candidate.judged(root, candidate, replace(asked, proofs=()), champion)[0].passed:
         return
     stages = {"train": candidate.train, "evaluate": candidate.evaluate}

@@ -1,13 +1,16 @@
-"""Which commit is checked out, and what differs from it that no stage wrote."""
+"""Which commit is checked out, what differs from it that no stage wrote, and who is at work here."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.core.types import Refusal
+
 UNKNOWN = "unknown"
+USERS = ("FCN_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")  # given by hand, or by CI of whoever started it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,20 @@ def checked_out(root: Path, written: Iterable[str]) -> Commit:
     except (OSError, subprocess.CalledProcessError):
         return Commit()
     return Commit(sha=sha, dirty="true" if status else "false", changes=f"{status}\n{patch}" if status else "")
+
+
+def user(root: Path, environment: Mapping[str, str]) -> str:
+    """Who answers for a promotion: the first of ``USERS`` that is set, or else git's user.name in ``root``.
+
+    Raises Refusal where there is none: what is served must have somebody who put it there.
+    """
+    for name in USERS:
+        if environment.get(name):
+            return environment[name]
+    try:
+        return _git(root, "config", "user.name").strip()
+    except (OSError, subprocess.CalledProcessError):
+        raise Refusal("nobody answers for this: set FCN_USER or `git config user.name`") from None
 
 
 def _git(root: Path, *args: str) -> str:

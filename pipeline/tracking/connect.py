@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-# uri sets what MLflow reads when it is imported, so MLflow comes after it
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
+from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.core.types import Refusal
@@ -18,7 +21,7 @@ from pipeline.tracking import schema
 from pipeline.tracking import uri as store
 
 EXPERIMENT = "fcn"
-PATIENCE = 4  # seconds for a server to answer, asked twice
+TIMEOUT = 4  # seconds for a server to answer; it is asked twice
 NOISY = ("mlflow.store.db.utils", "alembic", "urllib3.connectionpool")  # a line per migration, a line per retry
 
 
@@ -31,13 +34,11 @@ def connect(root: Path) -> tuple[MlflowClient, str]:
     credentials, or when the database is another MLflow's.
     """
     uri = store.chosen(root)
-    for noisy in NOISY:
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         with schema.alone(uri), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="The ``noload`` loader strategy"
-            )  # MLflow's own, since SQLAlchemy 2.1
+            warnings.filterwarnings("ignore", message="The ``noload`` loader")  # MLflow's own, since SQLAlchemy 2.1
             if uri.startswith(store.HTTP):
                 _ask(uri)
             else:
@@ -45,9 +46,25 @@ def connect(root: Path) -> tuple[MlflowClient, str]:
             client = MlflowClient(uri)
             return client, _experiment(client, store.artifacts(uri, root))
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = store.told(error, uri)
-        remedy = "start it, or unset MLFLOW_TRACKING_URI"
-        raise Refusal(f"MLflow at {store.masked(uri)} does not answer ({reason}): {remedy}") from None
+        why, remedy = store.reason(error, uri), "start it, or unset MLFLOW_TRACKING_URI"
+        raise Refusal(f"MLflow at {store.masked(uri)} does not answer ({why}): {remedy}") from None
+
+
+def connect_existing(root: Path) -> tuple[MlflowClient, str]:
+    """``connect``, but to a store that is there: a database made now would say that there never was a champion."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
+        raise Refusal("no registry to ask: set MLFLOW_TRACKING_URI, or run `dvc repro publish`, which makes mlflow.db")
+    return connect(root)
+
+
+@contextmanager
+def answering(client: MlflowClient) -> Iterator[None]:
+    """Make one line of a server that dies during the block; the same command completes what was begun."""
+    try:
+        yield
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
+        name, why = store.masked(client.tracking_uri), store.reason(error, client.tracking_uri)
+        raise Refusal(f"MLflow at {name} failed ({why}): run it again, it goes on from there") from None
 
 
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
@@ -56,10 +73,9 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
     if known is None:
         try:
             return str(client.create_experiment(EXPERIMENT, artifacts))
-        except MlflowException as error:
-            known = client.get_experiment_by_name(EXPERIMENT)
-            if known is None:
-                raise error from None
+        except MlflowException:
+            if (known := client.get_experiment_by_name(EXPERIMENT)) is None:
+                raise
     if known.lifecycle_stage == "deleted":
         client.restore_experiment(known.experiment_id)
     return str(known.experiment_id)
@@ -68,15 +84,8 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
 def _ask(uri: str) -> None:
     """One request that tells a server from none, from another's, and from one that does not know us."""
     path = "/api/2.0/mlflow/experiments/get-by-name"
-    answer = http_request(
-        get_default_host_creds(uri),
-        path,
-        "GET",
-        params={"experiment_name": EXPERIMENT},
-        max_retries=1,
-        timeout=PATIENCE,
-        raise_on_status=False,
-    )
+    options = {"max_retries": 1, "timeout": TIMEOUT, "raise_on_status": False}
+    answer = http_request(get_default_host_creds(uri), path, "GET", params={"experiment_name": EXPERIMENT}, **options)
     name, status = f"MLflow at {store.masked(uri)}", f"HTTP {answer.status_code}"
     if answer.status_code == 403 and "Host header" in answer.text:
         raise Refusal(f"{name} does not go by that name: start it with --allowed-hosts naming it")

@@ -1,4 +1,4 @@
-"""A stage's run as a tracker will show it: plain values and files to attach, under keys that MLflow accepts."""
+"""A stage's run as MLflow will show it: plain values and files to attach, under keys that MLflow accepts."""
 
 from __future__ import annotations
 
@@ -7,47 +7,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # `fcn` reads dvc.lock with this, and NumPy would take half of its start
-    import numpy as np
-    from numpy.typing import NDArray
+from typing import Any
 
 PARAM_CHARS = 6000  # MLflow's longest param
 
 Curve = Sequence[tuple[int, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """Shards that were read: ``name`` is ``sbd/train``, ``digest`` the manifest's sha256 over ids and encoded bytes.
-
-    ``source`` is the archive's URL, or the path that it was rendered to; ``context`` what the split was for.
-    """
-
-    name: str
-    digest: str
-    rows: int
-    source: str
-    context: str
-
-
-@dataclass(frozen=True, eq=False)
-class Confusion:
-    """A head's histogram: ``counts`` are n×n int64 pixels of the n ``classes``, rows = ground truth."""
-
-    classes: tuple[str, ...]
-    counts: NDArray[np.int64]
+Split = Mapping[str, str]  # the fields of MLflow's Dataset, and ``context``: what the shards were read for
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One entry of dvc.lock, or the pipeline as a whole; every key is one that MLflow accepts, and no tag is empty.
+    """One entry of dvc.lock, or the pipeline as a whole; every key is one that MLflow accepts.
 
     ``origin`` are tags that tell where and when a run was made: one that is there already keeps its own.
     ``metrics`` are single numbers, ``curves`` numbers by iteration. ``artifacts`` are files to attach, PNGs as images
-    to compare; ``texts`` are attached under their keys. ``splits`` are the shards that were read, ``confusions`` the
-    histograms that were counted, by head.
+    to compare; ``texts`` are attached under their keys. ``splits`` are the shards that were read, ``hist`` the file of
+    an evaluation's counts. ``missing`` are files that were not here to read, so that they can be added later.
     """
 
     stage: str
@@ -59,7 +34,8 @@ class RunRecord:
     artifacts: Sequence[Path] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     splits: Sequence[Split] = ()
-    confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    hist: Path | None = None
+    missing: Sequence[str] = ()
 
 
 def canonical(value: Any) -> str:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.held import held
+from pipeline import lock_file
 
 if TYPE_CHECKING:  # a follower that is not needed ends before it has imported anything
     import numpy as np
     from numpy.typing import NDArray
 
-EVENTS, SYSTEM = "events.jsonl", "system.jsonl"  # what the stage tells, and what its follower tells of the machine
-PICTURES = "pictures"
+EVENTS, PICTURES = "events.jsonl", "pictures"
+SENT = "sent.json"  # what a server has of a spool: {"run_id", "status", "offset"}, the last in bytes of events
 FOLLOWER = ".follower.lock"
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 
@@ -30,107 +28,94 @@ def place() -> Path:
     return Path(os.environ.get("FCN_SPOOL", ".spool")).resolve()
 
 
+def spools(root: Path) -> Iterator[Path]:
+    """The folders of all spools under ``root``, in order of stage and fingerprint."""
+    yield from (path.parent for path in sorted(root.glob(f"*/*/{EVENTS}")))
+
+
 class Spool:
-    """The events of one stage and fingerprint in ``folder``, and an Observer that writes them.
+    """The events of one stage and fingerprint in ``folder``.
 
-    Lines are ``begin`` (once for each process that took the work up), ``point``, ``picture`` and ``end``; each bears
-    its time in ms. A step that an earlier process told stays told: resumed work repeats the iterations after its
-    snapshot, with equal losses. The file is locked while its process lives, and the kernel lets go when it dies.
+    Lines are ``begin`` (once for each process that took the work up), ``point``, ``picture`` and ``end``; each has its
+    time in ms. A step is written once: resumed work repeats the iterations after its snapshot, with equal losses. The
+    file is locked while its process lives.
 
-    Nothing here raises OSError: when the disk is full, ``say`` is told once and the work goes on unwatched.
+    Nothing here raises OSError: when the disk is full, ``say`` gets one line and the work goes on unwatched.
     """
 
     def __init__(self, folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
         self.folder = folder
         self.say = say
-        self._told: dict[str, int] = {}  # the last step by curve or picture
+        self._last: dict[str, int] = {}  # step by curve or picture
         self._file: int | None = None
         try:
-            self._open()
+            (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+            self._file = os.open(folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            lock_file.take(self._file)
+            self._resume(self._file)
         except OSError as error:
             self._give_up(error)
 
-    def _open(self) -> None:
-        (self.folder / PICTURES).mkdir(parents=True, exist_ok=True)
-        file = os.open(self.folder / EVENTS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            _lock(file)
-        except OSError:
-            os.close(file)
-            raise
+    def _resume(self, file: int) -> None:
+        """Cut off a line that the power cut in two, and know what the others say."""
         events, end = read(self.folder / EVENTS, 0)
-        os.ftruncate(file, end)  # a line that the power cut in two
+        os.ftruncate(file, end)
         for event in events:
             for name in event.get("values", [event["key"]] if event["event"] == "picture" else []):
-                self._told[name] = max(event["step"], self._told.get(name, -1))
-        self._file = file
+                self._last[name] = max(event["step"], self._last.get(name, -1))
 
     def begin(self, *, tags: Mapping[str, str], params: Mapping[str, str], texts: Mapping[str, str]) -> None:
         """``tags`` and ``params`` of the run, and ``texts`` to attach by file name."""
         self._write({"event": "begin", "tags": dict(tags), "params": dict(params), "texts": dict(texts)})
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
-        fresh = {name: value for name, value in values.items() if step > self._told.get(name, -1)}
+        """Numbers by curve."""
+        fresh = {name: value for name, value in values.items() if step > self._last.get(name, -1)}
         if fresh:
-            self._told |= dict.fromkeys(fresh, step)
+            self._last |= dict.fromkeys(fresh, step)
             self._write({"event": "point", "step": step, "values": fresh})
 
     def picture(self, step: int, key: str, pixels: NDArray[np.uint8]) -> None:
-        if self._file is None or step <= self._told.get(key, -1):
+        """``pixels``, H×W×3 RGB."""
+        if self._file is None or step <= self._last.get(key, -1):
             return
-        from PIL import Image  # the follower reads this file's events before it has the time to import
+        from PIL import Image  # the follower imports this file before it knows whether it is needed
 
         name = f"{len(list((self.folder / PICTURES).iterdir())):04d}.png"
         try:
-            Image.fromarray(pixels).save(
-                self.folder / PICTURES / name, compress_level=4
-            )  # no larger than 6, and faster
+            Image.fromarray(pixels).save(self.folder / PICTURES / name, compress_level=4)  # as small as 6, and faster
         except OSError as error:
             self._give_up(error)
-        self._told[key] = step
+        self._last[key] = step
         self._write({"event": "picture", "step": step, "key": key, "file": name})
 
     def end(self, status: str, tags: Mapping[str, str]) -> None:
         """The process is done: FINISHED, FAILED or KILLED; the file is closed and free for the next."""
         self._write({"event": "end", "status": status, "tags": dict(tags)})
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._close()
 
     def _write(self, event: Event) -> None:
         if self._file is None:
             return
+        line = json.dumps({**event, "time": time.time_ns() // 1_000_000}, ensure_ascii=False) + "\n"
         try:
-            os.write(self._file, _line(event))
+            os.write(self._file, line.encode())
         except OSError as error:
             self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         self.say(f"{self.folder} cannot be written ({error}): MLflow will not show this run before it is published")
+        self._close()
+
+    def _close(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-@contextmanager
-def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock ``path``, which its holder's death frees; without ``wait`` BlockingIOError where it is held."""
-    with path.open("w") as file:
-        if wait:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        else:
-            _lock(file.fileno())
-        yield
-
-
-def _lock(file: int) -> None:
-    """Raises BlockingIOError when another process keeps it; one that only asks whether it is held has it briefly."""
-    for _ in range(20):
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.05)
-    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def alive(folder: Path) -> bool:
+    """Whether the process that writes ``folder`` lives."""
+    return lock_file.is_locked(folder / EVENTS)
 
 
 def read(path: Path, start: int) -> tuple[list[Event], int]:
@@ -138,11 +123,11 @@ def read(path: Path, start: int) -> tuple[list[Event], int]:
     if size(path) <= start:
         return [], start
     with path.open("rb") as file:
-        os.fsync(file.fileno())  # what a server is told must outlive a power cut, or it would be told twice
+        os.fsync(file.fileno())  # what a server has must outlive a power cut, or it would get it twice
         file.seek(start)
         data = file.read()
-    whole = data[: data.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], start + len(whole)
+    lines = data[: data.rfind(b"\n") + 1]
+    return [json.loads(line) for line in lines.splitlines()], start + len(lines)
 
 
 def size(path: Path) -> int:
@@ -153,25 +138,17 @@ def size(path: Path) -> int:
         return 0
 
 
-def append(path: Path, event: Event) -> None:
-    """Add a line to a file that has one writer, after its last whole line; raises OSError."""
-    with path.open("a+b", buffering=0) as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # a line that the power cut in two
-                os.truncate(path, read(path, 0)[1])
-        file.write(_line(event))
+def sent(folder: Path) -> dict[str, Any]:
+    """What is sent of the spool ``folder``: nothing, or what ``SENT`` in it says."""
+    try:
+        found: dict[str, Any] = json.loads((folder / SENT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"run_id": "", "status": "", "offset": 0}
+    return found
 
 
-def _line(event: Event) -> bytes:
-    return (json.dumps({**event, "time": time.time_ns() // 1_000_000}, ensure_ascii=False) + "\n").encode()
-
-
-def alive(folder: Path) -> bool:
-    """Whether the process that writes ``folder`` lives."""
-    return held(folder / EVENTS)
-
-
-def spools(root: Path) -> Iterator[Path]:
-    """The folders of all spools under ``root``, in order of stage and fingerprint."""
-    yield from (path.parent for path in sorted(root.glob(f"*/*/{EVENTS}")))
+def has_news(folder: Path) -> bool:
+    """Whether there is an event to send, or an end that its process could not write."""
+    known = sent(folder)
+    unsent = size(folder / EVENTS) > known["offset"]
+    return unsent or (known["status"] in ("RUNNING", FINISHED) and not alive(folder))

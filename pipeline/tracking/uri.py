@@ -7,17 +7,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-# Read when MLflow is imported or first asks a server: no word to its makers, 6 s, not 4 minutes, for a dead server, and
-# no two lines of addresses for every run that ends.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a line for each of a model's 151 files
-
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
 HTTP = ("http://", "https://")
-TEAM = "uv pip install 'fcn-pipeline[team]'"
 
 
 def chosen(root: Path, uri: str | None = None) -> str:
@@ -47,11 +39,10 @@ def masked(uri: str) -> str:
     return re.sub(r"\?.*", "?***", re.sub(r"//.*@", "//***@", uri))
 
 
-def told(error: Exception, uri: str) -> str:
+def reason(error: Exception, uri: str) -> str:
     """The first line of what ``error`` says, without what ``uri`` keeps secret."""
     text = next(iter(str(error).splitlines()), type(error).__name__)
-    login = re.search(r"//(.*)@", uri)
-    query = re.search(r"\?(.*)", uri)
+    login, query = re.search(r"//(.*)@", uri), re.search(r"\?(.*)", uri)
     secrets = [*(login[1].split(":", 1)[1:] if login else []), *(re.split("[&=]", query[1])[1::2] if query else [])]
     if login:
         text = text.replace(f"{login[1]}@", "***@")

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from ops import ui
 from pipeline.core.types import Refusal
-from pipeline.tracking import address
-from pipeline.tracking.views import TAG, VIEWS
+from pipeline.registry import address
+from pipeline.registry.views import TAG, VIEWS
 from tests.closure import ROOT
 from tests.tracking import servers
 from tests.tracking.older import older

@@ -25,8 +25,8 @@ def invoke() -> Result:
     return done
 
 
-def said(new: int = 0, completed: int = 0, adopted: int = 0, standing: int = 0) -> str:
-    return f"published {new} new runs, {completed} completed, {adopted} adopted, {standing} standing, under "
+def said(new: int = 0, completed: int = 0, adopted: int = 0, unchanged: int = 0) -> str:
+    return f"published {new} new runs, {completed} completed, {adopted} adopted, {unchanged} unchanged, under "
 
 
 def artifact(root: Path, of: Run, path: str) -> str:
@@ -35,7 +35,7 @@ def artifact(root: Path, of: Run, path: str) -> str:
 
 
 def marks(of: Run) -> list[str]:
-    return [value for name, value in of.data.tags.items() if name.startswith("pipeline.")]
+    return sorted(value for name, value in of.data.tags.items() if name.startswith("pipeline."))
 
 
 def live(root: Path, stage: str, status: str = "FINISHED", **changed: str) -> Run:

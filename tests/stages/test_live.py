@@ -10,6 +10,7 @@ import pytest
 
 from ops._digest import digest
 from pipeline.core.types import Refusal
+from pipeline.lock_file import locked
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.tracking import spool
 from stages import _live
@@ -53,7 +54,7 @@ def test_a_follower_is_started_where_none_lives(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(_live, "subprocess", process)
     with watched(FINGERPRINT, [], say=print):
         assert len(started) == 1
-    with spool.alone(tmp_path / ".spool" / spool.FOLLOWER, wait=False), watched(FINGERPRINT, [], say=print):
+    with locked(tmp_path / ".spool" / spool.FOLLOWER, wait=False), watched(FINGERPRINT, [], say=print):
         assert len(started) == 1
     with watched(FINGERPRINT, [], say=print):
         assert len(started) == 2

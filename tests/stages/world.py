@@ -38,6 +38,11 @@ PARAMS = {
     "datasets": {"voc": {}},
     "recipes": {"voc-fcn32s": {}, "voc-fcn8s": {}},
 }
+TABLE = """recipe,head,mean_iu,published_pixel_acc,published_mean_iu
+voc-fcn32s,semantic,50.0,90.1,63.6
+voc-fcn8s,semantic,50.0,90.5,65.5
+voc-fcn8s-mine,semantic,50.0,,
+"""
 CLASSES = ("background", "cat", "dog")
 HIST = [[80, 10, 0], [5, 15, 0], [0, 0, 0]]
 CHILDREN = 7
@@ -72,7 +77,7 @@ def build(root: Path) -> Path:
         entries |= trained(root, recipe, lr, "b2")
     (root / "results").mkdir()
     (root / "results/table.md").write_text("# ours\n")
-    (root / "results/table.csv").write_text("recipe\n")
+    (root / "results/table.csv").write_text(TABLE)
     entries["report"] = entry("python -m stages.report", deps={"eval": "d4.dir"}, outs={"results": "e5.dir"})
     lock(root, entries)
     return root

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.tracking.connect import connect
-from pipeline.tracking.delivery import Sent
-from pipeline.tracking.drain import Sender, drain
+from pipeline.tracking.sync import sync
 
 
-def send(root: Path) -> list[Sent]:
-    return drain(root, root / ".spool")
-
-
-def follower(root: Path) -> Sender:
-    return Sender(root, root / ".spool")
+def send(root: Path) -> list[str]:
+    return sync(root, root / ".spool")
 
 
 def runs(root: Path) -> tuple[MlflowClient, list[Run]]:
@@ -33,24 +29,26 @@ def steps(client: MlflowClient, run: Run, curve: str) -> list[int]:
     return [metric.step for metric in client.get_metric_history(run.info.run_id, curve)]
 
 
-class Unplugged:
-    """Breaks the connection at the client's call ``at``, before it or after it has done its work."""
+def unplug(
+    patch: pytest.MonkeyPatch,
+    requests: Iterable[str],
+    *,
+    at: int,
+    after: bool = False,
+    error: type[BaseException] = MlflowException,
+) -> None:
+    """Break the client's request ``at``, counted from 1, of those named, before or after it has done its work."""
+    calls = count(1)
 
-    CALLS = ("create_run", "log_batch", "log_text", "log_artifacts", "set_terminated")
-
-    def __init__(self, at: int, *, after: bool, patch: pytest.MonkeyPatch) -> None:
-        self.at, self.after, self.calls = at, after, 0
-        for name in self.CALLS:
-            patch.setattr(MlflowClient, name, self._counted(getattr(MlflowClient, name)))
-
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            if self.calls == self.at and not self.after:
-                raise MlflowException("unplugged")
-            done = call(*args, **kwargs)
-            if self.calls == self.at:
-                raise MlflowException("unplugged")
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*args: Any, **named: Any) -> Any:
+            here = next(calls) == at
+            done = None if here and not after else call(*args, **named)
+            if here:
+                raise error("unplugged")
             return done
 
-        return counted
+        return instead
+
+    for name in requests:
+        patch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -96,18 +97,18 @@ def test_who_does_not_answer_is_told_within_ten_seconds(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_driver_of_postgresql_is_asked_for_by_its_uri_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("postgresql://me:s3cr3t@db/fcn", r"postgresql.*@db/fcn needs psycopg2.*'fcn-pipeline\[team\]'"),
+        ("postgresql://me:s3cr3t@db:port/fcn", r"^postgresql\+psycopg2://\*\*\*@db:port/fcn is no URI: write"),
+    ],
+)
+def test_without_a_driver_and_with_a_port_that_is_no_number_the_remedy_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, why: str
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
-    connect(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:s3cr3t@db/fcn")
-    with pytest.raises(Refusal, match=r"postgresql.*@db/fcn needs psycopg2.*'fcn-pipeline\[team\]'") as refusal:
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(Refusal, match=why) as refusal:
         connect(tmp_path)
     assert "s3cr3t" not in str(refusal.value)
-
-
-def test_a_port_that_is_no_number_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:s3cr3t@db:port/fcn")
-    with pytest.raises(Refusal, match=r"^postgresql\+psycopg2://\*\*\*@db:port/fcn is no URI: write"):
-        connect(tmp_path)

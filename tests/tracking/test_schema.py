@@ -51,7 +51,7 @@ def test_a_newer_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_older_database_of_many_is_not_upgraded_in_passing() -> None:
-    told = schema.outdated("postgresql://me:s3cr3t@db/fcn", None)
-    assert told is not None
-    assert told.startswith("postgresql://***@db/fcn was written by an older MLflow")
-    assert told.endswith("upgrade it as docs/team.md says")
+    with pytest.raises(Refusal) as refusal:
+        schema._older("postgresql://me:s3cr3t@db/fcn", None, refuse=True)
+    assert str(refusal.value).startswith("postgresql://***@db/fcn was written by an older MLflow")
+    assert str(refusal.value).endswith("docs/team.md upgrades it")

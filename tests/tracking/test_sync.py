@@ -1,0 +1,201 @@
+"""What stages tell reaches MLflow once: after kill -9, without a server for a while, and on another server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow.entities import Run
+
+from pipeline.core.types import Refusal
+from pipeline.live import follow
+from pipeline.tracking import log, spool
+from pipeline.tracking.spool import Spool
+from tests.tracking.sending import runs, send, steps, unplug
+from tests.tracking.servers import free_port, mlflow_server
+from tests.training.world import repository, shards
+
+ITERATIONS = 600  # a point every second iteration
+CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(tables, tmp_path / "mlflow.db")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    return repository(tmp_path, iterations=ITERATIONS)
+
+
+def start(root: Path, mode: str = "spool", **env: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
+        cwd=root,
+        env={**os.environ, "FCN_TRACKING": mode, "FCN_SNAPSHOT_SECONDS": "0.2", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def stop_at(root: Path, step: int, process: subprocess.Popen[str]) -> None:
+    """Let the training go on until it has told ``step``, and halt it there."""
+    process.send_signal(signal.SIGCONT)
+    path = root / ".spool/train@noise-fcn"
+    while not any(
+        event.get("step", 0) >= step
+        for file in path.glob(f"*/{spool.EVENTS}")
+        for event in spool.read(file, 0)[0]
+        if event["event"] == "point"
+    ):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGSTOP)
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Its exit code, when it has gone on to its end."""
+    process.send_signal(signal.SIGCONT)
+    process.communicate()
+    return process.returncode
+
+
+def assert_whole(root: Path) -> Run:
+    """One run with every step of every curve once, the pictures of nine moments, and the digests that adopt it."""
+    client, (run,) = runs(root)
+    assert run.info.status == "FINISHED"
+    every = list(range(2, ITERATIONS + 1, 2))
+    assert steps(client, run, "loss") == every
+    assert steps(client, run, "learning_rate") == every
+    for curve in CURVES[2:]:  # told by the clock of one process: the row in which it was killed has none
+        found = steps(client, run, curve)
+        assert sorted(set(found)) == found
+    pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([path for path in pictures if path.endswith(".png")]) == 9 * 6
+    assert "dvc.out.runs/noise-fcn/model.safetensors" in run.data.tags
+    return run
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
+def test_killed_and_run_again_it_is_one_run_with_every_step_once(world: Path, end: signal.Signals, code: int) -> None:
+    process = start(world)
+    stop_at(world, 200, process)
+    assert send(world)[0].endswith(" RUNNING")
+    process.send_signal(end)
+    assert ended(process) == code
+    assert send(world)[0].endswith(" KILLED")
+    assert [run.info.status for run in runs(world)[1]] == ["KILLED"]
+    process = start(world)
+    stop_at(world, 300, process)
+    assert send(world)[0].endswith(" RUNNING")
+    assert [run.info.status for run in runs(world)[1]] == ["RUNNING"]
+    process.send_signal(signal.SIGCONT)
+    said = process.communicate()[0]
+    assert (process.returncode, "resuming at iteration" in said) == (0, True), said
+    send(world)
+    assert_whole(world)
+    assert not list(spool.spools(world / ".spool"))
+    assert send(world) == []
+
+
+def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    shutil.rmtree(root / "data/shards/noise/train")
+    shards(root / "data/shards/noise/train", labels=(0, 1, 9, 255))
+    assert ended(start(root)) == 1
+    send(root)
+    _, (run,) = runs(root)
+    assert run.info.status == "FAILED"
+    assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """The connection breaks at the first request, then at the second, and so on, before or after it did its work."""
+    monkeypatch.setattr(log, "METRICS", 7)
+    monkeypatch.setattr(log, "PARAMS", 2)
+    written = Spool(tmp_path / ".spool/train@x/f")
+    written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
+    for step in range(1, 11):
+        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+    for step in (0, 5, 10):
+        written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
+    written.end("FINISHED", {"dvc.out.a": "m"})
+    broken = 0
+    while True:
+        try:
+            with monkeypatch.context() as patch:
+                unplug(patch, REQUESTS, at=broken + 1, after=after)
+                send(tmp_path)
+            break
+        except Refusal as refusal:
+            assert "failed (unplugged): run it again, it goes on from there" in str(refusal)
+            broken += 1
+    assert broken >= len(REQUESTS)
+    client, (run,) = runs(tmp_path)
+    assert run.info.status == "FINISHED"
+    assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)
+    for curve in ("loss", "learning_rate"):
+        assert steps(client, run, curve) == list(range(1, 11))
+    names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([name for name in names if name.endswith(".png")]) == 3
+
+
+REQUESTS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated")
+
+
+def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Spool(tmp_path / ".spool/train@x/f")
+    written.begin(tags={}, params={}, texts={})
+    for step, server in enumerate(("one", "other"), 1):
+        shutil.copy(tables, tmp_path / f"{server}.db")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{server}.db")
+        written.point(step, {"loss": 1.0})
+        send(tmp_path)
+        client, (run,) = runs(tmp_path)
+        assert steps(client, run, "loss") == list(range(1, step + 1))
+
+
+def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path) -> None:
+    for _ in range(2):
+        written = Spool(tmp_path / ".spool/train@x/f")
+        written.begin(tags={}, params={}, texts={})
+        for step in (1, 2, 3):
+            written.point(step, {"loss": 1.0})
+        written.end("FINISHED", {})
+        send(tmp_path)
+    client, (run,) = runs(tmp_path)
+    assert (run.info.status, steps(client, run, "loss")) == ("FINISHED", [1, 2, 3])
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root := tmp_path / "work").mkdir()
+    repository(root, iterations=ITERATIONS)
+    port, store = free_port(), f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
+        process = start(root, "live")
+        stop_at(root, ITERATIONS // 3, process)
+        while not list(root.glob(f".spool/*/*/{spool.SENT}")):  # until a follower has sent something
+            time.sleep(0.2)
+    stop_at(root, 2 * ITERATIONS // 3, process)
+    time.sleep(follow.PERIOD + follow.TICK)  # a pass of the follower that finds nobody
+    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
+        assert ended(process) == 0
+        send(root)
+        assert_whole(root)

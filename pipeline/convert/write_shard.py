@@ -102,13 +102,9 @@ def _write(out: Path, spec: DatasetSpec, planned: Planned) -> Written:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [planned.rows.pop(name) for name in planned.ids]
     arrow = schema.arrow_schema(spec)
-    with pq.ParquetWriter(
-        path,
-        arrow,
-        compression="none",  # photographs and labels are compressed already
-        use_dictionary=False,
-        write_statistics=["id", "height", "width"],
-    ) as writer:
+    statistics = ["id", "height", "width"]
+    # photographs and labels are compressed already
+    with pq.ParquetWriter(path, arrow, compression="none", use_dictionary=False, write_statistics=statistics) as writer:
         for start in range(0, len(rows), schema.ROW_GROUP):
             group = [_record(spec, row.sample) for row in rows[start : start + schema.ROW_GROUP]]
             writer.write_table(pa.Table.from_pylist(group, schema=arrow), row_group_size=schema.ROW_GROUP)
@@ -122,8 +118,8 @@ def _write(out: Path, spec: DatasetSpec, planned: Planned) -> Written:
 
 
 def _record(spec: DatasetSpec, sample: Sample) -> dict[str, Any]:
-    encoded = {**{column: sample.images[column] for column in spec.images}, **sample.labels}
-    columns = {column: {"bytes": file.bytes, "path": file.path} for column, file in encoded.items()}
+    encoded = {**sample.images, **sample.labels}
+    columns = {column: vars(encoded[column]) for column in schema.columns_of(spec)}
     return {"id": sample.id, **columns, "height": sample.height, "width": sample.width}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.io import loadmat
 
+from pipeline.core.images import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import id_lists
+from pipeline.datasets.shared import archive, id_lists, mat
 from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
@@ -101,27 +99,21 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
     millimetres = _millimetres(f"{path}: depths of frame {frame + 1}", depth[cut])
     missing = raw_depth[cut] == 0
     camera = KINECT.scaled(depth.shape[1] / FRAME[1]).cropped(left, top)
-    picture = Image.fromarray(_mapped(path, frame, labels[cut], parts["classes"]))
-    picture.putpalette(PALETTE)
     images = {
-        "color": Image.fromarray(np.ascontiguousarray(color[cut])),
-        "depth": Image.fromarray(millimetres),
-        "hha": Image.fromarray(hha(millimetres / 1000, missing, camera)),
-        "missing": Image.fromarray(np.where(missing, np.uint8(255), np.uint8(0))),
+        "color": png(np.ascontiguousarray(color[cut])),
+        "depth": png(millimetres),
+        "hha": png(hha(millimetres / 1000, missing, camera)),
+        "missing": png(np.where(missing, np.uint8(255), np.uint8(0))),
     }
+    semantic = png(_mapped(path, frame, labels[cut], parts["classes"]), PALETTE)
+    file = f"img_{name}.png"
     return Sample(
         id=name,
         height=bottom - top,
         width=right - left,
-        images={column: _png(image, name) for column, image in images.items()},
-        labels={"semantic": _png(picture, name)},
+        images={column: Encoded(bytes=image, path=file) for column, image in images.items()},
+        labels={"semantic": Encoded(bytes=semantic, path=file)},
     )
-
-
-def _png(picture: Image.Image, name: str) -> Encoded:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=6)
-    return Encoded(bytes=file.getvalue(), path=f"img_{name}.png")
 
 
 def _millimetres(where: str, depth: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -162,10 +154,7 @@ def _frame(path: Path, frame: int) -> tuple[NDArray[Any], ...]:
 
 
 def _frames(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise Refusal(f"{path} is missing: run its download or miniature stage")
-    stat = path.stat()
-    return _opened(path, stat.st_size, stat.st_mtime_ns)
+    return _opened(*archive.version(path))
 
 
 @lru_cache(maxsize=1)
@@ -194,10 +183,5 @@ def _classes(path: Path) -> NDArray[np.uint8]:
 
 
 def _matrix(path: Path, name: str) -> NDArray[Any]:
-    try:
-        found = loadmat(path, variable_names=[name])[name]
-    except FileNotFoundError:
-        raise Refusal(f"{path} is missing: run its download or miniature stage") from None
-    except Exception as error:  # a broken file makes scipy raise nearly anything
-        raise Refusal(f"{path} has no readable {name} ({error}): fetch it again") from None
-    return np.asarray(found)
+    archive.version(path)
+    return mat.variable(path.read_bytes(), name, str(path))

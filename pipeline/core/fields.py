@@ -25,7 +25,7 @@ def read(kind: type[T], name: str, row: object) -> T:
     """Build the frozen dataclass ``kind`` from ``row``; ``name`` is the row's dotted name, for refusals.
 
     Understands int, float, str, Literal, other dataclasses, tuple[X, ...] and X | None of these. A field that is
-    absent takes the dataclass's default; a list may be empty where the default is.
+    absent takes the dataclass's default; a list may be empty where its default is.
 
     Raises Refusal for an unknown field, a missing one without a default, a value of another type or out of bounds.
     """
@@ -61,8 +61,8 @@ def _value(kind: Any, name: str, value: object, *, empty: bool = False) -> Any:
             like = {str: "texts, such as [semantic]", float: "numbers"}.get(inner[0], "maps")
             raise Refusal(f"{name} is {value!r}: write a list of {like}{', or []' if empty else ''}")
         return tuple(_value(inner[0], f"{name}[{index}]", item) for index, item in enumerate(value))
-    if origin is UnionType:  # X | None
-        return None if value is None else _value(inner[0], name, value)
+    if origin is UnionType:
+        return value if type(value) in inner else _value(inner[0], name, value)
     if inner:
         if value not in inner:
             raise Refusal(f"{name} is {value!r}: {nearest(value, inner)}choose {' or '.join(map(str, inner))}")

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import files
+from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download as Download
-from pipeline.fetch.download import stored_name
+from pipeline.fetch.download import Download, Row, stored_name
 from pipeline.fetch.transfer import SourceError, transfer
 
-FACTS = {"format", "order", "range", "mean", "std", "crop", "width", "source", "licence"}
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
 
@@ -28,24 +26,21 @@ class Fetched:
     known: bool
 
 
-def fetch_all(row: Mapping[str, Any]) -> list[Fetched]:
-    """Fetch ``files`` of a ``downloads`` row into its ``folder``, which then holds these files and no others.
+def fetch_all(name: str, row: Mapping[str, Any]) -> list[Fetched]:
+    """Fetch ``files`` of the ``downloads`` row called ``name`` into its ``folder``, which then holds no others.
 
     A ``manifest`` says how a classifier's weights want their input; it is written beside them. Raises Refusal for
     a row or a manifest that lacks something or has a stranger.
     """
-    if not {"files", "folder"} <= set(row) <= {"files", "folder", "manifest"}:
-        raise Refusal(f"a row of downloads has {', '.join(row)}: give it files, a folder, and weights a manifest")
-    entries, folder = [Download.parse(each) for each in row["files"]], Path(row["folder"])
-    manifest = row.get("manifest")
-    if manifest is not None and (set(manifest) != FACTS or len(entries) != 1):
-        odd = ", ".join(sorted(set(manifest) ^ FACTS)) or "more than one file"
-        raise Refusal(f"downloads: the manifest of {entries[0].name} lacks or does not know {odd}: name each once")
+    read = fields.read(Row, name, row)
+    if read.manifest and len(read.files) > 1:
+        raise Refusal(f"{name} has a manifest for {len(read.files)} files: it describes one file of weights")
+    folder = Path(read.folder)
     with files.replacing(folder) as scratch:
         scratch.mkdir()
-        fetched = [fetch(entry, scratch) for entry in entries]
-        if manifest is not None:
-            files.write_json(scratch / "manifest.json", {"file": entries[0].name, "classes": [], **manifest})
+        fetched = [fetch(entry, scratch) for entry in read.files]
+        if read.manifest:
+            files.write_json(scratch / "manifest.json", {"file": read.files[0].name, "classes": [], **row["manifest"]})
     return [replace(one, path=folder / one.path.name) for one in fetched]
 
 
@@ -126,10 +121,9 @@ def _placed(entry: Download, source: Path, digest: str, folder: Path, *, link: b
     target = folder / entry.name
     folder.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
+    copy = os.link if link else shutil.copyfile  # a gigabyte need not lie here twice
     try:
-        if not link:
-            raise OSError
-        os.link(source, target)  # a gigabyte need not lie here twice
+        copy(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, target)  # another disk
     return Fetched(path=target, digest=digest, known=bool(entry.sha256))

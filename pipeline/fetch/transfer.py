@@ -55,11 +55,7 @@ def _attempt(url: str, part: Path, expected: int | None) -> None:
         if error.code != 416 or not have:
             raise
         error.close()
-        if _total(error.headers.get("Content-Range")) == have:
-            return  # all of it was here already
-        part.unlink()  # longer than the file, so no piece of it
-        _attempt(url, part, expected)
-        return
+        return  # nothing follows: it is all here, or its digest tells that it is no piece of this file
     with response:
         start = have if response.status == 206 else 0
         length = response.headers.get("Content-Length")

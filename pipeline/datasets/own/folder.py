@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.core import fields
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
-from pipeline.datasets.own import coding, images, labels, layout, row, summary
-from pipeline.datasets.own import splits as split_rules
-
-FIELDS = row.FIELDS
-"""The leaves of a ``folders`` row that this file reads, all of them needed."""
+from pipeline.datasets.own import coding, images, labels, layout, splits
+from pipeline.datasets.own.row import Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +19,18 @@ class Folder:
     ``raw`` is everywhere the row's root. Pickles, so that ``sample`` runs in spawned workers.
     """
 
-    row: row.Row
+    name: str
+    row: Row
     coding: coding.Coding
-    rules: tuple[tuple[str, split_rules.Rule], ...]
+    rules: Mapping[str, splits.Rule]
 
     @property
     def SPEC(self) -> DatasetSpec:  # noqa: N802 - datasets that are modules have it as a constant
-        name = self.row.name.removeprefix("folders.")
-        return DatasetSpec(name=name, images=("color",), labels={"semantic": self.coding.label})
+        return DatasetSpec(name=self.name, images=("color",), labels={"semantic": self.coding.label})
 
     def splits(self, raw: Path) -> tuple[str, ...]:
         """The splits' names in the order written."""
-        return tuple(split for split, _ in self.rules)
+        return tuple(self.rules)
 
     def ids(self, raw: Path, split: str) -> list[str]:
         """The split's ids: in list order, or sorted where shares decide.
@@ -43,8 +41,6 @@ class Folder:
         if found.problems:
             more = f" (the first of {len(found.problems)} such problems)" if found.problems[1:] else ""
             raise Refusal(f"{found.problems[0]}{more}")
-        if split not in found.splits:
-            raise Refusal(f"{self.row.name} has no split {split!r}: it has {', '.join(found.splits)}")
         return list(found.splits[split])
 
     def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Encoded]]]:
@@ -64,22 +60,19 @@ class Folder:
 
     def survey(self, raw: Path) -> layout.Layout:
         """Where everything lies, with every problem that names tell; no image is opened."""
-        return layout.survey(self.row, dict(self.rules), raw)
+        return layout.survey(f"folders.{self.name}", self.row, self.rules, raw)
 
 
-def parse(name: str, fields: Mapping[str, object]) -> Folder:
-    """The dataset of the row ``folders.<name>``; ``fields`` are its leaves: FIELDS.
+def parse(name: str, row: Mapping[str, object]) -> Folder:
+    """The dataset of the row ``folders.<name>``.
 
     Raises Refusal for a field that is unknown, missing or cannot be understood. Nothing is read from disk.
     """
-    described = row.read(f"folders.{name}", fields)
-    return Folder(row=described, coding=coding.parse(described), rules=tuple(split_rules.parse(described).items()))
-
-
-def check(name: str, fields: Mapping[str, object]) -> summary.Findings:
-    """Read and encode every pair that a split holds, as converting does, and tell all that is wrong with any.
-
-    Raises Refusal where there is nothing to walk through: an unreadable row, no root, no pair.
-    """
-    folder = parse(name, fields)
-    return summary.walk(folder.SPEC, folder.survey(Path(folder.row.root)), folder.sample)
+    where = f"folders.{name}"
+    read = fields.read(Row, where, row)
+    return Folder(
+        name=name,
+        row=read,
+        coding=coding.parse(where, read),
+        rules=splits.parse(f"{where}.splits", read.splits),
+    )

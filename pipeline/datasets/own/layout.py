@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipeline.core.types import Encoded, Refusal
-from pipeline.datasets.own import pairs, splits
+from pipeline.datasets.own import find, splits
 from pipeline.datasets.own.row import Row
 
 
@@ -20,72 +20,47 @@ class Layout:
     images: Mapping[str, str]
     labels: Mapping[str, str]
     splits: Mapping[str, Sequence[str]]
-    problems: tuple[str, ...]
+    problems: Sequence[str]
 
     def read(self, name: str) -> Mapping[str, Encoded]:
         """The bytes of an id's image and label, ``color`` and ``semantic``; Refusal for a file that cannot be read."""
-        return {"color": self._encoded(self.images, name), "semantic": self._encoded(self.labels, name)}
-
-    def _encoded(self, files: Mapping[str, str], name: str) -> Encoded:
-        if name not in files:
-            raise Refusal(f"{self.root} has no image and label named {name}: take it off the lists")
-        path = self.root / files[name]
+        paths = {"color": self.root / self.images[name], "semantic": self.root / self.labels[name]}
         try:
-            return Encoded(bytes=path.read_bytes(), path=str(path))
+            return {column: Encoded(bytes=path.read_bytes(), path=str(path)) for column, path in paths.items()}
         except OSError as error:
-            raise Refusal(f"{path} cannot be read ({error.strerror}): put it there, with leave to read it") from None
+            raise Refusal(f"{error.filename} cannot be read ({error.strerror}): see that you may read it") from None
 
 
-def survey(row: Row, rules: Mapping[str, splits.Rule], root: Path) -> Layout:
-    """Look through ``root`` without opening an image.
+def survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) -> Layout:
+    """Look through ``root`` without opening an image; ``where`` is the row's dotted name, for refusals.
 
     Shares divide all images, so each must have a label and each label an image. Lists choose: what no list names is
     left alone, labelled or not.
 
-    Raises Refusal where nothing can be paired at all: see ``pairs.find`` and ``splits.listed``.
+    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``splits.listed``.
     """
-    images = pairs.find(f"{row.name}.images", root, row.images)
-    labels = pairs.find(f"{row.name}.labels", root, row.labels)
-    if not images.files.keys() & labels.files.keys():
-        raise Refusal(
-            f"{row.name}: no image has a label, images being named such as {', '.join([*images.files][:2])} and labels "
-            f"{', '.join([*labels.files][:2])}: where names differ, write {{id}} for what they share, as *_mask.png → "
-            "{id}_mask.png"
-        )
-    lists = {split: rule for split, rule in rules.items() if isinstance(rule, str)}
+    problems: list[str] = []
+    images = find.find(f"{where}.images", root, row.images, problems)
+    labels = find.find(f"{where}.labels", root, row.labels, problems)
+    if not images.keys() & labels.keys():
+        names = " and labels ".join(", ".join([*files][:2]) for files in (images, labels))
+        remedy = "where names differ, write {id} for what they share, as *_mask.png → {id}_mask.png"
+        raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
     shares = {split: rule for split, rule in rules.items() if isinstance(rule, Fraction)}
-    if lists:
-        taken = splits.listed(row, root, lists, images.files)
-        problems = [*splits.misfits(row, root, lists, taken, images.files)]
-        wanted = {name for names in taken.values() for name in names}
+    if shares:
+        taken, wanted = splits.shared_out(shares, images.keys() & labels.keys()), set(images)
+        remedy = "raise its share, add images, or write lists"
+        problems += [
+            f"{where}.splits gives {split} none of the images: {remedy}" for split in taken if not taken[split]
+        ]
+        lonely = sorted(labels.keys() - images.keys())
+        remedy = "add it, or take the label out"
+        problems += [f"{root / labels[name]} has no image {name} in {row.images}: {remedy}" for name in lonely]
     else:
-        taken = splits.shared_out(shares, images.files.keys() & labels.files.keys())
-        problems = [*_empty(row, taken), *_lonely(row, root, images.files, labels.files)]
-        wanted = {*images.files}
-    problems += _unlabelled(row, root, sorted(wanted & images.files.keys()), images.files, labels.files)
-    return Layout(
-        root=root,
-        images=images.files,
-        labels=labels.files,
-        splits=taken,
-        problems=(*images.problems, *labels.problems, *problems),
-    )
-
-
-def _unlabelled(
-    row: Row, root: Path, wanted: Sequence[str], images: Mapping[str, str], labels: Mapping[str, str]
-) -> Iterator[str]:
-    for name in wanted:
-        if name not in labels:
-            yield f"{root / images[name]} has no label {name} in {row.labels}: add it, or take the image out"
-
-
-def _lonely(row: Row, root: Path, images: Mapping[str, str], labels: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(labels.keys() - images.keys()):
-        yield f"{root / labels[name]} has no image {name} in {row.images}: add it, or take the label out"
-
-
-def _empty(row: Row, taken: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for split, names in taken.items():
-        if not names:
-            yield f"{row.name}.splits gives {split} none of the images: raise its share, add images, or write lists"
+        taken = {split: splits.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
+        wanted = {name for names in taken.values() for name in names}
+        problems += splits.misfits(root, rules, taken, images)
+    lonely = sorted((wanted & images.keys()) - labels.keys())
+    remedy = "add it, or take the image out"
+    problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]
+    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems)

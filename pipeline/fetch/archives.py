@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,10 @@ from pipeline.fetch.transfer import SourceError, transfer
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fetched:
-    """A file in place and the accepted digest it has; not ``known``: none was listed, this sha256 is taken on trust."""
-
-    path: Path
-    digest: str
-    known: bool
-
-
-def fetch_all(name: str, row: Mapping[str, Any]) -> list[Fetched]:
+def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, str]:
     """Fetch ``files`` of the ``downloads`` row called ``name`` into its ``folder``, which then holds no others.
+
+    Returns the sha256 of each file for which none is listed: it is taken on trust.
 
     A ``manifest`` says how a classifier's weights want their input; it is written beside them. Raises Refusal for
     a row or a manifest that lacks something or has a stranger.
@@ -38,16 +30,17 @@ def fetch_all(name: str, row: Mapping[str, Any]) -> list[Fetched]:
     folder = Path(read.folder)
     with files.replacing(folder) as scratch:
         scratch.mkdir()
-        fetched = [fetch(entry, scratch) for entry in read.files]
+        digests = {entry: fetch(entry, scratch) for entry in read.files}
         if read.manifest:
             files.write_json(scratch / "manifest.json", {"file": read.files[0].name, "classes": [], **row["manifest"]})
-    return [replace(one, path=folder / one.path.name) for one in fetched]
+    return {folder / entry.name: digest for entry, digest in digests.items() if not entry.sha256}
 
 
-def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> Fetched:
+def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> str:
     """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, else from ``store`` by digest, else from its URLs.
 
     ``FCN_OFFLINE=1`` opens no connection; ``file://`` URLs still serve. Interrupted downloads go on where they stopped.
+    Returns the accepted digest that it has, or its sha256 where none is listed.
     Raises Refusal when a mirror's file has another digest, or nothing served the file: one line with every reason.
     """
     if (mirrored := _mirrored(entry)) is not None:
@@ -55,9 +48,14 @@ def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 
             digest = entry.verified(mirrored)
         except SourceError as error:
             raise Refusal(f"{mirrored} (FCN_MIRROR) {error}: replace it, or list its digest in params.yaml") from None
-        return _placed(entry, mirrored, digest, folder, link=False)
+        _place(mirrored, folder / entry.name, shutil.copyfile)
+        return digest
     stored, digest = _stored(entry, store) or _downloaded(entry, store, pause)
-    return _placed(entry, stored, digest, folder, link=True)
+    try:
+        _place(stored, folder / entry.name, os.link)  # a gigabyte need not lie here twice
+    except OSError:  # another disk
+        _place(stored, folder / entry.name, shutil.copyfile)
+    return digest
 
 
 def _mirrored(entry: Download) -> Path | None:
@@ -117,13 +115,7 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
                 raise
 
 
-def _placed(entry: Download, source: Path, digest: str, folder: Path, *, link: bool) -> Fetched:
-    target = folder / entry.name
-    folder.mkdir(parents=True, exist_ok=True)
+def _place(source: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    copy = os.link if link else shutil.copyfile  # a gigabyte need not lie here twice
-    try:
-        copy(source, target)
-    except OSError:
-        shutil.copyfile(source, target)  # another disk
-    return Fetched(path=target, digest=digest, known=bool(entry.sha256))
+    copy(source, target)

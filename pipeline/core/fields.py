@@ -101,10 +101,9 @@ def _dotted(text: str) -> str | None:
 
 
 def _check_bounds(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
-    least, above, below = (bounds.get(key) for key in ("least", "above", "below"))
-    if least is not None and value < least:
+    if (least := bounds.get("least")) is not None and value < least:
         raise Refusal(f"{name} is {value}: it must be at least {least}")
-    if above is not None and value <= above:
+    if (above := bounds.get("above")) is not None and value <= above:
         raise Refusal(f"{name} is {value}: it must be greater than {above}")
-    if below is not None and value >= below:
+    if (below := bounds.get("below")) is not None and value >= below:
         raise Refusal(f"{name} is {value}: it must be less than {below}")

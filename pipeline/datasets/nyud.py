@@ -76,7 +76,7 @@ def ids(raw: Path, split: str) -> list[str]:
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where each wanted frame lies, in the order asked for; the workers read the file themselves, a frame at a time."""
     path = raw / FILE
-    frames = len(_frames(path)["images"])
+    frames = len(_opened(*archive.version(path))["images"])
     classes = _classes(raw / "classMapping40.mat")
     for name in wanted:
         if not (name.isdecimal() and FIRST_ID < int(name) <= FIRST_ID + frames):
@@ -105,7 +105,9 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
         "hha": png(hha(millimetres / 1000, missing, camera)),
         "missing": png(np.where(missing, np.uint8(255), np.uint8(0))),
     }
-    semantic = png(_mapped(path, frame, labels[cut], parts["classes"]), PALETTE)
+    if (largest := int(labels[cut].max())) > RAW_LABELS:
+        raise Refusal(f"{path}: frame {frame + 1} has label {largest}, there are {RAW_LABELS}: fetch it again")
+    semantic = png(np.ascontiguousarray(parts["classes"][labels[cut]]), PALETTE)
     file = f"img_{name}.png"
     return Sample(
         id=name,
@@ -129,12 +131,6 @@ def _millimetres(where: str, depth: NDArray[np.float32]) -> NDArray[np.uint16]:
     return rounded.astype(np.uint16)
 
 
-def _mapped(path: Path, frame: int, labels: NDArray[np.uint16], classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if int(labels.max()) > RAW_LABELS:
-        raise Refusal(f"{path}: frame {frame + 1} has label {labels.max()}, there are {RAW_LABELS}: fetch it again")
-    return np.ascontiguousarray(classes[labels])
-
-
 def _window(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     rows, columns = shape
     if rows * FRAME[1] != columns * FRAME[0]:
@@ -145,16 +141,12 @@ def _window(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 def _frame(path: Path, frame: int) -> tuple[NDArray[Any], ...]:
     """Colour (H×W×3 uint8), depth and raw depth (H×W float32 metres), labels (H×W uint16): MATLAB's axes put back."""
-    file = _frames(path)
+    file = _opened(*archive.version(path))
     try:
         color, *maps = (file[name][frame] for name in ("images", "depths", "rawDepths", "labels"))
     except OSError as error:
         raise Refusal(f"{path}: frame {frame + 1} does not read ({error}): fetch it again") from None
     return color.transpose(2, 1, 0), *(values.T for values in maps)
-
-
-def _frames(path: Path) -> h5py.File:
-    return _opened(*archive.version(path))
 
 
 @lru_cache(maxsize=1)

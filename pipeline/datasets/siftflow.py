@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -49,11 +48,7 @@ SPEC = DatasetSpec(
     mean={"color": (108.353, 115.294, 114.578)},  # the authors' siftflow_layers.py, there in BGR
 )
 
-_FOLDERS = {"color": "Images", "semantic": "SemanticLabels", "geometric": "GeoLabels"}
-_COLUMNS = {folder: column for column, folder in _FOLDERS.items()}
-_MEMBER = re.compile(
-    r"(?:.*/)?(?:(Images)/(?:.*/)?([^/.][^/]*)\.jpg|(SemanticLabels|GeoLabels)/(?:.*/)?([^/.][^/]*)\.mat)"
-)
+_FOLDERS = {"color": ("Images", ".jpg"), "semantic": ("SemanticLabels", ".mat"), "geometric": ("GeoLabels", ".mat")}
 _LOWEST = {"semantic": 0, "geometric": -1}  # both mean void; 0 does in geometric maps too
 
 Members = Mapping[str, Mapping[str, str]]
@@ -113,13 +108,13 @@ def _members(archive: Path) -> Members:
     """What the archive holds, wherever in it the three folders stand."""
     members: dict[str, dict[str, str]] = {}
     for path in unzip.index(archive):
-        if match := _MEMBER.fullmatch(path):
-            folder, name = (group for group in match.groups() if group is not None)
-            paths = members.setdefault(name, {})
-            column = _COLUMNS[folder]
-            if column in paths:
-                raise Refusal(f"{archive} holds {paths[column]} and {path}: an id stands for one image; drop one")
-            paths[column] = path
+        file = PurePosixPath(path)
+        for column, (folder, suffix) in _FOLDERS.items():
+            if folder in file.parts[:-1] and file.suffix == suffix and not file.name.startswith("."):
+                paths = members.setdefault(file.stem, {})
+                if column in paths:
+                    raise Refusal(f"{archive} holds {paths[column]} and {path}: an id stands for one image; drop one")
+                paths[column] = path
     if not members:
         raise Refusal(f"{archive} has no Images/**/*.jpg: is it the SIFT Flow dataset?")
     return members
@@ -152,10 +147,9 @@ def _unannotated(archive: Path, size: int, mtime: int) -> frozenset[str]:
 def _all_of(archive: Path, members: Members, name: str) -> dict[str, str]:
     """The three members of an image, in the columns' order."""
     found = members.get(name, {})
-    for column, folder in _FOLDERS.items():
+    for column, (folder, suffix) in _FOLDERS.items():
         if column not in found:
-            suffix = "jpg" if column == "color" else "mat"
-            raise Refusal(f"{archive} has no {folder}/**/{name}.{suffix}: fetch it again")
+            raise Refusal(f"{archive} has no {folder}/**/{name}{suffix}: fetch it again")
     return {column: found[column] for column in _FOLDERS}
 
 

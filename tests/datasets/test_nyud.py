@@ -142,18 +142,6 @@ def test_a_broken_file_is_refused_in_a_line(tmp_path: Path) -> None:
         first(tmp_path)
 
 
-def test_a_chunk_that_does_not_inflate_is_refused_by_its_frame(tmp_path: Path) -> None:
-    maps = pack(tmp_path)
-    with h5py.File(tmp_path / nyud.FILE, "a") as file:
-        del file["depths"]
-        file.create_dataset("depths", (4, WIDTH, HEIGHT), "f4", chunks=(1, WIDTH, HEIGHT), compression="gzip")
-        file["depths"][:] = maps["depths"].transpose(0, 2, 1)
-        file["depths"].id.write_direct_chunk((2, 0, 0), b"no deflate stream")
-    assert first(tmp_path, "5002").id == "5002"
-    with pytest.raises(Refusal, match=r"frame 3 does not read \(.*\): fetch it again"):
-        first(tmp_path, "5003")
-
-
 def test_other_shapes_and_lists_are_refused(tmp_path: Path) -> None:
     pack(tmp_path)
     with pytest.raises(Refusal, match="holds frames 5001 to 5004, not 5005"):

@@ -17,7 +17,7 @@ def main() -> None:
 @click.argument("row")
 def check(row: str) -> None:
     """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
-    from pipeline.datasets.own.check import check as walk
+    from pipeline.convert.check_folder import check as walk
 
     problems, facts = walk(row, declared(f"convert-folder@{row}")[f"folders.{row}"])
     for line in problems or facts:

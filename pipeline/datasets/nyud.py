@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.images import png
+from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.datasets.shared import archive, id_lists, mat
 from pipeline.datasets.shared.hha import KINECT, hha

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.images import png
+from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, color
 from pipeline.datasets.shared import id_lists, mat, tar, voc_classes
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.images import png, size
+from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.datasets.shared import id_lists, mat, unzip
-from pipeline.datasets.shared.archive import version
+from pipeline.datasets.shared.archive import image_size, version
 
 ARCHIVE = "SiftFlowDataset.zip"
 SPLITS = ("trainval", "test")
@@ -95,7 +95,7 @@ def sample(name: str, parts: Mapping[str, Encoded]) -> Sample:
 
     Raises Refusal for a map that has no ``S``, another shape than the image, or a value that is no class.
     """
-    height, width = size(parts["color"])
+    height, width = image_size(parts["color"])
     labels = {}
     for head, spec in SPEC.labels.items():
         label = _indices(parts[head], (height, width), _LOWEST[head], len(spec.classes))

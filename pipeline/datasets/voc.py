@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pipeline.core.images import size
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
 from pipeline.datasets.shared import id_lists, tar, voc_classes
+from pipeline.datasets.shared.archive import image_size
 
 SPEC = DatasetSpec(
     name="voc",
@@ -50,7 +50,7 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, b
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:
     """One sample from its bytes as published; height and width are the label's. Raises Refusal where that is none."""
     label = Encoded(bytes=parts["semantic"], path=f"{name}.png")
-    height, width = size(label)
+    height, width = image_size(label)
     image = Encoded(bytes=parts["color"], path=f"{name}.jpg")
     return Sample(id=name, height=height, width=width, images={"color": image}, labels={"semantic": label})
 

@@ -43,7 +43,10 @@ def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 
     Returns the accepted digest that it has, or its sha256 where none is listed.
     Raises Refusal when a mirror's file has another digest, or nothing served the file: one line with every reason.
     """
-    if (mirrored := _mirrored(entry)) is not None:
+    mirror = os.environ.get("FCN_MIRROR")
+    if mirror and not Path(mirror).is_dir():
+        raise Refusal(f"FCN_MIRROR is {mirror}, no folder: point it to one that holds {entry.name}, or unset it")
+    if mirror and (mirrored := Path(mirror) / entry.name).is_file():
         try:
             digest = entry.verified(mirrored)
         except SourceError as error:
@@ -56,16 +59,6 @@ def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 
     except OSError:  # another disk
         _place(stored, folder / entry.name, shutil.copyfile)
     return digest
-
-
-def _mirrored(entry: Download) -> Path | None:
-    mirror = os.environ.get("FCN_MIRROR")
-    if not mirror:
-        return None
-    if not Path(mirror).is_dir():
-        raise Refusal(f"FCN_MIRROR is {mirror}, no folder: point it to one that holds {entry.name}, or unset it")
-    path = Path(mirror) / entry.name
-    return path if path.is_file() else None
 
 
 def _stored(entry: Download, store: Path) -> tuple[Path, str] | None:

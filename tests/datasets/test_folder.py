@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.convert.check_folder import check
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets import voc
 from pipeline.datasets.own import folder, splits
-from pipeline.datasets.own.check import check
 
 COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)
 VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}

@@ -8,7 +8,7 @@ from pathlib import PurePath
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pipeline.core.images import png
+from pipeline.core.png import png
 from pipeline.core.types import Encoded, Refusal
 
 KEPT = ("JPEG", "MPO", "PNG")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core.images import png
+from pipeline.core.png import png
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets.own.coding import VOID, Coding, shown
 from pipeline.datasets.own.images import decode, depth

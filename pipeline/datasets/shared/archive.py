@@ -1,10 +1,13 @@
-"""What all readers of archives check: that the file is there, which version of it, and where a member's name leads."""
+"""What all readers of archives check: that the file is there, where a member's name leads, and an image's size."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from pipeline.core.types import Refusal
+from PIL import Image
+
+from pipeline.core.types import Encoded, Refusal
 
 
 def version(path: Path) -> tuple[Path, int, int]:
@@ -26,3 +29,12 @@ def safe_name(archive: Path, name: str, *, plain: bool) -> str:
         what = "a name outside its folder" if outside else "a link or a device"
         raise Refusal(f"{archive} holds {name!r}, {what}: fetch the archive from a source you trust")
     return path.removeprefix("./")
+
+
+def image_size(file: Encoded) -> tuple[int, int]:
+    """Height and width in pixels, without decoding the image; Refusal where the bytes are none."""
+    try:
+        with Image.open(io.BytesIO(file.bytes)) as image:
+            return image.height, image.width
+    except OSError:
+        raise Refusal(f"{file.path} is no image: fetch its archive again") from None

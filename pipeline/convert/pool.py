@@ -17,7 +17,7 @@ BATCH = 16  # samples a process gets at once
 
 
 def written(conversion: Conversion, plan: Sequence[Planned], processes: int) -> Generator[Written, None, None]:
-    """Write all of ``plan``, reading the archive once for every ``HELD`` rows."""
+    """Write all of ``plan``, reading the archive once for every ``WAVE`` rows."""
     # not by fork: that of a process with threads may hang
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else None
     rows = partial(_pooled, pool, 2 * processes) if pool else in_turn

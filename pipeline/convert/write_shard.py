@@ -16,7 +16,7 @@ from pipeline.core import files
 from pipeline.core.types import DatasetSpec, Refusal, Sample
 from pipeline.shards import schema
 
-HELD = 6144  # rows in memory at most when an archive gives them in another order: 0.7 GB of VOC-sized photographs
+WAVE = 6144  # rows in memory at most when an archive gives them in another order: 0.7 GB of VOC-sized photographs
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def waves(plan: Sequence[Planned]) -> Iterator[list[Planned]]:
     """Shards in their order, grouped so that a wave's rows fit into memory, however the archive orders them."""
     wave: list[Planned] = []
     for shard in plan:
-        if wave and sum(len(planned.ids) for planned in (*wave, shard)) > HELD:
+        if wave and sum(len(planned.ids) for planned in (*wave, shard)) > WAVE:
             yield wave
             wave = []
         wave.append(shard)

@@ -11,7 +11,7 @@ Color = tuple[int, int, int]
 
 
 class Refusal(Exception):
-    """Bad input, told in one line that names the culprit and the remedy; stages print it and exit 1."""
+    """Bad input, in one line that names the culprit and the remedy; stages print it and exit 1."""
 
 
 def color(index: int) -> Color:

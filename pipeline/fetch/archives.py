@@ -78,7 +78,7 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
     store.mkdir(parents=True, exist_ok=True)
     part = store / f"{entry.name}.part"
     if not entry.sha256:
-        part.unlink(missing_ok=True)  # nothing could tell whether an old piece belongs to this file
+        part.unlink(missing_ok=True)  # no digest shows whether an old piece belongs to this file
     reasons = []
     for url in entry.urls:
         try:

@@ -19,7 +19,7 @@ class Download:
     """A file to fetch: ``urls`` best first, ``sha256`` the accepted digests, ``bytes`` the length the URLs serve.
 
     A digest is a bare sha256 in hex or ``sha256:…``, ``sha1:…``, ``md5:…``, for archives whose publisher gave only
-    those. Without any, what comes is trusted and its sha256 told.
+    those. Without any, what comes is trusted and its sha256 reported.
     """
 
     name: str

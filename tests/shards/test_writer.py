@@ -52,7 +52,7 @@ def test_bytes_depend_on_no_number_of_processes_no_run_and_no_memory(
     other = elsewhere(tmp_path, "convert(Path(), 'again')")
     first = tree(convert(tmp_path, expect=counts))
     assert tree(convert(tmp_path, "out2", processes=2)) == first
-    monkeypatch.setattr(write_shard, "HELD", 20)  # rows: the archive is then read in two waves
+    monkeypatch.setattr(write_shard, "WAVE", 20)  # rows: the archive is then read in two waves
     assert tree(convert(tmp_path, "waves")) == first
     other.communicate()
     assert tree(tmp_path / "again") == first

@@ -24,7 +24,7 @@ class Coding:
     """How labels are stored: ``encoding`` of the row, and what each stored value means.
 
     ``stored`` pairs every known value (0–255, or a colour as 0xrrggbb) with its class index or VOID, sorted by value.
-    ``painted`` tells that the palette is the row's, not VOC's; ``name`` is the row's dotted name, for refusals.
+    ``painted`` says that the palette is the row's, not VOC's; ``name`` is the row's dotted name, for refusals.
     """
 
     name: str

@@ -57,7 +57,7 @@ class Folder:
     def ids(self, raw: Path, split: str) -> list[str]:
         """The split's ids: in list order, or sorted where shares decide.
 
-        Raises Refusal for the first problem in the names of the folder's files; ``check`` tells all.
+        Raises Refusal for the first problem in the names of the folder's files; ``check_folder`` lists all.
         """
         found = self.survey(raw)
         if found.problems:
@@ -81,7 +81,7 @@ class Folder:
         return Sample(id=name, height=height, width=width, images={"color": color}, labels={"semantic": semantic})
 
     def survey(self, raw: Path) -> Layout:
-        """Where everything lies, with every problem that names tell; no image is opened."""
+        """Where everything lies, with every problem in the names; no image is opened."""
         return _survey(f"folders.{self.name}", self.row, self.rules, raw)
 
 

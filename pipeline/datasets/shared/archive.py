@@ -21,7 +21,7 @@ def version(path: Path) -> tuple[Path, int, int]:
 def safe_name(archive: Path, name: str, *, plain: bool) -> str:
     """The name with forward slashes, without a leading ``./``; Refusal for what could reach outside the folder.
 
-    ``plain`` tells a file or folder from a link or device. Windows' packers write back-slashes.
+    ``plain`` is a file or folder, no link or device. Windows' packers write back-slashes.
     """
     path = name.replace("\\", "/")
     outside = path.startswith("/") or path[1:2] == ":" or ".." in path.split("/") or "\0" in path

@@ -17,10 +17,10 @@ def main() -> None:
 @click.argument("row")
 def check(row: str) -> None:
     """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
-    from pipeline.datasets.own import folder
+    from pipeline.convert.check_folder import check as walk
 
-    found = folder.check(row, declared(f"convert-folder@{row}")[f"folders.{row}"])
-    for line in found:
+    problems, facts = walk(row, declared(f"convert-folder@{row}")[f"folders.{row}"])
+    for line in problems or facts:
         click.echo(line)
-    if found.problems:
+    if problems:
         raise click.exceptions.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,17 @@ import click
 
 from pipeline.convert import writer
 from pipeline.convert.dataset import plugin
-from pipeline.core import versions
+from pipeline.core import fields, versions
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of ``datasets``; ``expect`` are the splits' sizes, and another count stops the stage."""
+
+    expect: tuple[str, ...]
+    rows_per_shard: int = fields.bounded(500, least=1)
 
 
 @click.command(cls=Stage)
@@ -21,14 +30,13 @@ def main(key: str) -> None:
     """data/raw/KEY → data/shards/KEY/<split>."""
     params = declared(f"convert@{key}")
     versions.check("parquet", params["parquet"])
-    row = params[f"datasets.{key}"]
+    row = fields.read(Row, f"datasets.{key}", params[f"datasets.{key}"])
     writer.convert(
         key,
         partial(plugin, key),
         Path("data/raw") / key,
         Path("data/shards") / key,
-        rows_per_shard=row["rows_per_shard"],
-        expect=row["expect"],
+        **asdict(row),
         processes=os.cpu_count() or 1,
         engine=params["parquet.engine"],
     )

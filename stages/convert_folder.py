@@ -21,14 +21,14 @@ def main(key: str) -> None:
     """The folder of params.yaml's folders.KEY → data/shards/KEY/<split>."""
     params = declared(f"convert-folder@{key}")
     versions.check("parquet", params["parquet"])
-    row = params[f"folders.{key}"]
-    rows_per_shard = row.pop("rows_per_shard")
+    source = partial(folder.parse, key, params[f"folders.{key}"])
+    row = source().row
     writer.convert(
         key,
-        partial(folder.parse, key, row),
-        Path(row["root"]),
+        source,
+        Path(row.root),
         Path("data/shards") / key,
-        rows_per_shard=rows_per_shard,
+        rows_per_shard=row.rows_per_shard,
         expect=None,
         processes=os.cpu_count() or 1,
         engine=params["parquet.engine"],

@@ -13,9 +13,9 @@ from stages.shared.stage import Stage
 @click.argument("key")
 def main(key: str) -> None:
     """Put the files of params.yaml's downloads.KEY into its folder, weights with their manifest."""
-    for fetched in archives.fetch_all(declared(f"download@{key}")[f"downloads.{key}"]):
-        if not fetched.known:
-            click.echo(f"{fetched.path} is taken on trust: list sha256 {fetched.digest} in params.yaml", err=True)
+    row = declared(f"download@{key}")[f"downloads.{key}"]
+    for path, digest in archives.fetch_all(f"downloads.{key}", row).items():
+        click.echo(f"{path} is taken on trust: list sha256 {digest} in params.yaml", err=True)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.core import fields
 from pipeline.core.types import Refusal
-from pipeline.fetch.archives import Download, Fetched, fetch, fetch_all, fetch_weights
+from pipeline.fetch.archives import fetch, fetch_all
+from pipeline.fetch.download import Download
 
 DATA = bytes(place * place % 251 for place in range(300_000))
+FILE = Path("raw/file.bin")
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
@@ -82,24 +85,25 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/file.bin"
 
 
-def get(*urls: str, sha256: tuple[str, ...] = (SHA256,), length: int | None = None) -> Fetched:
+def get(*urls: str, sha256: tuple[str, ...] = (SHA256,), length: int | None = None) -> str:
+    """Put the file into ``raw``; returns its digest."""
     return fetch(Download(name="file.bin", urls=urls, sha256=sha256, bytes=length), Path("raw"), pause=0.0)
 
 
-def test_a_url_serves_and_the_store_remembers() -> None:
-    with serving(DATA) as server:
-        fetched = get(server.url, length=len(DATA))
-        assert fetched == Fetched(path=Path("raw/file.bin"), digest=SHA256, known=True)
-        assert fetched.path.read_bytes() == DATA
-        fetched.path.unlink()
-        get(server.url)
-        assert server.asked == [None]
-    assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
+def arrives(*urls: str, **how: Any) -> bool:
+    return get(*urls, **how) == SHA256 and FILE.read_bytes() == DATA
 
 
-def test_a_dead_first_url_is_passed_over() -> None:
+def test_a_url_serves_after_dead_ones_and_the_store_remembers() -> None:
     with serving(b"gone", status=404) as gone, serving(DATA) as server:
-        assert get(closed_port(), gone.url, "no url", server.url).path.read_bytes() == DATA
+        assert arrives(closed_port(), gone.url, "no url", server.url, length=len(DATA))
+        assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
+        FILE.unlink()
+        assert arrives(server.url)
+        assert server.asked == [None]
+        (Path(".downloads") / SHA256).write_bytes(b"rotten")  # a damaged store is not believed
+        assert arrives(server.url)
+        assert server.asked == [None, None]
 
 
 def test_when_all_fail_one_line_says_why() -> None:
@@ -108,50 +112,49 @@ def test_when_all_fail_one_line_says_why() -> None:
         get(closed, gone.url, short.url, "file:///nowhere/file.bin", length=len(DATA))
     line = str(refusal.value)
     assert "\n" not in line
-    assert line.startswith(f"could not fetch file.bin: {closed}: ")
-    assert "Connection refused" in line
-    assert f"{gone.url}: HTTP 404" in line
-    assert f"{short.url}: serves 299999 bytes, expected 300000" in line
-    assert "No such file" in line
-    assert line.endswith("put it into a folder and set FCN_MIRROR to that folder")
+    for why in (
+        f"could not fetch file.bin: {closed}: ",
+        "Connection refused",
+        f"{gone.url}: HTTP 404",
+        f"{short.url}: serves 299999 bytes, expected 300000",
+        "No such file",
+        "put it into a folder and set FCN_MIRROR to that folder",
+    ):
+        assert why in line
 
 
-def test_a_broken_download_goes_on_where_it_stopped() -> None:
-    with serving(DATA, cuts=(100_000, 50_000)) as server:
-        assert get(server.url).path.read_bytes() == DATA
-        assert server.asked == [None, "bytes=100000-", "bytes=150000-"]
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_broken_download_goes_on_where_it_stopped_or_starts_over(ranges: bool) -> None:
+    with serving(DATA, cuts=(100_000, 50_000), ranges=ranges) as server:
+        assert arrives(server.url)
+        assert server.asked == [None, "bytes=100000-", "bytes=150000-" if ranges else "bytes=50000-"]
 
 
 def test_a_later_run_goes_on_with_what_an_earlier_one_left() -> None:
     with serving(DATA, cuts=(100_000, 0, 0)) as server:
         with pytest.raises(Refusal, match="connection closed after 100000 of 300000 bytes"):
             get(server.url)
-        assert get(server.url).path.read_bytes() == DATA
+        assert arrives(server.url)
         assert server.asked[-1] == "bytes=100000-"
     assert not Path(".downloads/file.bin.part").exists()
 
 
-def test_a_server_without_ranges_starts_over() -> None:
-    with serving(DATA, cuts=(100_000,), ranges=False) as server:
-        assert get(server.url).path.read_bytes() == DATA
-        assert server.asked == [None, "bytes=100000-"]
-
-
-@pytest.mark.parametrize("old", [b"x" * 1000, DATA + b"more", b"y" * len(DATA)])
-def test_a_piece_of_another_file_is_fetched_again_as_a_whole(old: bytes) -> None:
+@pytest.mark.parametrize(
+    ("old", "asked"),
+    [
+        (b"x" * 1000, ["bytes=1000-", None]),
+        (DATA + b"more", [f"bytes={len(DATA) + 4}-", None]),
+        (b"y" * len(DATA), [f"bytes={len(DATA)}-", None]),
+        (DATA, [f"bytes={len(DATA)}-"]),
+    ],
+    ids=["another's piece", "longer", "another's", "all of it"],
+)
+def test_a_piece_of_another_file_is_fetched_again_as_a_whole(old: bytes, asked: list[str | None]) -> None:
     Path(".downloads").mkdir()
     Path(".downloads/file.bin.part").write_bytes(old)
     with serving(DATA) as server:
-        assert get(server.url).path.read_bytes() == DATA
-        assert server.asked[-1] is None
-
-
-def test_a_whole_piece_is_only_verified() -> None:
-    Path(".downloads").mkdir()
-    Path(".downloads/file.bin.part").write_bytes(DATA)
-    with serving(DATA) as server:
-        assert get(server.url).path.read_bytes() == DATA
-        assert server.asked == [f"bytes={len(DATA)}-"]
+        assert arrives(server.url)
+        assert server.asked == asked
 
 
 def test_a_flipped_byte_is_refused_naming_both_digests() -> None:
@@ -160,25 +163,25 @@ def test_a_flipped_byte_is_refused_naming_both_digests() -> None:
         get(server.url)
     assert f"has sha256 {hashlib.sha256(flipped).hexdigest()} (300000 bytes), expected {SHA256}" in str(refusal.value)
     assert list(Path(".downloads").iterdir()) == []
-    assert not Path("raw/file.bin").exists()
+    assert not FILE.exists()
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256"])
 def test_any_listed_digest_will_do(algorithm: str) -> None:
     digest = f"{algorithm}:{hashlib.new(algorithm, DATA).hexdigest()}"
     with serving(DATA) as server:
-        assert get(server.url, sha256=("0" * 64, digest)).digest == digest
+        assert get(server.url, sha256=("0" * 64, digest)) == digest
         get(server.url, sha256=(digest, "md5:" + "1" * 32))
         assert server.asked == [None]
 
 
-def test_without_a_digest_what_comes_is_trusted_and_told() -> None:
-    with serving(DATA) as server:
-        fetched = get(server.url, sha256=())
-        assert (fetched.digest, fetched.known) == (SHA256, False)
-        assert get("nothing", sha256=(SHA256,)).known
-    with serving(DATA, cuts=(10, 10, 10)) as server, pytest.raises(Refusal):
-        get(server.url, sha256=())
+def test_without_a_digest_what_comes_is_trusted_and_no_old_piece() -> None:
+    with serving(DATA, cuts=(10, 10, 10)) as server:
+        with pytest.raises(Refusal):
+            get(server.url, sha256=())
+        assert arrives(server.url, sha256=())
+        assert server.asked[-1] is None
+    assert get("nothing", sha256=(SHA256,)) == SHA256, "the store knows it"
 
 
 def test_a_file_url_serves_offline_and_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +190,7 @@ def test_a_file_url_serves_offline_and_nothing_is_asked(tmp_path: Path, monkeypa
     with serving(DATA) as server:
         with pytest.raises(Refusal, match="FCN_OFFLINE is set"):
             get(server.url)
-        assert get(server.url, (tmp_path / "kept.bin").as_uri(), length=7).path.read_bytes() == DATA
+        assert arrives(server.url, (tmp_path / "kept.bin").as_uri(), length=7)
         assert server.asked == []
     with pytest.raises(Refusal, match=r"file\.bin: .*has 300000 bytes, expected 7"):
         get((tmp_path / "kept.bin").as_uri(), sha256=(), length=7)
@@ -199,10 +202,9 @@ def test_a_mirror_comes_first_and_stays_untouched(tmp_path: Path, monkeypatch: p
     (mirror / "file.bin").write_bytes(DATA)
     monkeypatch.setenv("FCN_MIRROR", str(mirror))
     with serving(DATA) as server:
-        fetched = get(server.url, length=7)  # the length is the URLs'; a mirror is known by its digest
+        assert arrives(server.url, length=7)  # the length is the URLs'; a mirror is known by its digest
         assert server.asked == []
-    assert fetched.path.read_bytes() == DATA
-    assert not fetched.path.samefile(mirror / "file.bin")
+    assert not FILE.samefile(mirror / "file.bin")
     (mirror / "file.bin").write_bytes(DATA[1:])
     with pytest.raises(Refusal, match=rf"file\.bin \(FCN_MIRROR\) has sha256 \w+ \(299999 bytes\), expected {SHA256}"):
         get("http://unused")
@@ -211,58 +213,43 @@ def test_a_mirror_comes_first_and_stays_untouched(tmp_path: Path, monkeypatch: p
 def test_a_mirror_that_lacks_the_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCN_MIRROR", str(tmp_path))
     with serving(DATA) as server:
-        assert get(server.url).path.read_bytes() == DATA
+        assert arrives(server.url)
     monkeypatch.setenv("FCN_MIRROR", str(tmp_path / "typo"))
     with pytest.raises(Refusal, match=r"FCN_MIRROR is .*typo, no folder"):
         get("http://unused")
 
 
-def test_a_damaged_store_is_not_believed() -> None:
-    with serving(DATA) as server:
-        get(server.url)
-        (Path(".downloads") / SHA256).write_bytes(b"rotten")
-        assert get(server.url).path.read_bytes() == DATA
-        assert len(server.asked) == 2
-
-
 def test_a_folder_holds_what_its_row_lists_or_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(DATA)
-    row = {"name": "a.bin", "urls": [(tmp_path / "a.bin").as_uri()], "sha256": [SHA256], "bytes": None}
+    file = {"name": "a.bin", "urls": [(tmp_path / "a.bin").as_uri()], "bytes": None}
     Path("raw").mkdir()
     Path("raw/stale").touch()
     with pytest.raises(Refusal):
-        fetch_all([row, {**row, "name": "b.bin", "urls": [], "sha256": ["1" * 64]}], Path("raw"))
+        fetch_all("downloads.x", {"folder": "raw", "files": [file, {"name": "b.bin", "sha256": ["1" * 64]}]})
     assert [path.name for path in Path("raw").iterdir()] == ["stale"]
-    (fetched,) = fetch_all([row], Path("raw"))
-    assert fetched.path == Path("raw/a.bin")
+    assert fetch_all("downloads.x", {"folder": "raw", "files": [file]}) == {Path("raw/a.bin"): SHA256}, "on trust"
+    assert fetch_all("downloads.x", {"folder": "raw", "files": [{**file, "sha256": [SHA256]}]}) == {}
     assert [path.name for path in Path("raw").iterdir()] == ["a.bin"]
+
+
+MANIFEST = {
+    "format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0], "crop": 224,
+    "width": 1.0, "source": "https://example.org", "licence": "unrestricted",
+}  # fmt: skip
 
 
 def test_weights_come_with_their_manifest(tmp_path: Path) -> None:
     (tmp_path / "net.caffemodel").write_bytes(DATA)
-    url = (tmp_path / "net.caffemodel").as_uri()
-    manifest = {
-        "format": "caffe",
-        "order": "BGR",
-        "range": 255,
-        "mean": [104.0, 117.0, 123.0],
-        "std": [1.0, 1.0, 1.0],
-        "crop": 224,
-        "width": 1.0,
-        "source": "https://example.org",
-        "licence": "unrestricted",
-    }
-    file = {"name": "net.caffemodel", "urls": [url], "sha256": [SHA256], "bytes": len(DATA)}
-    fetch_weights({"file": file, "manifest": manifest}, Path("weights"))
-    assert json.loads(Path("weights/manifest.json").read_text()) == {
-        **manifest,
-        "file": "net.caffemodel",
-        "classes": [],
-    }
+    file = {"name": "net.caffemodel", "urls": [(tmp_path / "net.caffemodel").as_uri()], "sha256": [SHA256]}
+    row = {"folder": "weights", "files": [file], "manifest": MANIFEST}
+    fetch_all("downloads.x", row)
+    told = {**MANIFEST, "file": "net.caffemodel", "classes": []}
+    assert json.loads(Path("weights/manifest.json").read_text()) == told
     assert Path("weights/net.caffemodel").read_bytes() == DATA
-    with pytest.raises(Refusal, match=r"manifest of net\.caffemodel lacks or does not know means, std"):
-        del manifest["std"]
-        fetch_weights({"file": file, "manifest": {**manifest, "means": 3}}, Path("weights"))
+    with pytest.raises(Refusal, match=r"downloads\.x has a manifest for 2 files"):
+        fetch_all("downloads.x", {**row, "files": [file, file]})
+    with pytest.raises(Refusal, match=r"downloads\.x\.manifest has no field 'means': did you mean 'mean'\?"):
+        fetch_all("downloads.x", {**row, "manifest": {**MANIFEST, "means": 3}})
 
 
 @pytest.mark.parametrize(
@@ -270,15 +257,14 @@ def test_weights_come_with_their_manifest(tmp_path: Path) -> None:
     [
         ({"sha256": ["abc"]}, "'abc' is no digest"),
         ({"sha256": ["sha512:" + "0" * 64]}, "is no digest"),
-        ({"sha256": [12345]}, "quote the digests"),
-        ({"sha256": SHA256}, "lists of text"),
-        ({"bytes": "12"}, "bytes is '12'"),
+        ({"sha256": [12345]}, r"sha256\[0\] is 12345: write a text, in quotes"),
+        ({"sha256": SHA256}, r"write a list of texts, such as \[semantic\], or \[\]"),
+        ({"bytes": "12"}, "bytes is the text '12': take off its quotes"),
         ({"name": "a/b"}, "no plain file name"),
         ({"name": ".."}, "no plain file name"),
-        ({"size": 3}, "give it name, urls, sha256 and bytes"),
+        ({"size": 3}, "has no field 'size': it has name, urls, sha256, bytes"),
     ],
 )
 def test_a_row_is_read_strictly(change: dict[str, Any], message: str) -> None:
-    row = {"name": "a", "urls": [], "sha256": [], "bytes": None}
     with pytest.raises(Refusal, match=message):
-        Download.parse(row | change)
+        fields.read(Download, "downloads.x.files[0]", {"name": "a", "urls": [], "sha256": [], "bytes": None} | change)

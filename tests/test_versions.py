@@ -17,23 +17,19 @@ HERE = {"python": platform.python_version(), "pyarrow": metadata.version("pyarro
 @pytest.mark.parametrize(
     "runtime",
     [
-        HERE,
+        {**HERE, "device": "cpu", "threads": 1, "precision": "fp32"},
         {"python": ">=3.11", "pyarrow": ">= 9", "click": ">=8.0.0"},  # 9 is less than 25, as a text it is more
-        {"device": "cpu", "threads": 1, "precision": "fp32"},
         {"torch": metadata.version("torch").split("+")[0]},  # any build of it
     ],
 )
 def test_goes_on_with_what_is_written(runtime: dict[str, str]) -> None:
-    versions.check(runtime)
+    versions.check("runtime", runtime)
 
 
 @pytest.mark.parametrize(
     ("runtime", "message"),
     [
-        (
-            {"torch": "1.2.3"},
-            r"torch \S+ runs here but params\.yaml says runtime\.torch: 1\.2\.3; install that",
-        ),
+        ({"torch": "1.2.3"}, r"torch \S+ runs here but params\.yaml says runtime\.torch: 1\.2\.3; install that"),
         ({"pyarrow": ">=1000"}, r"pyarrow \S+ runs here but params\.yaml says runtime\.pyarrow: >=1000; "),
         ({"python": f">={HERE['python']}.1"}, r"python \S+ runs here but"),
         ({"python": 3.11}, rf"runtime\.python is 3\.11: write a version in quotes, '{HERE['python']}', or the least"),
@@ -43,6 +39,6 @@ def test_goes_on_with_what_is_written(runtime: dict[str, str]) -> None:
 )
 def test_refuses_any_other(runtime: dict[str, object], message: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        versions.check(runtime)
+        versions.check("runtime", runtime)
     assert re.match(message, str(refusal.value))
     assert "\n" not in str(refusal.value)

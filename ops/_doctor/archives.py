@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ops._amount import size
 from ops._doctor.finding import FIX, NOTE, OK, SKIP, Finding, Params
+from pipeline.core import fields
 from pipeline.fetch.archives import STORE
-from pipeline.fetch.download import Download, stored_name
+from pipeline.fetch.download import Download, Row, stored_name
 from pipeline.fetch.transfer import SourceError
 
 
@@ -38,10 +39,8 @@ def place(root: Path, folder: Path, entry: Download) -> Path | None:
 
 def listed(params: Params) -> list[tuple[Path, Download]]:
     """The folder and the row of each file that params.yaml has fetched. Raises Refusal for a row that is none."""
-    archives, weights = params.get("downloads") or {}, params.get("weight_downloads") or {}
-    rows = [(Path("data/raw") / key, row) for key, files in archives.items() for row in files["files"]]
-    rows += [(Path("data/weights") / key, row["file"]) for key, row in weights.items()]
-    return [(folder, Download.parse(row)) for folder, row in rows]
+    rows = [fields.read(Row, f"downloads.{key}", row) for key, row in (params.get("downloads") or {}).items()]
+    return [(Path(row.folder), entry) for row in rows for entry in row.files]
 
 
 def _wrong(path: Path, entry: Download) -> str | None:

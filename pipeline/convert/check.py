@@ -34,17 +34,13 @@ class Checked:
 
 def checked(spec: DatasetSpec, sample: Sample) -> Checked:
     """Decode all of ``sample``; Refusal naming the file where it breaks ``spec`` or its own size."""
-    moments = {}
-    for column in spec.images:
-        image = _decoded(sample, sample.images[column], modes=(spec.mode(column),))
-        _check_size(sample, sample.images[column], image)
-        moments[column] = _moments(image)
-    pixels = {}
-    for head, label in spec.labels.items():
-        encoded = sample.labels[head]
-        indices = _decoded(sample, encoded, modes=("P", "L"))
-        _check_size(sample, encoded, indices)
-        pixels[head] = _counts(encoded.path, label, indices)
+    moments = {
+        column: _moments(_decoded(sample, sample.images[column], modes=(spec.mode(column),))) for column in spec.images
+    }
+    pixels = {
+        head: _counts(sample.labels[head].path, label, _decoded(sample, sample.labels[head], modes=("P", "L")))
+        for head, label in spec.labels.items()
+    }
     return Checked(sample=sample, pixels=pixels, moments=moments, digest=_digest(spec, sample))
 
 
@@ -58,16 +54,13 @@ def _decoded(sample: Sample, encoded: Encoded, modes: tuple[str, ...]) -> NDArra
         raise Refusal(
             f"{encoded.path} has mode {mode}, expected {' or '.join(modes)}: convert the file or leave it out"
         )
-    return pixels
-
-
-def _check_size(sample: Sample, encoded: Encoded, pixels: NDArray[Any]) -> None:
     height, width = pixels.shape[:2]
     if (height, width) != (sample.height, sample.width):
         raise Refusal(
             f"{encoded.path} is {height}×{width} (height×width) but {sample.id} is {sample.height}×{sample.width}: "
             "an image and its label must be of one size"
         )
+    return pixels
 
 
 def _moments(image: NDArray[Any]) -> tuple[int, ...]:
@@ -103,6 +96,7 @@ def _counts(path: str, label: LabelSpec, indices: NDArray[np.uint8]) -> tuple[in
 def _digest(spec: DatasetSpec, sample: Sample) -> bytes:
     """sha256 over the id and each column's sha256: what the row is, however Parquet packs it."""
     row = hashlib.sha256(sample.id.encode())
-    for encoded in (*(sample.images[column] for column in spec.images), *(sample.labels[head] for head in spec.labels)):
-        row.update(hashlib.sha256(encoded.bytes).digest())
+    encoded = {**sample.images, **sample.labels}
+    for column in (*spec.images, *spec.labels):
+        row.update(hashlib.sha256(encoded[column].bytes).digest())
     return row.digest()

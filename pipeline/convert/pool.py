@@ -17,33 +17,29 @@ BATCH = 16  # samples a process gets at once
 
 
 def written(conversion: Conversion, plan: Sequence[Planned], processes: int) -> Generator[Written, None, None]:
-    """Write all of ``plan``, reading the archive once for every ``HELD`` rows."""
-    if processes == 1:
+    """Write all of ``plan``, reading the archive once for every ``WAVE`` rows."""
+    # not by fork: that of a process with threads may hang
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else None
+    rows = partial(_pooled, pool, 2 * processes) if pool else in_turn
+    try:
         for wave in waves(plan):
-            yield from write_shards(conversion, wave)
-        return
-    # a fork of a process with threads may hang
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for wave in waves(plan):
-            yield from write_shards(conversion, wave, partial(_pooled, pool, 2 * processes))
+            yield from write_shards(conversion, wave, rows)
+    finally:
+        if pool:
+            pool.shutdown(cancel_futures=True)
 
 
 def _pooled(
-    pool: ProcessPoolExecutor, ahead: int, conversion: Conversion, parts: Iterator[tuple[str, Any]]
+    pool: ProcessPoolExecutor, prefetch: int, conversion: Conversion, parts: Iterator[tuple[str, Any]]
 ) -> Iterator[Checked]:
-    """``Rows`` in ``pool``, reading at most ``ahead`` batches before they are done."""
-    batches = iter(lambda: list(islice(parts, BATCH)), [])
+    """``Rows`` in ``pool``, reading at most ``prefetch`` batches before they are done."""
     pending: deque[Future[list[Checked]]] = deque()
-    try:
-        for batch in batches:
-            pending.append(pool.submit(_batch, conversion, batch))
-            if len(pending) > ahead:
-                yield from pending.popleft().result()
-        while pending:
+    while batch := list(islice(parts, BATCH)):
+        pending.append(pool.submit(_batch, conversion, batch))
+        if len(pending) > prefetch:
             yield from pending.popleft().result()
-    finally:
-        for future in pending:
-            future.cancel()
+    for future in pending:
+        yield from future.result()
 
 
 def _batch(conversion: Conversion, batch: Sequence[tuple[str, Any]]) -> list[Checked]:

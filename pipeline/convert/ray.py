@@ -7,9 +7,8 @@ over an archive that is a stream, as SBD's is, and there are never more tasks th
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.convert.write_shard import Conversion, Planned, Written, waves, write_shards
 from pipeline.core.types import Refusal
@@ -18,16 +17,22 @@ from pipeline.core.types import Refusal
 def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Written, None, None]:
     """Write all of ``plan`` on the cluster of ``RAY_ADDRESS``, the one running on this machine, or one started for it.
 
-    Raises Refusal where Ray is not installed, and what a task refuses.
+    Raises Refusal where Ray is not installed or there is no such cluster, and what a task refuses.
     """
-    ray = _imported()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers otherwise
     try:
+        import ray
+
         ray.init(configure_logging=False, log_to_driver=False)
+    except ImportError:
+        remedy = "pip install 'fcn-pipeline[ray]', or set it to pool"
+        raise Refusal(f"parquet.engine is ray, which is not installed: {remedy}") from None
     except ConnectionError as error:
-        told = "see that it runs, and RAY_ADDRESS and RAY_AUTH_MODE, or set convert.engine to pool"
-        raise Refusal(f"{error}: {told}") from None
-    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    tasks = [ray.remote(_write).remote(Path.cwd(), conversion, share) for share in _shares(plan, cpus)]
+        remedy = "see that it runs, and RAY_ADDRESS and RAY_AUTH_MODE, or set parquet.engine to pool"
+        raise Refusal(f"{error}: {remedy}") from None
+    size = -(-len(plan) // max(1, int(ray.cluster_resources().get("CPU", 1))))  # shards a task: all CPUs are busy
+    shares = [wave for start in range(0, len(plan), size) for wave in waves(plan[start : start + size])]
+    tasks = [ray.remote(_write).remote(Path.cwd(), conversion, share) for share in shares]
     try:
         for done in tasks:
             yield from ray.get(done)
@@ -41,25 +46,7 @@ def written(conversion: Conversion, plan: Sequence[Planned]) -> Generator[Writte
         ray.shutdown()
 
 
-def _shares(plan: Sequence[Planned], cpus: int) -> Iterator[list[Planned]]:
-    """As few passes over the archive as keep all ``cpus`` busy and memory small."""
-    size = -(-len(plan) // cpus)
-    for start in range(0, len(plan), size):
-        yield from waves(plan[start : start + size])
-
-
 def _write(root: Path, conversion: Conversion, plan: Sequence[Planned]) -> list[Written]:
     """The task; ``root`` is the folder that the conversion's paths are relative to, for rows and refusals name them."""
     os.chdir(root)
     return list(write_shards(conversion, plan))
-
-
-def _imported() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports to its makers otherwise
-    try:
-        import ray
-    except ImportError:
-        raise Refusal(
-            "convert.engine is ray, which is not installed: pip install 'fcn-pipeline[ray]', or set it to pool"
-        ) from None
-    return ray

@@ -16,7 +16,7 @@ from pipeline.core import files
 from pipeline.core.types import DatasetSpec, Refusal, Sample
 from pipeline.shards import schema
 
-HELD = 6144  # rows in memory at most when an archive gives them in another order: 0.7 GB of VOC-sized photographs
+WAVE = 6144  # rows in memory at most when an archive gives them in another order: 0.7 GB of VOC-sized photographs
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def waves(plan: Sequence[Planned]) -> Iterator[list[Planned]]:
     """Shards in their order, grouped so that a wave's rows fit into memory, however the archive orders them."""
     wave: list[Planned] = []
     for shard in plan:
-        if wave and sum(len(planned.ids) for planned in (*wave, shard)) > HELD:
+        if wave and sum(len(planned.ids) for planned in (*wave, shard)) > WAVE:
             yield wave
             wave = []
         wave.append(shard)
@@ -102,13 +102,9 @@ def _write(out: Path, spec: DatasetSpec, planned: Planned) -> Written:
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [planned.rows.pop(name) for name in planned.ids]
     arrow = schema.arrow_schema(spec)
-    with pq.ParquetWriter(
-        path,
-        arrow,
-        compression="none",  # photographs and labels are compressed already
-        use_dictionary=False,
-        write_statistics=["id", "height", "width"],
-    ) as writer:
+    statistics = ["id", "height", "width"]
+    # photographs and labels are compressed already
+    with pq.ParquetWriter(path, arrow, compression="none", use_dictionary=False, write_statistics=statistics) as writer:
         for start in range(0, len(rows), schema.ROW_GROUP):
             group = [_record(spec, row.sample) for row in rows[start : start + schema.ROW_GROUP]]
             writer.write_table(pa.Table.from_pylist(group, schema=arrow), row_group_size=schema.ROW_GROUP)
@@ -122,8 +118,8 @@ def _write(out: Path, spec: DatasetSpec, planned: Planned) -> Written:
 
 
 def _record(spec: DatasetSpec, sample: Sample) -> dict[str, Any]:
-    encoded = {**{column: sample.images[column] for column in spec.images}, **sample.labels}
-    columns = {column: {"bytes": file.bytes, "path": file.path} for column, file in encoded.items()}
+    encoded = {**sample.images, **sample.labels}
+    columns = {column: vars(encoded[column]) for column in schema.columns_of(spec)}
     return {"id": sample.id, **columns, "height": sample.height, "width": sample.width}
 
 

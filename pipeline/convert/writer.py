@@ -43,11 +43,11 @@ def convert(
     that is unknown or not installed.
     """
     if engine not in ENGINES:
-        raise Refusal(f"convert.engine is {engine!r}: it is {' or '.join(ENGINES)}")
+        raise Refusal(f"parquet.engine is {engine!r}: it is {' or '.join(ENGINES)}")
     dataset = source()
     splits = {split: dataset.ids(raw, split) for split in dataset.splits(raw)}
     if expect is not None:
-        _check_counts(name, splits, counts.alternatives(f"datasets.{name}.expect", expect, tuple(splits)))
+        _check_counts(name, splits, counts.parse(f"datasets.{name}.expect", expect, tuple(splits), several=True))
     plan = [shard for split, ids in splits.items() for shard in _plan(split, ids, rows_per_shard)]
     with files.replacing(out) as scratch:
         conversion = Conversion(name, source, raw, scratch)
@@ -62,7 +62,7 @@ def convert(
             files.write_json(scratch / split / schema.MANIFEST, manifest.to_json())
 
 
-def _check_counts(name: str, splits: Mapping[str, Sequence[str]], expected: Mapping[str, tuple[int, ...]]) -> None:
+def _check_counts(name: str, splits: Mapping[str, Sequence[str]], expected: Mapping[str, Sequence[int]]) -> None:
     for split, ids in splits.items():
         if len(ids) not in expected[split]:
             numbers = " or ".join(map(str, expected[split]))
@@ -79,20 +79,15 @@ def _plan(split: str, ids: Sequence[str], rows_per_shard: int) -> Iterator[Plann
 
 
 def _manifest(spec: DatasetSpec, split: str, ids: Sequence[str], written: Sequence[Written]) -> schema.Manifest:
-    pixels = {
-        head: dict(zip((*label.classes, "void"), sums(shard.pixels[head] for shard in written), strict=True))
-        for head, label in spec.labels.items()
-    }
+    pixels = {head: sums(shard.pixels[head] for shard in written) for head in spec.labels}
+    moments = {column: sums(shard.moments[column] for shard in written) for column in spec.images}
     return schema.Manifest(
         spec=spec,
         split=split,
         ids=tuple(ids),
         ids_sha256=hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest(),
-        pixels=pixels,
-        moments={
-            column: _moment(spec.mode(column), sums(shard.moments[column] for shard in written))
-            for column in spec.images
-        },
+        pixels={head: dict(zip((*spec.labels[head].classes, "void"), pixels[head], strict=True)) for head in pixels},
+        moments={column: _moment(spec.mode(column), moments[column]) for column in moments},
         shards=tuple(shard.shard for shard in written),
         digest=hashlib.sha256(b"".join(digest for shard in written for digest in shard.digests)).hexdigest(),
     )

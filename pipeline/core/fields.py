@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.core.types import Refusal
 
@@ -23,50 +24,57 @@ def bounded(
 def read(kind: type[T], name: str, row: object) -> T:
     """Build the frozen dataclass ``kind`` from ``row``; ``name`` is the row's dotted name, for refusals.
 
-    Understands int, float, str, Literal, tuple[str, ...], tuple[float, ...] and other dataclasses of these.
-
-    A field that is absent takes the dataclass's default.
+    Understands int, float, str, Literal, other dataclasses, tuple[X, ...] and X | None of these. A field that is
+    absent takes the dataclass's default; a list may be empty where its default is.
 
     Raises Refusal for an unknown field, a missing one without a default, a value of another type or out of bounds.
     """
+    entries = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type] # T is a dataclass
     if not isinstance(row, Mapping):
-        raise Refusal(f"{name} is {row!r}: it must be a map of {', '.join(_names(kind))}")
-    known = _names(kind)
-    for stranger in (key for key in row if key not in known):
-        close = get_close_matches(str(stranger), known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise Refusal(f"{name} has no field {stranger!r}: {hint}it has {', '.join(known)}")
-    entries = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    if missing := [key for key in known if key not in row and entries[key].default is MISSING]:
+        raise Refusal(f"{name} is {row!r}: it must be a map of {', '.join(entries)}")
+    for stranger in (key for key in row if key not in entries):
+        raise Refusal(f"{name} has no field {stranger!r}: {nearest(stranger, entries)}it has {', '.join(entries)}")
+    if missing := [key for key in entries if key not in row and entries[key].default is MISSING]:
         raise Refusal(f"{name} lacks {', '.join(missing)}: give every field without a default a value")
     hints = get_type_hints(kind)
-    values = {key: _value(hints[key], f"{name}.{key}", value) for key, value in row.items()}
-    for key, value in values.items():
-        _check_bounds(f"{name}.{key}", value, entries[key].metadata)
+    values = {}
+    for key, value in row.items():
+        values[key] = _value(hints[key], f"{name}.{key}", value, empty=entries[key].default == ())
+        _check_bounds(f"{name}.{key}", values[key], entries[key].metadata)
     return kind(**values)
 
 
-def _names(kind: type) -> list[str]:
-    return [entry.name for entry in fields(kind)]
+def nearest(text: object, known: Iterable[str]) -> str:
+    """``did you mean 'images'? `` or nothing."""
+    close = get_close_matches(str(text), list(known), n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
-def _value(kind: Any, name: str, value: object) -> Any:
+def _value(kind: Any, name: str, value: object, *, empty: bool = False) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
     if kind is int or kind is float:
         return _number(kind, name, value)
     if kind is str:
-        if not isinstance(value, str) or not value:
-            raise Refusal(f"{name} is {value!r}: write a text")
-        return value
-    if kind in (tuple[str, ...], tuple[float, ...]):
-        item_kind, like = (str, "texts, such as [semantic]") if kind == tuple[str, ...] else (float, "numbers, or []")
-        if not isinstance(value, Sequence) or isinstance(value, str) or not (value or item_kind is float):
-            raise Refusal(f"{name} is {value!r}: write a list of {like}")
-        return tuple(_value(item_kind, f"{name}[{index}]", item) for index, item in enumerate(value))
-    if choices := get_args(kind):
-        if value not in choices:
-            raise Refusal(f"{name} is {value!r}: choose {' or '.join(map(str, choices))}")
+        return _text(name, value)
+    if origin is tuple:
+        if not isinstance(value, Sequence) or isinstance(value, str) or not (value or empty):
+            like = {str: "texts, such as [semantic]", float: "numbers"}.get(inner[0], "maps")
+            raise Refusal(f"{name} is {value!r}: write a list of {like}{', or []' if empty else ''}")
+        return tuple(_value(inner[0], f"{name}[{index}]", item) for index, item in enumerate(value))
+    if origin is UnionType:
+        return value if type(value) in inner else _value(inner[0], name, value)
+    if inner:
+        if value not in inner:
+            raise Refusal(f"{name} is {value!r}: {nearest(value, inner)}choose {' or '.join(map(str, inner))}")
         return value
     return read(kind, name, value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        odd = "" if isinstance(value, str) else ", in quotes, for YAML takes this for something else (# for a comment)"
+        raise Refusal(f"{name} is {value!r}: write a text{odd}")
+    return value.strip()
 
 
 def _number(kind: type[int] | type[float], name: str, value: object) -> int | float:
@@ -93,10 +101,9 @@ def _dotted(text: str) -> str | None:
 
 
 def _check_bounds(name: str, value: Any, bounds: Mapping[str, Any]) -> None:
-    least, above, below = (bounds.get(key) for key in ("least", "above", "below"))
-    if least is not None and value < least:
+    if (least := bounds.get("least")) is not None and value < least:
         raise Refusal(f"{name} is {value}: it must be at least {least}")
-    if above is not None and value <= above:
+    if (above := bounds.get("above")) is not None and value <= above:
         raise Refusal(f"{name} is {value}: it must be greater than {above}")
-    if below is not None and value >= below:
+    if (below := bounds.get("below")) is not None and value >= below:
         raise Refusal(f"{name} is {value}: it must be less than {below}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Color = tuple[int, int, int]
 
 
 class Refusal(Exception):
-    """Bad input, told in one line that names the culprit and the remedy; stages print it and exit 1."""
+    """Bad input, in one line that names the culprit and the remedy; stages print it and exit 1."""
 
 
 def color(index: int) -> Color:
@@ -34,11 +35,8 @@ class LabelSpec:
             raise Refusal(f"{len(self.classes)} classes but {len(self.palette)} colours: give each class one")
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "classes": list(self.classes),
-            "palette": [list(color) for color in self.palette],
-            "ignore_label": self.ignore_label,
-        }
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return document
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> LabelSpec:
@@ -65,24 +63,11 @@ class DatasetSpec:
         """Pillow's mode of an image column."""
         return self.modes.get(column, "RGB")
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "images": list(self.images),
-            "labels": {head: label.to_json() for head, label in self.labels.items()},
-            "mean": {column: list(mean) for column, mean in self.mean.items()},
-            "modes": dict(self.modes),
-        }
-
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> DatasetSpec:
-        return cls(
-            name=row["name"],
-            images=tuple(row["images"]),
-            labels={head: LabelSpec.from_json(label) for head, label in row["labels"].items()},
-            mean={column: tuple(mean) for column, mean in row["mean"].items()},
-            modes=dict(row["modes"]),
-        )
+        labels = {head: LabelSpec.from_json(label) for head, label in row["labels"].items()}
+        mean = {column: tuple(mean) for column, mean in row["mean"].items()}
+        return cls(name=row["name"], images=tuple(row["images"]), labels=labels, mean=mean, modes=dict(row["modes"]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,33 +22,26 @@ def check(group: str, rows: Mapping[str, Any]) -> None:
 
     Raises Refusal where one is another, absent, or not written as a version.
     """
-    for name, wanted in rows.items():
-        if name not in SETTINGS:
-            _check(group, name, wanted)
+    for package in (name for name in rows if name not in SETTINGS):
+        name, wanted, running = f"{group}.{package}", rows[package], _running(group, package)
+        written = VERSION.fullmatch(wanted) if isinstance(wanted, str) else None
+        if written is None:
+            least = f">={running}"
+            raise Refusal(f"{name} is {wanted!r}: write a version in quotes, {running!r}, or the least, {least!r}")
+        if _release(running) < _release(written[2]) if written[1] else running != written[2]:
+            raise Refusal(
+                f"{package} {running} runs here but params.yaml says {name}: {wanted}; "
+                f"install that version or set {name} (every stage that reads it then reruns)"
+            )
 
 
-def _check(group: str, name: str, wanted: Any) -> None:
-    running = _running(group, name)
-    written = VERSION.fullmatch(wanted) if isinstance(wanted, str) else None
-    if written is None:
-        raise Refusal(
-            f"{group}.{name} is {wanted!r}: write a version in quotes, {running!r}, or the least, {f'>={running}'!r}"
-        )
-    least, version = written.groups()
-    if _release(running) < _release(version) if least else running != version:
-        raise Refusal(
-            f"{name} {running} runs here but params.yaml says {group}.{name}: {wanted}; "
-            f"install that version or set {group}.{name} (every stage that reads it then reruns)"
-        )
-
-
-def _running(group: str, name: str) -> str:
-    if name == "python":
+def _running(group: str, package: str) -> str:
+    if package == "python":
         return platform.python_version()
     try:
-        return metadata.version(name).split("+")[0]
+        return metadata.version(package).split("+")[0]
     except metadata.PackageNotFoundError:
-        raise Refusal(f"params.yaml names {group}.{name}, which is not installed here: install {name}") from None
+        raise Refusal(f"params.yaml names {group}.{package}, which is not installed here: install {package}") from None
 
 
 def _release(version: str) -> tuple[int, ...]:

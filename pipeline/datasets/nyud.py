@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.io import loadmat
 
+from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import id_lists
+from pipeline.datasets.shared import archive, id_lists, mat
 from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
@@ -78,7 +76,7 @@ def ids(raw: Path, split: str) -> list[str]:
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where each wanted frame lies, in the order asked for; the workers read the file themselves, a frame at a time."""
     path = raw / FILE
-    frames = len(_frames(path)["images"])
+    frames = len(_opened(*archive.version(path))["images"])
     classes = _classes(raw / "classMapping40.mat")
     for name in wanted:
         if not (name.isdecimal() and FIRST_ID < int(name) <= FIRST_ID + frames):
@@ -101,27 +99,23 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
     millimetres = _millimetres(f"{path}: depths of frame {frame + 1}", depth[cut])
     missing = raw_depth[cut] == 0
     camera = KINECT.scaled(depth.shape[1] / FRAME[1]).cropped(left, top)
-    picture = Image.fromarray(_mapped(path, frame, labels[cut], parts["classes"]))
-    picture.putpalette(PALETTE)
     images = {
-        "color": Image.fromarray(np.ascontiguousarray(color[cut])),
-        "depth": Image.fromarray(millimetres),
-        "hha": Image.fromarray(hha(millimetres / 1000, missing, camera)),
-        "missing": Image.fromarray(np.where(missing, np.uint8(255), np.uint8(0))),
+        "color": png(np.ascontiguousarray(color[cut])),
+        "depth": png(millimetres),
+        "hha": png(hha(millimetres / 1000, missing, camera)),
+        "missing": png(np.where(missing, np.uint8(255), np.uint8(0))),
     }
+    if (largest := int(labels[cut].max())) > RAW_LABELS:
+        raise Refusal(f"{path}: frame {frame + 1} has label {largest}, there are {RAW_LABELS}: fetch it again")
+    semantic = png(np.ascontiguousarray(parts["classes"][labels[cut]]), PALETTE)
+    file = f"img_{name}.png"
     return Sample(
         id=name,
         height=bottom - top,
         width=right - left,
-        images={column: _png(image, name) for column, image in images.items()},
-        labels={"semantic": _png(picture, name)},
+        images={column: Encoded(bytes=image, path=file) for column, image in images.items()},
+        labels={"semantic": Encoded(bytes=semantic, path=file)},
     )
-
-
-def _png(picture: Image.Image, name: str) -> Encoded:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=6)
-    return Encoded(bytes=file.getvalue(), path=f"img_{name}.png")
 
 
 def _millimetres(where: str, depth: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -137,12 +131,6 @@ def _millimetres(where: str, depth: NDArray[np.float32]) -> NDArray[np.uint16]:
     return rounded.astype(np.uint16)
 
 
-def _mapped(path: Path, frame: int, labels: NDArray[np.uint16], classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if int(labels.max()) > RAW_LABELS:
-        raise Refusal(f"{path}: frame {frame + 1} has label {labels.max()}, there are {RAW_LABELS}: fetch it again")
-    return np.ascontiguousarray(classes[labels])
-
-
 def _window(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     rows, columns = shape
     if rows * FRAME[1] != columns * FRAME[0]:
@@ -153,19 +141,12 @@ def _window(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 def _frame(path: Path, frame: int) -> tuple[NDArray[Any], ...]:
     """Colour (H×W×3 uint8), depth and raw depth (H×W float32 metres), labels (H×W uint16): MATLAB's axes put back."""
-    file = _frames(path)
+    file = _opened(*archive.version(path))
     try:
         color, *maps = (file[name][frame] for name in ("images", "depths", "rawDepths", "labels"))
     except OSError as error:
         raise Refusal(f"{path}: frame {frame + 1} does not read ({error}): fetch it again") from None
     return color.transpose(2, 1, 0), *(values.T for values in maps)
-
-
-def _frames(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise Refusal(f"{path} is missing: run its download or miniature stage")
-    stat = path.stat()
-    return _opened(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
@@ -194,10 +175,5 @@ def _classes(path: Path) -> NDArray[np.uint8]:
 
 
 def _matrix(path: Path, name: str) -> NDArray[Any]:
-    try:
-        found = loadmat(path, variable_names=[name])[name]
-    except FileNotFoundError:
-        raise Refusal(f"{path} is missing: run its download or miniature stage") from None
-    except Exception as error:  # a broken file makes scipy raise nearly anything
-        raise Refusal(f"{path} has no readable {name} ({error}): fetch it again") from None
-    return np.asarray(found)
+    archive.version(path)
+    return mat.variable(path.read_bytes(), name, str(path))

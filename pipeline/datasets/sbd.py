@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from scipy.io import loadmat
 
+from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, color
-from pipeline.datasets.shared import id_lists, tar, voc_classes
+from pipeline.datasets.shared import id_lists, mat, tar, voc_classes
 
 SPEC = DatasetSpec(
     name="sbd",
@@ -32,19 +29,11 @@ def splits(raw: Path) -> tuple[str, ...]:
 
 def ids(raw: Path, split: str) -> list[str]:
     """The split's ids in list order. Raises Refusal when ``train`` holds an id of ``seg11valid.txt``, the test set."""
-    archive = raw / "benchmark.tgz"
-    texts = tar.index(archive).texts
-    member = f"{ROOT}{split}.txt"
-    if member not in texts:
-        raise Refusal(f"{archive} has no {member}: fetch it again")
-    names = id_lists.ids_of(texts[member], f"{archive}: {member}")
-    if split == "train":
-        kept_out = set(id_lists.read_ids(raw / "seg11valid.txt"))
-        leak = next((name for name in names if name in kept_out), None)
-        if leak is not None:
-            raise Refusal(
-                f"{archive}: {leak} is in {member} and in seg11valid.txt: training may never see a test image"
-            )
+    archive, member = raw / "benchmark.tgz", f"{ROOT}{split}.txt"
+    names = tar.ids(archive, member)
+    kept_out = set(id_lists.read_ids(raw / "seg11valid.txt")) if split == "train" else set()
+    if leaks := [name for name in names if name in kept_out]:
+        raise Refusal(f"{archive}: {leaks[0]} is in {member} and seg11valid.txt: training may never see a test image")
     return names
 
 
@@ -52,13 +41,10 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, b
     """The bytes of each wanted sample in the archive's order: one pass, holding a part only until its partner comes."""
     archive = raw / "benchmark.tgz"
     parts: dict[str, dict[str, bytes]] = {name: {} for name in wanted}
-    places = tar.index(archive).places
-    members = {}
-    for name in parts:
-        for part, member in (("color", f"{ROOT}img/{name}.jpg"), ("semantic", f"{ROOT}cls/{name}.mat")):
-            if member not in places:
-                raise Refusal(f"{archive} lists {name} but has no {member}: fetch it again")
-            members[member] = (name, part)
+    members = {f"{ROOT}img/{name}.jpg": (name, "color") for name in parts}
+    members |= {f"{ROOT}cls/{name}.mat": (name, "semantic") for name in parts}
+    for member in members:
+        tar.place(archive, member)
     for found in tar.walk(archive):
         if found.name in members:
             name, part = members.pop(found.name)
@@ -70,30 +56,18 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, b
 
 
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:
-    """One sample: the JPEG as published, the label (H×W uint8 in a MATLAB struct) as a palette PNG in VOC's colours."""
-    label = _segmentation(name, parts["semantic"])
-    height, width = label.shape
-    image = Image.fromarray(label)
-    image.putpalette(PALETTE)
-    encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=6)
+    """One sample: the JPEG as published, the label (H×W uint8 in a MATLAB struct) as a palette PNG in VOC's colours.
+
+    Raises Refusal for a label that cannot be read or is another array.
+    """
+    label = mat.variable(parts["semantic"], "GTcls.Segmentation", f"{name}.mat")
+    if label.dtype != np.uint8 or label.ndim != 2:
+        found = f"{label.dtype} {label.shape}"
+        raise Refusal(f"{name}.mat: Segmentation is {found}, expected a uint8 map: check the archive")
     return Sample(
         id=name,
-        height=height,
-        width=width,
+        height=label.shape[0],
+        width=label.shape[1],
         images={"color": Encoded(bytes=parts["color"], path=f"{name}.jpg")},
-        labels={"semantic": Encoded(bytes=encoded.getvalue(), path=f"{name}.png")},
+        labels={"semantic": Encoded(bytes=png(np.ascontiguousarray(label), PALETTE), path=f"{name}.png")},
     )
-
-
-def _segmentation(name: str, mat: bytes) -> NDArray[np.uint8]:
-    """``GTcls.Segmentation`` of a MATLAB v5 file."""
-    try:
-        found = loadmat(io.BytesIO(mat), variable_names=["GTcls"])["GTcls"]["Segmentation"][0, 0]
-    except Exception as error:  # a broken file makes scipy raise nearly anything
-        raise Refusal(f"{name}.mat has no readable GTcls.Segmentation ({error}): fetch the archive again") from None
-    if found.dtype != np.uint8 or found.ndim != 2:
-        raise Refusal(
-            f"{name}.mat: Segmentation is {found.dtype} {found.shape}, expected a uint8 map: check the archive"
-        )
-    return np.ascontiguousarray(found)

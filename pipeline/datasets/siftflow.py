@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy.io import loadmat
 
+from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import id_lists, unzip
+from pipeline.datasets.shared import id_lists, mat, unzip
+from pipeline.datasets.shared.archive import image_size, version
 
 ARCHIVE = "SiftFlowDataset.zip"
 SPLITS = ("trainval", "test")
@@ -23,42 +21,22 @@ SPLITS = ("trainval", "test")
 # The published maps say 1 for the first class. Colours are ours: what belongs together is near in hue, and any two
 # classes are at least 40 apart in RGB.
 SEMANTIC: dict[str, Color] = {
-    "awning": (255, 105, 180),
-    "balcony": (190, 80, 130),
-    "bird": (255, 255, 120),
-    "boat": (250, 250, 250),
-    "bridge": (140, 120, 190),
-    "building": (150, 60, 60),
-    "bus": (255, 140, 0),
-    "car": (230, 30, 30),
-    "cow": (100, 50, 20),
-    "crosswalk": (180, 160, 255),
-    "desert": (220, 170, 70),
-    "door": (90, 10, 60),
-    "fence": (180, 130, 90),
-    "field": (170, 200, 60),
-    "grass": (90, 180, 60),
-    "moon": (210, 220, 235),
-    "mountain": (110, 130, 120),
-    "person": (255, 0, 200),
-    "plant": (0, 220, 110),
-    "pole": (30, 30, 30),
-    "river": (0, 170, 190),
-    "road": (120, 90, 150),
-    "rock": (125, 105, 85),
-    "sand": (245, 215, 150),
-    "sea": (20, 80, 170),
-    "sidewalk": (200, 110, 220),
-    "sign": (200, 220, 0),
-    "sky": (120, 185, 245),
-    "staircase": (110, 0, 150),
-    "streetlight": (70, 70, 110),
-    "sun": (255, 220, 0),
-    "tree": (20, 100, 40),
+    "awning": (255, 105, 180), "balcony": (190, 80, 130), "bird": (255, 255, 120), "boat": (250, 250, 250),
+    "bridge": (140, 120, 190), "building": (150, 60, 60), "bus": (255, 140, 0), "car": (230, 30, 30),
+    "cow": (100, 50, 20), "crosswalk": (180, 160, 255), "desert": (220, 170, 70), "door": (90, 10, 60),
+    "fence": (180, 130, 90), "field": (170, 200, 60), "grass": (90, 180, 60), "moon": (210, 220, 235),
+    "mountain": (110, 130, 120), "person": (255, 0, 200), "plant": (0, 220, 110), "pole": (30, 30, 30),
+    "river": (0, 170, 190), "road": (120, 90, 150), "rock": (125, 105, 85), "sand": (245, 215, 150),
+    "sea": (20, 80, 170), "sidewalk": (200, 110, 220), "sign": (200, 220, 0), "sky": (120, 185, 245),
+    "staircase": (110, 0, 150), "streetlight": (70, 70, 110), "sun": (255, 220, 0), "tree": (20, 100, 40),
     "window": (60, 60, 230),
-}
+}  # fmt: skip
 GEOMETRIC: dict[str, Color] = {"sky": (120, 185, 245), "horizontal": (110, 160, 70), "vertical": (190, 80, 60)}
 VOID: Color = (224, 224, 192)  # as VOC paints it
+PALETTES = {
+    head: bytes(value for color in (*colors.values(), *[(0, 0, 0)] * (255 - len(colors)), VOID) for value in color)
+    for head, colors in (("semantic", SEMANTIC), ("geometric", GEOMETRIC))
+}
 
 SPEC = DatasetSpec(
     name="siftflow",
@@ -70,11 +48,7 @@ SPEC = DatasetSpec(
     mean={"color": (108.353, 115.294, 114.578)},  # the authors' siftflow_layers.py, there in BGR
 )
 
-_FOLDERS = {"color": "Images", "semantic": "SemanticLabels", "geometric": "GeoLabels"}
-_COLUMNS = {folder: column for column, folder in _FOLDERS.items()}
-_MEMBER = re.compile(
-    r"(?:.*/)?(?:(Images)/(?:.*/)?([^/.][^/]*)\.jpg|(SemanticLabels|GeoLabels)/(?:.*/)?([^/.][^/]*)\.mat)"
-)
+_FOLDERS = {"color": ("Images", ".jpg"), "semantic": ("SemanticLabels", ".mat"), "geometric": ("GeoLabels", ".mat")}
 _LOWEST = {"semantic": 0, "geometric": -1}  # both mean void; 0 does in geometric maps too
 
 Members = Mapping[str, Mapping[str, str]]
@@ -99,8 +73,7 @@ def ids(raw: Path, split: str) -> list[str]:
     if split == "test":
         names = test
     else:
-        status = archive.stat()
-        kept_out = {*test, *_unannotated(archive, status.st_size, status.st_mtime_ns)}
+        kept_out = {*test, *_unannotated(*version(archive))}
         names = sorted(name for name, found in members.items() if "color" in found and name not in kept_out)
     for name in names:
         _all_of(archive, members, name)
@@ -122,36 +95,26 @@ def sample(name: str, parts: Mapping[str, Encoded]) -> Sample:
 
     Raises Refusal for a map that has no ``S``, another shape than the image, or a value that is no class.
     """
-    color = parts["color"]
-    try:
-        with Image.open(io.BytesIO(color.bytes)) as image:
-            width, height = image.size
-    except OSError:
-        raise Refusal(f"{ARCHIVE}: {color.path} is no image: fetch the archive again") from None
+    height, width = image_size(parts["color"])
     labels = {}
     for head, spec in SPEC.labels.items():
         label = _indices(parts[head], (height, width), _LOWEST[head], len(spec.classes))
-        labels[head] = Encoded(bytes=_png(label, spec.palette), path=f"{name}.png")
-    return Sample(
-        id=name,
-        height=height,
-        width=width,
-        images={"color": Encoded(bytes=color.bytes, path=f"{name}.jpg")},
-        labels=labels,
-    )
+        labels[head] = Encoded(bytes=png(label, PALETTES[head]), path=f"{name}.png")
+    color = Encoded(bytes=parts["color"].bytes, path=f"{name}.jpg")
+    return Sample(id=name, height=height, width=width, images={"color": color}, labels=labels)
 
 
 def _members(archive: Path) -> Members:
     """What the archive holds, wherever in it the three folders stand."""
     members: dict[str, dict[str, str]] = {}
     for path in unzip.index(archive):
-        if match := _MEMBER.fullmatch(path):
-            folder, name = (group for group in match.groups() if group is not None)
-            paths = members.setdefault(name, {})
-            column = _COLUMNS[folder]
-            if column in paths:
-                raise Refusal(f"{archive} holds {paths[column]} and {path}: an id stands for one image; drop one")
-            paths[column] = path
+        file = PurePosixPath(path)
+        for column, (folder, suffix) in _FOLDERS.items():
+            if folder in file.parts[:-1] and file.suffix == suffix and not file.name.startswith("."):
+                paths = members.setdefault(file.stem, {})
+                if column in paths:
+                    raise Refusal(f"{archive} holds {paths[column]} and {path}: an id stands for one image; drop one")
+                paths[column] = path
     if not members:
         raise Refusal(f"{archive} has no Images/**/*.jpg: is it the SIFT Flow dataset?")
     return members
@@ -184,46 +147,31 @@ def _unannotated(archive: Path, size: int, mtime: int) -> frozenset[str]:
 def _all_of(archive: Path, members: Members, name: str) -> dict[str, str]:
     """The three members of an image, in the columns' order."""
     found = members.get(name, {})
-    for column, folder in _FOLDERS.items():
+    for column, (folder, suffix) in _FOLDERS.items():
         if column not in found:
-            suffix = "jpg" if column == "color" else "mat"
-            raise Refusal(f"{archive} has no {folder}/**/{name}.{suffix}: fetch it again")
+            raise Refusal(f"{archive} has no {folder}/**/{name}{suffix}: fetch it again")
     return {column: found[column] for column in _FOLDERS}
 
 
-def _variable(mat: Encoded) -> NDArray[Any]:
+def _variable(file: Encoded) -> NDArray[Any]:
     """``S`` of a MATLAB v5 file, an H×W map of numbers."""
-    try:
-        found = loadmat(io.BytesIO(mat.bytes), variable_names=["S"]).get("S")
-    except Exception as error:  # a broken file makes scipy raise nearly anything
-        reason = " ".join(str(error).split())
-        raise Refusal(f"{ARCHIVE}: {mat.path} is no readable MATLAB file ({reason}): fetch it again") from None
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "iuf":
-        what = "no variable S" if found is None else "an S that is no H×W map of numbers"
-        raise Refusal(f"{ARCHIVE}: {mat.path} has {what}: fetch the archive again")
+    found = mat.variable(file.bytes, "S", f"{ARCHIVE}: {file.path}")
+    if found.ndim != 2 or found.dtype.kind not in "iuf":
+        raise Refusal(f"{ARCHIVE}: {file.path} has an S that is no H×W map of numbers: fetch the archive again")
     return found
 
 
-def _indices(mat: Encoded, shape: tuple[int, int], lowest: int, classes: int) -> NDArray[np.uint8]:
+def _indices(file: Encoded, shape: tuple[int, int], lowest: int, classes: int) -> NDArray[np.uint8]:
     """Class indices (H×W uint8, 255 void) of a published map whose first class is 1."""
-    found = _variable(mat)
+    found = _variable(file)
     if found.shape != shape:
         sizes = "{}×{} (height×width) but its image is {}×{}".format(*found.shape, *shape)
-        raise Refusal(f"{ARCHIVE}: {mat.path}: S is {sizes}: an image and its label must be of one size")
+        raise Refusal(f"{ARCHIVE}: {file.path}: S is {sizes}: an image and its label must be of one size")
     wrong = ~((found >= lowest) & (found <= classes) & (found == np.floor(found)))
     if wrong.any():
         row, column = np.unravel_index(int(np.argmax(wrong)), shape)
         raise Refusal(
-            f"{ARCHIVE}: {mat.path}: S is {found[row, column]:g} at row {row}, column {column}: "
+            f"{ARCHIVE}: {file.path}: S is {found[row, column]:g} at row {row}, column {column}: "
             f"values are {lowest} to {classes}; check the archive"
         )
     return np.where(found >= 1, found - 1, 255).astype(np.uint8)
-
-
-def _png(label: NDArray[np.uint8], palette: tuple[Color, ...]) -> bytes:
-    image = Image.fromarray(label)
-    colors = (*palette, *((0, 0, 0),) * (255 - len(palette)), VOID)
-    image.putpalette(bytes(value for color in colors for value in color))
-    encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=6)
-    return encoded.getvalue()

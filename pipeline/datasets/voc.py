@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from PIL import Image
-
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
 from pipeline.datasets.shared import id_lists, tar, voc_classes
+from pipeline.datasets.shared.archive import image_size
 
 SPEC = DatasetSpec(
     name="voc",
@@ -31,47 +29,30 @@ def ids(raw: Path, split: str) -> list[str]:
     if split == "seg11valid":
         return id_lists.read_ids(raw / "seg11valid.txt")
     archive = _archive(raw)
-    member = f"{_root(archive)}ImageSets/Segmentation/{split}.txt"
-    texts = tar.index(archive).texts
-    if member not in texts:
-        raise Refusal(f"{archive} has no {member}: fetch it again")
-    return id_lists.ids_of(texts[member], f"{archive}: {member}")
+    return tar.ids(archive, f"{_root(archive)}ImageSets/Segmentation/{split}.txt")
 
 
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     """The bytes of each wanted sample, in the order asked for: an uncompressed tar is read by offset."""
     archive = _archive(raw)
-    root, places = _root(archive), tar.index(archive).places
+    root = _root(archive)
     with archive.open("rb") as file:
         for name in wanted:
+            members = {"color": f"{root}JPEGImages/{name}.jpg", "semantic": f"{root}SegmentationClass/{name}.png"}
             parts = {}
-            for part, member in _members(root, name).items():
-                if member not in places:
-                    raise Refusal(f"{archive} lists {name} but has no {member}: fetch it again")
-                offset, size = places[member]
+            for part, member in members.items():
+                offset, size = tar.place(archive, member)
                 file.seek(offset)
                 parts[part] = file.read(size)
             yield name, parts
 
 
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:
-    """One sample from its bytes as published; height and width are the label's."""
-    try:
-        with Image.open(io.BytesIO(parts["semantic"])) as label:
-            width, height = label.size
-    except OSError:
-        raise Refusal(f"{name}.png is no image: fetch the archive again") from None
-    return Sample(
-        id=name,
-        height=height,
-        width=width,
-        images={"color": Encoded(bytes=parts["color"], path=f"{name}.jpg")},
-        labels={"semantic": Encoded(bytes=parts["semantic"], path=f"{name}.png")},
-    )
-
-
-def _members(root: str, name: str) -> dict[str, str]:
-    return {"color": f"{root}JPEGImages/{name}.jpg", "semantic": f"{root}SegmentationClass/{name}.png"}
+    """One sample from its bytes as published; height and width are the label's. Raises Refusal where that is none."""
+    label = Encoded(bytes=parts["semantic"], path=f"{name}.png")
+    height, width = image_size(label)
+    image = Encoded(bytes=parts["color"], path=f"{name}.jpg")
+    return Sample(id=name, height=height, width=width, images={"color": image}, labels={"semantic": label})
 
 
 def _archive(raw: Path) -> Path:
@@ -83,8 +64,7 @@ def _archive(raw: Path) -> Path:
 
 
 def _root(archive: Path) -> str:
-    texts = tar.index(archive).texts
     for root in ROOTS:
-        if any(name.startswith(f"{root}ImageSets/Segmentation/") for name in texts):
+        if any(name.startswith(f"{root}ImageSets/Segmentation/") for name in tar.index(archive).texts):
             return root
     raise Refusal(f"{archive} has no ImageSets/Segmentation under {' or '.join(ROOTS)}: is it VOC 2012 or 2011?")

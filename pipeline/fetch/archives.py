@@ -4,75 +4,61 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import files
+from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download as Download
-from pipeline.fetch.download import stored_name
+from pipeline.fetch.download import Download, Row, stored_name
 from pipeline.fetch.transfer import SourceError, transfer
 
-FACTS = {"format", "order", "range", "mean", "std", "crop", "width", "source", "licence"}
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fetched:
-    """A file in place and the accepted digest it has; not ``known``: none was listed, this sha256 is taken on trust."""
+def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, str]:
+    """Fetch ``files`` of the ``downloads`` row called ``name`` into its ``folder``, which then holds no others.
 
-    path: Path
-    digest: str
-    known: bool
-
-
-def fetch_all(row: Mapping[str, Any]) -> list[Fetched]:
-    """Fetch ``files`` of a ``downloads`` row into its ``folder``, which then holds these files and no others.
+    Returns the sha256 of each file for which none is listed: it is taken on trust.
 
     A ``manifest`` says how a classifier's weights want their input; it is written beside them. Raises Refusal for
     a row or a manifest that lacks something or has a stranger.
     """
-    if not {"files", "folder"} <= set(row) <= {"files", "folder", "manifest"}:
-        raise Refusal(f"a row of downloads has {', '.join(row)}: give it files, a folder, and weights a manifest")
-    entries, folder = [Download.parse(each) for each in row["files"]], Path(row["folder"])
-    manifest = row.get("manifest")
-    if manifest is not None and (set(manifest) != FACTS or len(entries) != 1):
-        odd = ", ".join(sorted(set(manifest) ^ FACTS)) or "more than one file"
-        raise Refusal(f"downloads: the manifest of {entries[0].name} lacks or does not know {odd}: name each once")
+    read = fields.read(Row, name, row)
+    if read.manifest and len(read.files) > 1:
+        raise Refusal(f"{name} has a manifest for {len(read.files)} files: it describes one file of weights")
+    folder = Path(read.folder)
     with files.replacing(folder) as scratch:
         scratch.mkdir()
-        fetched = [fetch(entry, scratch) for entry in entries]
-        if manifest is not None:
-            files.write_json(scratch / "manifest.json", {"file": entries[0].name, "classes": [], **manifest})
-    return [replace(one, path=folder / one.path.name) for one in fetched]
+        digests = {entry: fetch(entry, scratch) for entry in read.files}
+        if read.manifest:
+            files.write_json(scratch / "manifest.json", {"file": read.files[0].name, "classes": [], **row["manifest"]})
+    return {folder / entry.name: digest for entry, digest in digests.items() if not entry.sha256}
 
 
-def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> Fetched:
+def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> str:
     """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, else from ``store`` by digest, else from its URLs.
 
     ``FCN_OFFLINE=1`` opens no connection; ``file://`` URLs still serve. Interrupted downloads go on where they stopped.
+    Returns the accepted digest that it has, or its sha256 where none is listed.
     Raises Refusal when a mirror's file has another digest, or nothing served the file: one line with every reason.
     """
-    if (mirrored := _mirrored(entry)) is not None:
+    mirror = os.environ.get("FCN_MIRROR")
+    if mirror and not Path(mirror).is_dir():
+        raise Refusal(f"FCN_MIRROR is {mirror}, no folder: point it to one that holds {entry.name}, or unset it")
+    if mirror and (mirrored := Path(mirror) / entry.name).is_file():
         try:
             digest = entry.verified(mirrored)
         except SourceError as error:
             raise Refusal(f"{mirrored} (FCN_MIRROR) {error}: replace it, or list its digest in params.yaml") from None
-        return _placed(entry, mirrored, digest, folder, link=False)
+        _place(mirrored, folder / entry.name, shutil.copyfile)
+        return digest
     stored, digest = _stored(entry, store) or _downloaded(entry, store, pause)
-    return _placed(entry, stored, digest, folder, link=True)
-
-
-def _mirrored(entry: Download) -> Path | None:
-    mirror = os.environ.get("FCN_MIRROR")
-    if not mirror:
-        return None
-    if not Path(mirror).is_dir():
-        raise Refusal(f"FCN_MIRROR is {mirror}, no folder: point it to one that holds {entry.name}, or unset it")
-    path = Path(mirror) / entry.name
-    return path if path.is_file() else None
+    try:
+        _place(stored, folder / entry.name, os.link)  # a gigabyte need not lie here twice
+    except OSError:  # another disk
+        _place(stored, folder / entry.name, shutil.copyfile)
+    return digest
 
 
 def _stored(entry: Download, store: Path) -> tuple[Path, str] | None:
@@ -92,7 +78,7 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
     store.mkdir(parents=True, exist_ok=True)
     part = store / f"{entry.name}.part"
     if not entry.sha256:
-        part.unlink(missing_ok=True)  # nothing could tell whether an old piece belongs to this file
+        part.unlink(missing_ok=True)  # no digest shows whether an old piece belongs to this file
     reasons = []
     for url in entry.urls:
         try:
@@ -122,14 +108,7 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
                 raise
 
 
-def _placed(entry: Download, source: Path, digest: str, folder: Path, *, link: bool) -> Fetched:
-    target = folder / entry.name
-    folder.mkdir(parents=True, exist_ok=True)
+def _place(source: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    try:
-        if not link:
-            raise OSError
-        os.link(source, target)  # a gigabyte need not lie here twice
-    except OSError:
-        shutil.copyfile(source, target)
-    return Fetched(path=target, digest=digest, known=bool(entry.sha256))
+    copy(source, target)

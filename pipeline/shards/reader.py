@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,13 @@ class Shards:
         if self._starts[-1] != self.manifest.rows:
             raise Refusal(f"{folder} lists {self.manifest.rows} ids but its shards hold {self._starts[-1]} rows")
         for shard in self.manifest.shards:
-            self._check_size(shard.file, shard.bytes)
+            path = folder / shard.file
+            if not path.is_file() or path.stat().st_size != shard.bytes:
+                what = f"is missing or has not the {shard.bytes} bytes that its manifest says"
+                raise Refusal(f"{path} {what}: run its convert stage again")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.folder, self._columns, self._verify, self._groups)
+        return partial(Shards, columns=self._columns, verify=self._verify, groups=self._groups), (self.folder,)
 
     def __len__(self) -> int:
         return self.manifest.rows
@@ -98,39 +102,26 @@ class Shards:
         )
 
     def _group(self, shard: int, group: int) -> pa.Table:
-        held = self._open
-        if held.process != os.getpid():  # after a fork the parent's handles and locks are not ours to touch
-            self._open = held = _Open()
-        with held.lock:
-            key = (shard, group)
-            table = held.groups.pop(key, None)
+        opened = self._open
+        if opened.process != os.getpid():  # after a fork the parent's handles and locks are not ours to touch
+            self._open = opened = _Open()
+        with opened.lock:
+            table = opened.groups.pop((shard, group), None)
             if table is None:
-                table = self._shard(held, shard).read_row_group(
-                    group, columns=["id", *self._columns], use_threads=False
-                )
-            held.groups[key] = table
-            if len(held.groups) > self._groups:
-                held.groups.popitem(last=False)
+                file, columns = self._shard(opened, shard), ["id", *self._columns]
+                table = file.read_row_group(group, columns=columns, use_threads=False)
+            opened.groups[shard, group] = table
+            if len(opened.groups) > self._groups:
+                opened.groups.popitem(last=False)
             return table
 
-    def _shard(self, held: _Open, index: int) -> pq.ParquetFile:
-        if index not in held.shards:
+    def _shard(self, opened: _Open, index: int) -> pq.ParquetFile:
+        if index not in opened.shards:
             shard = self.manifest.shards[index]
             path = self.folder / shard.file
             if self._verify and (actual := files.sha256(path)) != shard.sha256:
                 raise Refusal(
                     f"{path} is damaged: sha256 {actual}, its manifest says {shard.sha256}; run its convert stage again"
                 )
-            held.shards[index] = pq.ParquetFile(path, memory_map=True, pre_buffer=False)  # 0.13 ms a group, not 0.5
-        return held.shards[index]
-
-    def _check_size(self, file: str, expected: int) -> None:
-        path = self.folder / file
-        actual = path.stat().st_size if path.is_file() else None
-        if actual != expected:
-            found = "is missing" if actual is None else f"has {actual} bytes"
-            raise Refusal(f"{path} {found}, its manifest says {expected} bytes: run its convert stage again")
-
-
-def _reopen(folder: Path, columns: tuple[str, ...], verify: bool, groups: int) -> Shards:
-    return Shards(folder, columns=columns, verify=verify, groups=groups)
+            opened.shards[index] = pq.ParquetFile(path, memory_map=True, pre_buffer=False)  # 0.13 ms a group, not 0.5
+        return opened.shards[index]

@@ -22,22 +22,15 @@ def arrow_schema(spec: DatasetSpec) -> pa.Schema:
     The metadata names the encoded columns ``Image`` in Hugging Face's ``features`` notation, so ``datasets`` decodes
     them; the columns are sorted the way ``spec`` lists them.
     """
-    encoded = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    columns = columns_of(spec)
-    fields = [
-        ("id", pa.string()),
-        *((column, encoded) for column in columns),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-    ]
-    features: dict[str, Any] = {
-        "id": {"dtype": "string", "_type": "Value"},
-        **{column: {"_type": "Image"} for column in columns},
-        "height": {"dtype": "int32", "_type": "Value"},
-        "width": {"dtype": "int32", "_type": "Value"},
+    encoded, number = pa.struct([("bytes", pa.binary()), ("path", pa.string())]), pa.int32()
+    columns = dict.fromkeys(columns_of(spec), encoded)
+    types = {"id": pa.string(), **columns, "height": number, "width": number}
+    features = {
+        name: {"_type": "Image"} if name in columns else {"dtype": str(kind), "_type": "Value"}
+        for name, kind in types.items()
     }
     metadata: dict[bytes | str, bytes | str] = {"huggingface": json.dumps({"info": {"features": features}})}
-    return pa.schema(fields, metadata=metadata)
+    return pa.schema(list(types.items()), metadata=metadata)
 
 
 def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
@@ -47,8 +40,6 @@ def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
 
 def shard_sizes(rows: int, rows_per_shard: int) -> list[int]:
     """How many rows each shard holds: all ``rows_per_shard`` but the last."""
-    if not isinstance(rows_per_shard, int) or rows_per_shard < 1:
-        raise Refusal(f"rows_per_shard is {rows_per_shard!r}: give a shard a whole number of rows, at least one")
     return [min(rows_per_shard, rows - start) for start in range(0, rows, rows_per_shard)]
 
 
@@ -97,30 +88,18 @@ class Manifest:
         return len(self.ids)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "spec": self.spec.to_json(),
-            "split": self.split,
-            "rows": self.rows,
-            "ids": list(self.ids),
-            "ids_sha256": self.ids_sha256,
-            "pixels": {head: dict(counts) for head, counts in self.pixels.items()},
-            "moments": {column: asdict(moments) for column, moments in self.moments.items()},
-            "shards": [asdict(shard) for shard in self.shards],
-            "digest": self.digest,
-        }
+        return {**asdict(self), "rows": self.rows}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Manifest:
+        moments = {column: {name: tuple(both[name]) for name in both} for column, both in row["moments"].items()}
         return cls(
             spec=DatasetSpec.from_json(row["spec"]),
             split=row["split"],
             ids=tuple(row["ids"]),
             ids_sha256=row["ids_sha256"],
             pixels={head: dict(counts) for head, counts in row["pixels"].items()},
-            moments={
-                column: Moments(mean=tuple(both["mean"]), std=tuple(both["std"]))
-                for column, both in row["moments"].items()
-            },
+            moments={column: Moments(**both) for column, both in moments.items()},
             shards=tuple(Shard(**shard) for shard in row["shards"]),
             digest=row["digest"],
         )

@@ -50,33 +50,23 @@ def test_label_keeps_its_indices_and_wears_the_palette(tmp_path: Path) -> None:
 
 def test_samples_come_whole_in_archive_order_whatever_lies_between(tmp_path: Path) -> None:
     label = mat(np.zeros((2, 2), np.uint8))
-    pack(
-        tmp_path,
-        {
-            "img/b.jpg": b"b",
-            "cls/a.mat": label,
-            "inst/a.mat": b"unused",
-            "img/a.jpg": b"a",
-            "cls/b.mat": label,
-            "img/c.jpg": b"c",
-            "cls/c.mat": label,
-            "train.txt": b"a\nb\nc\n",
-        },
-    )
+    members = ["img/b.jpg", "cls/a.mat", "inst/a.mat", "img/a.jpg", "cls/b.mat", "img/c.jpg", "cls/c.mat"]
+    files = {member: label if member.endswith("mat") else member[4:5].encode() for member in members}
+    pack(tmp_path, files | {"train.txt": b"a\nb\nc\n"})
     assert sbd.ids(tmp_path, "train") == ["a", "b", "c"]
     assert [(name, parts["color"]) for name, parts in sbd.read(tmp_path, ["b", "a"])] == [("a", b"a"), ("b", b"b")]
 
 
 def test_a_test_image_in_train_is_refused(tmp_path: Path) -> None:
     pack(tmp_path, {"train.txt": b"a\n2007_000033\n", "val.txt": b"2007_000033\n"}, kept_out="2007_000033\n")
-    with pytest.raises(Refusal, match=r"2007_000033 is in .*train\.txt and in seg11valid\.txt: training may never"):
+    with pytest.raises(Refusal, match=r"2007_000033 is in .*train\.txt and seg11valid\.txt: training may never"):
         sbd.ids(tmp_path, "train")
     assert sbd.ids(tmp_path, "val") == ["2007_000033"]
 
 
 def test_what_is_missing_or_broken_is_named(tmp_path: Path) -> None:
     pack(tmp_path, {"train.txt": b"a\n", "img/a.jpg": b"jpeg"})
-    with pytest.raises(Refusal, match=r"benchmark\.tgz lists a but has no benchmark_RELEASE/dataset/cls/a\.mat"):
+    with pytest.raises(Refusal, match=r"benchmark\.tgz has no benchmark_RELEASE/dataset/cls/a\.mat"):
         list(sbd.read(tmp_path, ["a"]))
     with pytest.raises(Refusal, match=r"benchmark\.tgz has no benchmark_RELEASE/dataset/val\.txt"):
         sbd.ids(tmp_path, "val")

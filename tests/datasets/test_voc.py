@@ -12,7 +12,6 @@ from PIL import Image
 
 from pipeline.core.types import Refusal, color
 from pipeline.datasets import voc
-from pipeline.datasets.shared import voc_classes
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 
@@ -57,22 +56,18 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     pack(tmp_path, voc.ROOTS[0], {"ImageSets/Segmentation/train.txt": b"a\n", "JPEGImages/a.jpg": b""})
     with pytest.raises(Refusal, match=r"has no VOCdevkit/VOC2012/ImageSets/Segmentation/val\.txt"):
         voc.ids(tmp_path, "val")
-    with pytest.raises(Refusal, match=r"lists a but has no VOCdevkit/VOC2012/SegmentationClass/a\.png"):
+    with pytest.raises(Refusal, match=r"\.tar has no VOCdevkit/VOC2012/SegmentationClass/a\.png"):
         list(voc.read(tmp_path, ["a"]))
+    pack(tmp_path, voc.ROOTS[0], {"ImageSets/Segmentation/train.txt": b"a\nb\na\n"})
+    with pytest.raises(Refusal, match=r"train\.txt lists a twice"):
+        voc.ids(tmp_path, "train")
     with pytest.raises(Refusal, match=r"a\.png is no image"):
         voc.sample("a", {"color": b"", "semantic": b"<html>"})
 
 
-def test_a_list_with_an_id_twice_is_refused(tmp_path: Path) -> None:
-    pack(tmp_path, voc.ROOTS[0], {"ImageSets/Segmentation/train.txt": b"a\nb\na\n"})
-    with pytest.raises(Refusal, match=r"train\.txt lists a twice"):
-        voc.ids(tmp_path, "train")
-
-
 def test_palette_is_pascals() -> None:
-    assert voc_classes.LABEL.palette[1] == (128, 0, 0)
-    assert voc_classes.LABEL.palette[15] == (192, 128, 128)
-    assert voc_classes.LABEL.palette[20] == (0, 64, 128)
+    palette = voc.SPEC.labels["semantic"].palette
+    assert (palette[1], palette[15], palette[20]) == ((128, 0, 0), (192, 128, 128), (0, 64, 128))
     assert color(255) == (224, 224, 192)
 
 

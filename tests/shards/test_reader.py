@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import operator
 import pickle
-import tarfile
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
 from pipeline.core.types import Refusal
 from pipeline.shards.reader import Example, Shards
+from tests.shards.world import convert, encoded, pack
 
 ROWS = 40
-VOC = partial(plugin, "voc")
+SECOND = "part-00001-of-00003.parquet"
 
 
-def shards(tmp_path: Path) -> Path:
-    """VOC's val with rows 0–39 of size (8 + row) × 16, label ``row % 21``; three shards. Returns the split's folder."""
-    raw = tmp_path / "raw"
-    raw.mkdir()
-    names = [f"{row:02d}" for row in range(ROWS)]
-    (raw / "seg11valid.txt").write_text("07\n")
-    with tarfile.open(raw / "VOCtrainval_11-May-2012.tar", "w") as tar:
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VOC's train with rows 0–39 of size (8 + row) × 16, label ``row % 21``; three shards."""
+    home = tmp_path_factory.mktemp("voc")
+    replaced = {}
+    for row in range(ROWS):
+        replaced[f"{row:02d}_jpg"] = encoded(np.full((8 + row, 16, 3), (row, 0, 255 - row), np.uint8), "JPEG")
+        replaced[f"{row:02d}_png"] = encoded(np.full((8 + row, 16), row % 21, np.uint8), "PNG")
+    pack(home / "raw", [f"{row:02d}" for row in range(ROWS)], **replaced)
+    return convert(home, rows=18) / "train"
 
-        def add(name: str, data: bytes) -> None:
-            info = tarfile.TarInfo(f"VOCdevkit/VOC2012/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
 
-        add("ImageSets/Segmentation/train.txt", b"00\n")
-        add("ImageSets/Segmentation/val.txt", "\n".join(names).encode())
-        for row, name in enumerate(names):
-            for image, member, kind in (
-                (Image.new("RGB", (16, 8 + row), (row, 0, 255 - row)), f"JPEGImages/{name}.jpg", "JPEG"),
-                (Image.new("L", (16, 8 + row), row % 21), f"SegmentationClass/{name}.png", "PNG"),
-            ):
-                file = io.BytesIO()
-                image.save(file, kind)
-                add(member, file.getvalue())
-    expect = ["train=1", f"val={ROWS}", "seg11valid=1"]
-    writer.convert("voc", VOC, raw, tmp_path / "out", rows_per_shard=18, expect=expect, processes=1)
-    return tmp_path / "out/val"
+@pytest.fixture
+def spoilt(converted: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    for path in converted.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
 
 
 def is_row(example: Example, row: int) -> bool:
@@ -64,23 +51,26 @@ def is_row(example: Example, row: int) -> bool:
     )
 
 
-def test_every_row_is_where_the_list_put_it(tmp_path: Path) -> None:
-    rows = Shards(shards(tmp_path), groups=1)
+def test_every_row_is_where_the_list_put_it(converted: Path) -> None:
+    rows = Shards(converted, groups=1)
     assert len(rows) == ROWS == len(rows.manifest.ids)
-    assert all(is_row(rows[row], row) for row in (*range(ROWS), *reversed(range(ROWS))))
-    assert rows[3].images["color"].flags.writeable
-    assert rows[3].labels["semantic"].flags.writeable
+    assert all(is_row(rows[row], row) for row in reversed(range(ROWS)))
+    assert [example.id for example in rows] == [f"{row:02d}" for row in range(ROWS)]
+    assert rows[3].images["color"].flags.writeable and rows[3].labels["semantic"].flags.writeable
     for outside in (-1, ROWS):
         with pytest.raises(IndexError):
             rows[outside]
 
 
-def test_iterating_ends(tmp_path: Path) -> None:
-    assert [example.id for example in Shards(shards(tmp_path))] == [f"{row:02d}" for row in range(ROWS)]
+def test_only_the_columns_asked_for_are_read(converted: Path) -> None:
+    example = Shards(converted, columns={"semantic"})[0]
+    assert (list(example.images), list(example.labels)) == ([], ["semantic"])
+    with pytest.raises(Refusal, match="has no column 'depth': it has color, semantic"):
+        Shards(converted, columns={"depth"})
 
 
-def test_threads_share_it(tmp_path: Path) -> None:
-    rows = Shards(shards(tmp_path), groups=2)
+def test_threads_share_it(converted: Path) -> None:
+    rows = Shards(converted, groups=2)
     order = [row * 7 % ROWS for row in range(4 * ROWS)]
     with ThreadPoolExecutor(8) as pool:
         assert all(map(is_row, pool.map(rows.__getitem__, order), order))
@@ -88,8 +78,8 @@ def test_threads_share_it(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_processes_open_their_own_files(tmp_path: Path, method: str) -> None:
-    rows = Shards(shards(tmp_path))
+def test_processes_open_their_own_files(converted: Path, method: str) -> None:
+    rows = Shards(converted)
     assert is_row(rows[5], 5)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
         got = list(pool.map(operator.getitem, [rows] * 6, range(17, 23)))
@@ -97,8 +87,8 @@ def test_processes_open_their_own_files(tmp_path: Path, method: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_while_the_parent_reads_does_not_hang(tmp_path: Path) -> None:
-    rows = Shards(shards(tmp_path))
+def test_a_fork_while_the_parent_reads_does_not_hang(converted: Path) -> None:
+    rows = Shards(converted)
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
     with rows._open.lock:
@@ -109,41 +99,32 @@ def test_a_fork_while_the_parent_reads_does_not_hang(tmp_path: Path) -> None:
     assert answers.get()
 
 
-def test_pickles_as_its_folder(tmp_path: Path) -> None:
-    rows = Shards(shards(tmp_path), verify=False)
+def test_pickles_as_its_folder(converted: Path) -> None:
+    rows = Shards(converted, columns={"color", "semantic"}, verify=False)
     rows[0]
     frozen = pickle.dumps(rows)
     assert len(frozen) < 1000
     assert is_row(pickle.loads(frozen)[39], 39)
 
 
-def test_no_manifest_no_split(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"has no manifest\.json: run its convert stage"):
-        Shards(tmp_path)
-
-
-def test_a_shard_of_another_size_is_refused_at_once(tmp_path: Path) -> None:
-    folder = shards(tmp_path)
-    path = folder / "part-00001-of-00003.parquet"
+def test_a_shard_of_another_size_is_refused_at_once(spoilt: Path) -> None:
+    path = spoilt / SECOND
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(Refusal, match=r"part-00001-of-00003\.parquet has \d+ bytes, its manifest says \d+"):
-        Shards(folder)
+    told = rf"{SECOND} is missing or has not the \d+ bytes that its manifest says: run its convert stage again"
+    with pytest.raises(Refusal, match=told):
+        Shards(spoilt)
     path.unlink()
-    with pytest.raises(Refusal, match=r"part-00001-of-00003\.parquet is missing"):
-        Shards(folder)
+    with pytest.raises(Refusal, match=told):
+        Shards(spoilt)
 
 
-def test_a_flipped_byte_is_refused_when_its_shard_is_opened(tmp_path: Path) -> None:
-    folder = shards(tmp_path)
-    path = folder / "part-00001-of-00003.parquet"
-    whole = bytearray(path.read_bytes())
+def test_a_flipped_byte_is_refused_when_its_shard_is_opened(spoilt: Path) -> None:
+    whole = bytearray((spoilt / SECOND).read_bytes())
     whole[len(whole) // 2] ^= 1
-    path.write_bytes(whole)
-    rows = Shards(folder)
+    (spoilt / SECOND).write_bytes(whole)
+    rows = Shards(spoilt)
     assert is_row(rows[17], 17)
     for _ in range(2):
-        with pytest.raises(
-            Refusal, match=r"part-00001-of-00003\.parquet is damaged: sha256 [0-9a-f]{64}, its manifest"
-        ):
+        with pytest.raises(Refusal, match=rf"{SECOND} is damaged: sha256 [0-9a-f]{{64}}, its manifest"):
             rows[18]
-    assert len(Shards(folder, verify=False)) == ROWS
+    assert len(Shards(spoilt, verify=False)) == ROWS

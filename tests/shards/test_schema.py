@@ -34,12 +34,6 @@ def test_shard_sizes_add_up(rows: int, per: int, sizes: list[int]) -> None:
     assert schema.shard_sizes(rows, per) == sizes
 
 
-@pytest.mark.parametrize("per", [0, -1, "500", 2.5])
-def test_rows_per_shard_is_a_positive_whole_number(per: int) -> None:
-    with pytest.raises(Refusal, match=f"rows_per_shard is {per!r}"):
-        schema.shard_sizes(10, per)
-
-
 def test_manifest_survives_json() -> None:
     manifest = schema.Manifest(
         spec=SPEC,
@@ -51,10 +45,8 @@ def test_manifest_survives_json() -> None:
         shards=(schema.Shard(file=schema.shard_name(0, 1), rows=2, bytes=9, sha256="1" * 64),),
         digest="2" * 64,
     )
-    again = schema.Manifest.from_json(json.loads(json.dumps(manifest.to_json(), sort_keys=True)))
-    assert again == manifest
-    assert again.rows == 2
-    assert manifest.shards[0].file == "part-00000-of-00001.parquet"
+    assert schema.Manifest.from_json(json.loads(json.dumps(manifest.to_json(), sort_keys=True))) == manifest
+    assert (manifest.rows, manifest.shards[0].file) == (2, "part-00000-of-00001.parquet")
 
 
 def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:

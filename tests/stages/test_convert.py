@@ -1,34 +1,79 @@
-"""The convert stage turns real archives into shards as params.yaml says."""
+"""The data stages do as their rows in params.yaml say, and refuse what they do not understand."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pipeline.shards.reader import Shards
-from stages import convert
+from tests.shards.world import encoded, pack
 
 ROOT = Path(__file__).parents[2]
-REAL = ROOT.parent / "shared/real"
+TEMPLATES = {"convert_folder": {"root": "x"}, "bounds": {"shards": "x", "split": "x"}, "download": {"folder": "x"}}
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")
-def test_real_voc_converts_and_a_wrong_count_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("data/raw").mkdir(parents=True)
-    Path("data/raw/voc").symlink_to(REAL)
     Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    row = {"rows_per_shard": 50, "expect": ["train=120", "val=130", "seg11valid=736"]}
-    Path("params.yaml").write_text(yaml.safe_dump({**params, "datasets": {"voc": row}}))
-    ran = CliRunner().invoke(convert.main, ["voc"])
-    assert ran.exit_code == 1
-    assert ran.stderr.startswith("Error: voc/seg11valid lists 100 ids, expected 736: ")
+
+
+def run(stage: str, group: str, key: str, row: dict[str, Any]) -> Result:
+    Path("params.yaml").write_text(yaml.safe_dump({**PARAMS, group: {key: row}}))
+    return CliRunner().invoke(import_module(f"stages.{stage}").main, [key])
+
+
+def test_archives_convert_and_a_wrong_count_does_not() -> None:
+    Path("data/raw").mkdir(parents=True)
+    counts = pack(Path("data/raw/voc"), ["a", "b", "c"])
+    ran = run("convert", "datasets", "voc", {"rows_per_shard": 2, "expect": ["train=1464", *counts[1:]]})
+    assert (ran.exit_code, ran.stderr.split(":")[1]) == (1, " voc/train lists 3 ids, expected 1464")
     assert not Path("data/shards").exists()
-    row["expect"] = ["train=120", "val=130", "seg11valid=100"]
-    Path("params.yaml").write_text(yaml.safe_dump({**params, "datasets": {"voc": row}}))
-    assert CliRunner().invoke(convert.main, ["voc"]).exit_code == 0
-    assert [len(Shards(Path("data/shards/voc") / split)) for split in ("train", "val", "seg11valid")] == [120, 130, 100]
+    assert run("convert", "datasets", "voc", {"rows_per_shard": 2, "expect": counts}).exit_code == 0
+    splits = ("train", "val", "seg11valid")
+    assert [len(Shards(Path("data/shards/voc") / split).manifest.shards) for split in splits] == [2, 1, 1]
+
+
+def test_a_folder_converts_by_five_lines() -> None:
+    for kind, pixels in (("images", np.zeros((3, 4, 3), np.uint8)), ("labels", np.eye(3, 4, dtype=np.uint8))):
+        Path("mine", kind).mkdir(parents=True)
+        for name in "abcdefgh":
+            Path("mine", kind, f"{name}.png").write_bytes(encoded(pixels, "PNG"))
+    assert run("convert_folder", "folders", "mine", {"root": "mine", "classes": ["soil", "leaf"]}).exit_code == 0
+    assert sum(len(Shards(Path("data/shards/mine") / split)) for split in ("train", "val")) == 8
+
+
+@pytest.mark.parametrize(
+    ("stage", "group", "row", "told"),
+    [
+        ("convert", "datasets", {"expects": []}, "datasets.voc has no field 'expects': did you mean 'expect'?"),
+        (
+            "convert",
+            "datasets",
+            {"expect": ["train=1"], "rows_per_shard": 0},
+            "rows_per_shard is 0: it must be at least 1",
+        ),
+        ("convert_folder", "folders", {"clases": []}, "folders.voc has no field 'clases': did you mean 'classes'?"),
+        ("miniature", "miniatures", {"seeds": 7}, "miniatures.voc has no field 'seeds': did you mean 'seed'?"),
+        (
+            "miniature",
+            "miniatures",
+            {"counts": ["train=6|7"]},
+            "miniatures.voc.counts has 'train=6|7': write it as split=n",
+        ),
+        ("bounds", "bounds", {"shard": "voc"}, "bounds.voc has no field 'shard': did you mean 'shards'?"),
+        ("download", "downloads", {"file": []}, "downloads.voc has no field 'file': did you mean 'files'?"),
+    ],
+)
+def test_a_typo_in_a_row_is_refused_with_the_near_name(stage: str, group: str, row: dict[str, Any], told: str) -> None:
+    ran = run(stage, group, "voc", {**TEMPLATES.get(stage, {}), **row})
+    assert ran.exit_code == 1
+    assert told in ran.stderr and ran.stderr.count("\n") == 1
+    assert not Path("data").exists()

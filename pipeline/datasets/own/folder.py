@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+from pipeline.core import fields
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
-from pipeline.datasets.own import coding, images, labels, layout, row, summary
-from pipeline.datasets.own import splits as split_rules
+from pipeline.datasets.own import coding, find, splits
+from pipeline.datasets.own.images import as_rgb
+from pipeline.datasets.own.labels import as_indices
+from pipeline.datasets.own.row import Row
 
-FIELDS = row.FIELDS
-"""The leaves of a ``folders`` row that this file reads, all of them needed."""
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Paths by id relative to ``root``, the ids of each split, and a line for each problem, in a fixed order."""
+
+    root: Path
+    images: Mapping[str, str]
+    labels: Mapping[str, str]
+    splits: Mapping[str, Sequence[str]]
+    problems: Sequence[str]
+
+    def read(self, name: str) -> Mapping[str, Encoded]:
+        """The bytes of an id's image and label, ``color`` and ``semantic``; Refusal for a file that cannot be read."""
+        paths = {"color": self.root / self.images[name], "semantic": self.root / self.labels[name]}
+        try:
+            return {column: Encoded(bytes=path.read_bytes(), path=str(path)) for column, path in paths.items()}
+        except OSError as error:
+            raise Refusal(f"{error.filename} cannot be read ({error.strerror}): see that you may read it") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,30 +41,28 @@ class Folder:
     ``raw`` is everywhere the row's root. Pickles, so that ``sample`` runs in spawned workers.
     """
 
-    row: row.Row
+    name: str
+    row: Row
     coding: coding.Coding
-    rules: tuple[tuple[str, split_rules.Rule], ...]
+    rules: Mapping[str, splits.Rule]
 
     @property
     def SPEC(self) -> DatasetSpec:  # noqa: N802 - datasets that are modules have it as a constant
-        name = self.row.name.removeprefix("folders.")
-        return DatasetSpec(name=name, images=("color",), labels={"semantic": self.coding.label})
+        return DatasetSpec(name=self.name, images=("color",), labels={"semantic": self.coding.label})
 
     def splits(self, raw: Path) -> tuple[str, ...]:
         """The splits' names in the order written."""
-        return tuple(split for split, _ in self.rules)
+        return tuple(self.rules)
 
     def ids(self, raw: Path, split: str) -> list[str]:
         """The split's ids: in list order, or sorted where shares decide.
 
-        Raises Refusal for the first problem in the names of the folder's files; ``check`` tells all.
+        Raises Refusal for the first problem in the names of the folder's files; ``check_folder`` lists all.
         """
         found = self.survey(raw)
         if found.problems:
             more = f" (the first of {len(found.problems)} such problems)" if found.problems[1:] else ""
             raise Refusal(f"{found.problems[0]}{more}")
-        if split not in found.splits:
-            raise Refusal(f"{self.row.name} has no split {split!r}: it has {', '.join(found.splits)}")
         return list(found.splits[split])
 
     def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Encoded]]]:
@@ -58,28 +76,60 @@ class Folder:
 
         Raises Refusal naming the file, and the first pixel where pixels are to blame.
         """
-        semantic, height, width = labels.as_indices(self.coding, parts["semantic"])
-        color = images.as_rgb(parts["color"], parts["semantic"], height, width)
+        semantic, height, width = as_indices(self.coding, parts["semantic"])
+        color = as_rgb(parts["color"], parts["semantic"], height, width)
         return Sample(id=name, height=height, width=width, images={"color": color}, labels={"semantic": semantic})
 
-    def survey(self, raw: Path) -> layout.Layout:
-        """Where everything lies, with every problem that names tell; no image is opened."""
-        return layout.survey(self.row, dict(self.rules), raw)
+    def survey(self, raw: Path) -> Layout:
+        """Where everything lies, with every problem in the names; no image is opened."""
+        return _survey(f"folders.{self.name}", self.row, self.rules, raw)
 
 
-def parse(name: str, fields: Mapping[str, object]) -> Folder:
-    """The dataset of the row ``folders.<name>``; ``fields`` are its leaves: FIELDS.
+def parse(name: str, row: Mapping[str, object]) -> Folder:
+    """The dataset of the row ``folders.<name>``.
 
     Raises Refusal for a field that is unknown, missing or cannot be understood. Nothing is read from disk.
     """
-    described = row.read(f"folders.{name}", fields)
-    return Folder(row=described, coding=coding.parse(described), rules=tuple(split_rules.parse(described).items()))
+    where = f"folders.{name}"
+    read = fields.read(Row, where, row)
+    return Folder(
+        name=name,
+        row=read,
+        coding=coding.parse(where, read),
+        rules=splits.parse(f"{where}.splits", read.splits),
+    )
 
 
-def check(name: str, fields: Mapping[str, object]) -> summary.Findings:
-    """Read and encode every pair that a split holds, as converting does, and tell all that is wrong with any.
+def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) -> Layout:
+    """Look through ``root`` without opening an image; ``where`` is the row's dotted name, for refusals.
 
-    Raises Refusal where there is nothing to walk through: an unreadable row, no root, no pair.
+    Shares divide all images, so each must have a label and each label an image. Lists choose: what no list names is
+    left alone, labelled or not.
+
+    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``splits.listed``.
     """
-    folder = parse(name, fields)
-    return summary.walk(folder.SPEC, folder.survey(Path(folder.row.root)), folder.sample)
+    problems: list[str] = []
+    images = find.find(f"{where}.images", root, row.images, problems)
+    labels = find.find(f"{where}.labels", root, row.labels, problems)
+    if not images.keys() & labels.keys():
+        names = " and labels ".join(", ".join([*files][:2]) for files in (images, labels))
+        remedy = "where names differ, write {id} for what they share, as *_mask.png → {id}_mask.png"
+        raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
+    shares = {split: rule for split, rule in rules.items() if isinstance(rule, Fraction)}
+    if shares:
+        taken, wanted = splits.shared_out(shares, images.keys() & labels.keys()), set(images)
+        remedy = "raise its share, add images, or write lists"
+        problems += [
+            f"{where}.splits gives {split} none of the images: {remedy}" for split in taken if not taken[split]
+        ]
+        lonely = sorted(labels.keys() - images.keys())
+        remedy = "add it, or take the label out"
+        problems += [f"{root / labels[name]} has no image {name} in {row.images}: {remedy}" for name in lonely]
+    else:
+        taken = {split: splits.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
+        wanted = {name for names in taken.values() for name in names}
+        problems += splits.misfits(root, rules, taken, images)
+    lonely = sorted((wanted & images.keys()) - labels.keys())
+    remedy = "add it, or take the image out"
+    problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]
+    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems)

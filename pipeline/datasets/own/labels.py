@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.png import png
 from pipeline.core.types import Encoded, Refusal
-from pipeline.datasets.own import picture
 from pipeline.datasets.own.coding import VOID, Coding, shown
+from pipeline.datasets.own.images import decode, depth
 
 NEAR = 40  # Euclidean distance in RGB within which a colour is taken for a known one that JPEG or blending has blurred
 
 _SUITS = {"L": ("index",), "P": ("palette", "color"), "RGB": ("color",), "RGBA": ("color",)}
-_CALLED = {"L": "grey", "P": "a palette image"}
 
 
 def as_indices(coding: Coding, file: Encoded) -> tuple[Encoded, int, int]:
@@ -39,24 +38,22 @@ def as_indices(coding: Coding, file: Encoded) -> tuple[Encoded, int, int]:
     height, width = indices.shape
     if image.mode == "P" and bytes(image.getpalette() or ()) == coding.palette and np.array_equal(indices, stored):
         return Encoded(bytes=file.bytes, path=PurePath(file.path).name), height, width
-    return Encoded(bytes=_png(coding, indices), path=f"{PurePath(file.path).stem}.png"), height, width
+    return Encoded(bytes=png(indices, coding.palette), path=f"{PurePath(file.path).stem}.png"), height, width
 
 
 def _opened(coding: Coding, file: Encoded) -> Image.Image:
-    image, orientation = picture.decode(file)
+    image, orientation = decode(file)
     if image.format != "PNG":
         blurs = "which blurs colours and values: export labels anew" if image.format in ("JPEG", "MPO") else "save it"
         raise Refusal(f"{file.path} is {image.format}, {blurs} as PNG")
     if orientation != 1:
         raise Refusal(f"{file.path} has EXIF orientation {orientation}: save the label upright, without it")
-    depth = picture.png_depth(file.bytes)
-    if depth < 8 and image.mode != "P":
-        raise Refusal(f"{file.path} has {depth} bits a pixel: save it with 8")
+    if (bits := depth(image, file.bytes)) < 8 and image.mode != "P":
+        raise Refusal(f"{file.path} has {bits} bits a pixel: save it with 8")
     suits = _SUITS.get(image.mode, ())
     if coding.encoding not in suits:
-        called = _CALLED.get(image.mode, image.mode)
         remedy = f"set it to {' or '.join(suits)}" if suits else "save the label as 8-bit grey, palette or RGB PNG"
-        raise Refusal(f"{file.path} is {called}, but {coding.name}.encoding is {coding.encoding}: {remedy}")
+        raise Refusal(f"{file.path} is of mode {image.mode}, but {coding.name}.encoding is {coding.encoding}: {remedy}")
     if coding.encoding == "color":
         return image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image
     return image
@@ -95,40 +92,14 @@ def _unknown(coding: Coding, path: str, value: int, row: int, column: int) -> Re
     """What to say of the first pixel whose value is neither a class's nor ignored."""
     by_color = coding.encoding == "color"
     found = f"{path} has {'colour' if by_color else 'value'} {shown(value, by_color)} at row {row}, column {column}"
-    known = {stored: coding.label.classes[meaning] if meaning != VOID else "void" for stored, meaning in coding.stored}
-    if not by_color:
-        hint = "" if value != 255 else f"; if it is void, list 255 in {coding.name}.ignore, if a class, write name=255"
-        return Refusal(f"{found}, but known are {_spans(known)}: correct the label or {coding.name}.classes{hint}")
-    nearest = min(known, key=lambda stored: (_distance(stored, value), stored))
-    if _distance(nearest, value) <= NEAR:
-        owner = known[nearest]
-        meant = "list it as ignored" if owner == "void" else f"add |{shown(value, True)} to {owner}"
-        return Refusal(
-            f"{found}, near {owner}'s {shown(nearest, True)}: if it is meant, {meant}; if not, the label was a "
-            "JPEG once, or was resized or drawn with soft edges: export it without loss, resized by nearest neighbour"
-        )
-    return Refusal(f"{found}: give it a class in {coding.name}.classes, or list it in {coding.name}.ignore")
+    remedy = f"give it a class in {coding.name}.classes, or list it in {coding.name}.ignore"
+    near = min((stored for stored, _ in coding.stored), key=lambda stored: _distance(stored, value))
+    if by_color and _distance(near, value) <= NEAR:
+        found += f", near {shown(near, True)}: the label was a JPEG once, or has soft edges"
+        remedy = f"export it without loss, resized by nearest neighbour, or if it is meant, {remedy}"
+    return Refusal(f"{found}: {remedy}")
 
 
 def _distance(one: int, other: int) -> float:
     """Euclidean, in RGB."""
     return float(sum(((one >> shift & 255) - (other >> shift & 255)) ** 2 for shift in (16, 8, 0)) ** 0.5)
-
-
-def _spans(values: dict[int, str]) -> str:
-    """Sorted whole numbers, runs of them shortened: 0–3, 7, 255."""
-    spans: list[list[int]] = []
-    for value in values:
-        if spans and value == spans[-1][-1] + 1:
-            spans[-1].append(value)
-        else:
-            spans.append([value])
-    return ", ".join(f"{span[0]}–{span[-1]}" if span[1:] else str(span[0]) for span in spans)
-
-
-def _png(coding: Coding, indices: NDArray[np.uint8]) -> bytes:
-    image = Image.fromarray(indices)
-    image.putpalette(coding.palette)
-    encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=6)
-    return encoded.getvalue()

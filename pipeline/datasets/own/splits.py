@@ -4,51 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, combinations
 from pathlib import Path, PurePosixPath
 
+from pipeline.core.fields import nearest
 from pipeline.core.types import Refusal
-from pipeline.datasets.own import pairs
-from pipeline.datasets.own.row import Row
+from pipeline.datasets.own import find
 
 Rule = str | Fraction
 """A list file relative to the root, or the share of ids that a split takes."""
 
 
-def parse(row: Row) -> dict[str, Rule]:
+def parse(where: str, texts: Sequence[str]) -> dict[str, Rule]:
     """``["train=lists/train.txt", …]`` or ``["train=0.8", "val=0.2"]``, in the order written.
 
     Raises Refusal for an entry that is neither, for both kinds together, for a split named twice, and for shares that
     are not above 0 or sum to more than 1 (exactly: 0.7 + 0.2 + 0.1 is 1 here).
     """
-    where = f"{row.name}.splits"
     rules: dict[str, Rule] = {}
-    for text in row.splits:
+    for text in texts:
         split, _, value = (piece.strip() for piece in text.partition("="))
-        if not value or not re.fullmatch(r"[\w-]+", split):
-            raise Refusal(f"{where} has {text!r}: write split=lists/file.txt, or split=0.8 for a share of the images")
-        if split in rules:
-            raise Refusal(f"{where} names {split} twice: give it one list or one share")
-        rules[split] = _rule(where, text, value)
+        if not value or not re.fullmatch(r"[\w-]+", split) or split in rules:
+            shown = f"{where} has {text!r}{' beside another of that name' if split in rules else ''}"
+            raise Refusal(f"{shown}: write split=lists/file.txt, or split=0.8 for a share of the images")
+        try:
+            rules[split] = Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            rules[split] = value
     shares = [rule for rule in rules.values() if isinstance(rule, Fraction)]
     if shares and len(shares) < len(rules):
         raise Refusal(f"{where} mixes lists with shares: give every split a list, or every split a share")
-    if sum(shares) > 1:
-        raise Refusal(f"{where} shares out {float(sum(shares))} of the images: let the shares sum to 1 at most")
+    if shares and (min(shares) <= 0 or sum(shares) > 1):
+        raise Refusal(f"{where} is {', '.join(texts)}: let each share be above 0 and their sum 1 at most")
     return rules
-
-
-def _rule(where: str, text: str, value: str) -> Rule:
-    try:
-        share = Fraction(value)
-    except (ValueError, ZeroDivisionError):
-        return value
-    if share <= 0:
-        raise Refusal(f"{where} has {text!r}: a share is above 0 and at most 1")
-    return share
 
 
 def position(name: str) -> Fraction:
@@ -71,41 +61,34 @@ def shared_out(rules: Mapping[str, Fraction], ids: Iterable[str]) -> dict[str, l
     return taken
 
 
-def listed(row: Row, root: Path, rules: Mapping[str, str], known: Collection[str]) -> dict[str, list[str]]:
-    """Each split's ids in its list's order: a line that is an id, spaces and all, or the line's first word.
+def listed(where: str, root: Path, path: str, known: Collection[str]) -> list[str]:
+    """The ids of a list in its order: a line, its first word, or that as a path without folder and ending.
 
-    Raises Refusal for a list that is missing or empty.
+    The first of these that is ``known``; else the first word. Raises Refusal for a list that is missing or empty.
     """
-    found = {}
-    for split, path in rules.items():
-        texts = [pairs.plain(line) for line in pairs.lines(f"{row.name}.splits", root, path)]
-        found[split] = [text if text in known else text.split()[0] for text in texts]
+    found = []
+    for line in find.lines(where, root, path):
+        text = find.plain(line)
+        word = text.split()[0]
+        found.append(next((name for name in (text, word, PurePosixPath(word).stem) if name in known), word))
     return found
 
 
 def misfits(
-    row: Row, root: Path, rules: Mapping[str, str], splits: Mapping[str, list[str]], known: Collection[str]
+    root: Path, rules: Mapping[str, Rule], splits: Mapping[str, list[str]], known: Collection[str]
 ) -> Iterator[str]:
     """One line for each id that is listed twice or belongs to no image, and for each two lists that overlap."""
     for split, names in splits.items():
         seen: set[str] = set()
         for name in names:
-            if name in seen:
-                yield f"{root / rules[split]} lists {name} twice: each id stands once in a split"
-            elif name not in known:
-                yield f"{root / rules[split]} lists {name}, of which there is no image: {_remedy(name, known)}"
+            if name not in known:
+                hint = nearest(name, known) or "take it off the list, or add the image"
+                yield f"{root / str(rules[split])} lists {name}, of which there is no image: {hint.strip()}"
+            elif name in seen:
+                yield f"{root / str(rules[split])} lists {name} twice: each id stands once in a split"
             seen.add(name)
     for one, other in combinations(splits, 2):
         if both := sorted(set(splits[one]) & set(splits[other])):
-            yield (
-                f"{root / rules[one]} and {root / rules[other]} both list {both[0]}"
-                f"{f' and {len(both) - 1} more' if both[1:] else ''}: an image belongs to one split"
-            )
-
-
-def _remedy(name: str, known: Collection[str]) -> str:
-    stem = PurePosixPath(name).stem
-    if stem in known:
-        return f"write {stem}, for a list holds ids"
-    close = get_close_matches(name, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else "take it off the list, or add the image"
+            more = f" and {len(both) - 1} more" if both[1:] else ""
+            lists = " and ".join(str(root / str(rules[split])) for split in (one, other))
+            yield f"{lists} both list {both[0]}{more}: an image belongs to one split"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.types import Refusal
+from pipeline.datasets.shared import archive
 
 
 def ids_of(text: str, source: str) -> list[str]:
@@ -19,7 +20,6 @@ def ids_of(text: str, source: str) -> list[str]:
 
 
 def read_ids(path: Path) -> list[str]:
-    """``ids_of`` a text file beside the archives."""
-    if not path.is_file():
-        raise Refusal(f"{path} is missing: run its download or miniature stage")
+    """``ids_of`` a text file beside the archives; Refusal where it is missing."""
+    archive.version(path)
     return ids_of(path.read_text(encoding="utf-8"), str(path))

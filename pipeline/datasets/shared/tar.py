@@ -8,11 +8,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Self, cast
 
 from pipeline.core.types import Refusal
+from pipeline.datasets.shared import id_lists
+from pipeline.datasets.shared.archive import safe_name, version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,14 @@ class Member:
     offset: int
     size: int
     read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """What one walk learned: where each member lies, and the text of the small ``.txt`` members."""
+
+    places: dict[str, tuple[int, int]]
+    texts: dict[str, str]
 
 
 class _StrictInfo(tarfile.TarInfo):
@@ -48,66 +58,35 @@ def walk(archive: Path) -> Iterator[Member]:
     Raises Refusal when the archive is absent, truncated or damaged, and at a member that is a link, a device, or named
     outside its folder.
     """
+    version(archive)
     try:
         with ExitStack() as stack:
             stream = stack.enter_context(_opened(archive))
             tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r:", tarinfo=_StrictInfo))
             for info in tar:
-                name = _safe(archive, info)
+                name = safe_name(archive, info.name, plain=info.isfile() or info.isdir())
                 if info.isfile():
-                    yield Member(name=name, offset=info.offset_data, size=info.size, read=_reads(tar, info))
+                    yield Member(name=name, offset=info.offset_data, size=info.size, read=partial(_read, tar, info))
             while stream.read(1 << 20):
                 pass
-    except FileNotFoundError:
-        raise Refusal(f"{archive} is missing: run its download or miniature stage") from None
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         cut = isinstance(error, EOFError) or str(error) in ("unexpected end of data", "empty file")
-        what = "is truncated" if cut else f"is damaged ({error})"
-        raise Refusal(f"{archive} {what}: fetch it again") from None
+        raise Refusal(f"{archive} {'is truncated' if cut else f'is damaged ({error})'}: fetch it again") from None
 
 
 def _opened(archive: Path) -> IO[bytes]:
-    file = archive.open("rb")
-    if file.read(2) == b"\x1f\x8b":
-        file.close()
-        return cast(IO[bytes], gzip.open(archive))
-    file.seek(0)
-    return file
+    with archive.open("rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(archive)) if gzipped else archive.open("rb")
 
 
-def _reads(tar: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
-        file = tar.extractfile(info)
-        assert file is not None  # regular files only
-        return file.read()
-
-    return read
-
-
-def _safe(archive: Path, info: tarfile.TarInfo) -> str:
-    """The member's name without a leading ``./``; Refusal for what could reach outside the archive's folder."""
-    name = info.name
-    if name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/"):
-        raise Refusal(f"{archive} holds {name!r}, a name outside its folder: fetch the archive from a source you trust")
-    if not (info.isfile() or info.isdir()):
-        raise Refusal(f"{archive} holds {name!r}, a link or a device: fetch the archive from a source you trust")
-    return name.removeprefix("./")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Index:
-    """What one walk learned: where each member lies, and the text of the small ``.txt`` members."""
-
-    places: dict[str, tuple[int, int]]
-    texts: dict[str, str]
+def _read(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    return cast(IO[bytes], tar.extractfile(info)).read()  # None is for other than regular files
 
 
 def index(archive: Path) -> Index:
     """Walk the archive once per version of it and process: offset and size by name, ``.txt`` members read."""
-    if not archive.is_file():
-        raise Refusal(f"{archive} is missing: run its download or miniature stage")
-    stat = archive.stat()
-    return _index(archive, stat.st_size, stat.st_mtime_ns)
+    return _index(*version(archive))
 
 
 @lru_cache(maxsize=4)
@@ -119,3 +98,17 @@ def _index(archive: Path, size: int, mtime: int) -> Index:
         if member.name.endswith(".txt") and member.size < 1 << 20:
             texts[member.name] = member.read().decode("utf-8", "replace")
     return Index(places=places, texts=texts)
+
+
+def place(archive: Path, member: str) -> tuple[int, int]:
+    """Where a member lies: offset and size in bytes. Raises Refusal where the archive has none of that name."""
+    places = index(archive).places
+    if member not in places:
+        raise Refusal(f"{archive} has no {member}: fetch it again")
+    return places[member]
+
+
+def ids(archive: Path, member: str) -> list[str]:
+    """The ids that a member lists, one a line. Raises Refusal where it is absent, empty or has one twice."""
+    place(archive, member)
+    return id_lists.ids_of(index(archive).texts.get(member, ""), f"{archive}: {member}")

@@ -95,29 +95,13 @@ def test_equals_matlab_to_the_bit() -> None:
     assert np.array_equal(hha(depth, np.zeros(depth.shape, bool), KINECT), want)
 
 
-@real
-def test_the_crop_has_its_own_camera() -> None:
-    """With the full frame's camera the angles of the crop are further from those that the full frame shows there."""
-    with Image.open(REAL / "0.png") as png, Image.open(REAL / "matlab_hha.png") as matlab:
-        depth, full = np.array(png)[45:470, 40:600] / 10_000, np.array(matlab)[45:470, 40:600]
-    right, wrong = hha(depth, None, KINECT.cropped(40, 45)), hha(depth, None, KINECT)
-    assert np.array_equal(right[..., 0], full[..., 0])
-    assert np.array_equal(wrong[..., 0], full[..., 0])
-    off = [float(np.abs(image[..., 2] - full[..., 2].astype(float)).mean()) for image in (right, wrong)]
-    assert off[0] < off[1] / 2
-
-
 def test_equals_the_recipe_done_pixel_by_pixel() -> None:
     depth, missing = rough(70, 24)  # more rows than a band
     camera = KINECT.scaled(24 / 640)
     assert np.array_equal(hha(depth, missing, camera), by_the_pixel(depth, missing, camera))
     assert np.array_equal(hha(depth, None, camera), by_the_pixel(depth, np.zeros_like(missing), camera))
-
-
-def test_equals_it_also_where_depth_and_mask_are_chance() -> None:
-    """Planes fitted to such windows may pass behind the camera at the pixel itself, and gravity never settles."""
+    # Planes fitted to windows of chance may pass behind the camera at the pixel itself, and gravity never settles
     rng = np.random.default_rng(2014)
-    camera = KINECT.scaled(32 / 640)
     depth, missing = np.exp(rng.uniform(-1, 2, (24, 32))), rng.random((24, 32)) < 0.85
     assert np.array_equal(hha(depth, missing, camera), by_the_pixel(depth, missing, camera))
 
@@ -132,12 +116,6 @@ def test_floor_is_38_wall_128_and_ceiling_218(camera: Intrinsics, height: int, w
     for which, value in ((FLOOR, 38), (WALL, 128), (CEILING, 218)):
         assert (angle[kept & (surface == which)] == value).all()
     assert len(np.unique(surface[kept])) >= 2
-
-
-def test_planes_of_another_camera_are_not_perpendicular() -> None:
-    depth, surface = room(KINECT.cropped(40, 45), 425, 560, 10)
-    angle = hha(depth, None, KINECT)[..., 2]
-    assert not np.isin(angle[inside(surface, 3)], (38, 128)).all()
 
 
 @pytest.mark.parametrize("pitch", [0.2, 10, 30])
@@ -172,19 +150,9 @@ def test_a_floor_less_than_90_cm_below_the_camera_stands_130_cm_below_it_instead
     assert np.unique(image[..., 1]).tolist() == [height]
 
 
-def test_what_is_high_saturates() -> None:
-    depth, surface = room(KINECT, 480, 640, 0)
-    assert np.unique(hha(depth, None, KINECT)[..., 1][surface == CEILING]).tolist() == [255]  # 270 cm
-    assert np.unique(hha(depth, None, KINECT)[..., 1][surface == FLOOR]).tolist() == [0]
-
-
-@pytest.mark.parametrize(
-    ("millimetres", "disparity"),
-    [(1, 255), (999, 255), (1000, 255), (1217, 255), (1240, 250), (4000, 78), (4960, 63), (10_000, 31), (65_535, 5)],
-)
-def test_disparity_is_31000_by_centimetres_and_rounds_half_up(millimetres: int, disparity: int) -> None:
-    png = np.full((4, 5), millimetres, np.uint16)
-    assert (hha(png / 1000, None, KINECT)[..., 0] == disparity).all()
+def test_disparity_is_31000_by_centimetres_and_rounds_half_up() -> None:
+    png = np.array([[1, 1217, 1240, 4960, 65_535]], np.uint16)
+    assert hha(png / 1000, None, KINECT)[..., 0].tolist() == [[255, 255, 250, 63, 5]]
 
 
 @pytest.mark.parametrize(("pitch", "turn"), [(0, 0), (0, 20), (15, 0), (-20, 35)])
@@ -214,41 +182,19 @@ def test_gravity_stays_where_only_a_level_direction_lies_in_all_surfaces() -> No
     assert (angle[kept] == np.array([128, 38 + 55])[surface[kept]]).all()
 
 
-def test_missing_pixels_influence_no_normal() -> None:
-    depth, missing = rough(60, 80)
-    other = np.where(missing, 7 - 1.3 * depth.clip(0, 5), depth)
-    one, two = (hha(metres, missing, KINECT.scaled(0.125)) for metres in (depth, other))
-    assert np.array_equal(one[..., 2], two[..., 2])
-    assert not np.array_equal(one[missing][:, 0], two[missing][:, 0])
-    assert not np.array_equal(one[..., 2], hha(depth, None, KINECT.scaled(0.125))[..., 2])
-
-
-def test_what_is_missing_gets_the_normal_of_the_valid_pixels_around_it() -> None:
-    depth, surface = room(KINECT.scaled(0.5), 240, 320, 25)
-    missing = np.random.default_rng(1).random(depth.shape) < 0.5
-    angle = hha(np.where(missing, 3.0, depth), missing, KINECT.scaled(0.5))[..., 2]
-    assert (angle[inside(surface, 3)] == np.array([38, 128])[surface][inside(surface, 3)]).all()
-
-
-@pytest.mark.parametrize(
-    "seen",
-    [
+def test_pixels_on_one_line_span_no_plane() -> None:
+    lines = [
         [],
         [(8, 8)],
         [(8, 8), (3, 5)],
         [(8, column) for column in range(20)],
-        [(row, 7) for row in range(16)],
-        [(i, i) for i in range(16)],
-        [(i, 2 * i + 1) for i in range(9)],
         [(15 - 3 * i, 4 * i) for i in range(5)],
-    ],
-)
-def test_pixels_on_one_line_span_no_plane(seen: list[tuple[int, int]]) -> None:
-    depth, _ = rough(16, 20)
-    missing = np.ones(depth.shape, bool)
-    for row, column in seen:
-        missing[row, column] = False
-    assert (hha(depth, missing, KINECT.scaled(0.03))[..., 2] == 218).all()
+    ]
+    for seen in lines:
+        depth, missing = rough(16, 20)[0], np.ones((16, 20), bool)
+        for place in seen:
+            missing[place] = False
+        assert (hha(depth, missing, KINECT.scaled(0.03))[..., 2] == 218).all()
 
 
 def test_three_pixels_off_a_line_span_a_plane_where_a_window_holds_all_three() -> None:
@@ -270,31 +216,17 @@ def test_maps_smaller_than_a_window_are_maps(shape: tuple[int, int]) -> None:
 
 def test_is_the_same_in_other_processes_with_one_thread_or_two(tmp_path: Path) -> None:
     depth, missing = rough(240, 320)
-    np.save(tmp_path / "depth.npy", depth)
-    np.save(tmp_path / "missing.npy", missing)
+    np.savez(tmp_path / "maps.npz", depth=depth, missing=missing)
     source = (
-        "import sys, numpy as np; from pipeline.depth import hha\n"
-        "depth, missing = np.load(sys.argv[1]), np.load(sys.argv[2])\n"
-        "camera = hha.KINECT.scaled(0.5)\n"
-        "bands = [np.nan_to_num(band) for _, band in hha._normals(100 * depth, missing, hha.COARSE, camera)]\n"
-        "sys.stdout.write(hha._gravity(bands).tobytes().hex() + hha.hha(depth, missing, camera).tobytes().hex())\n"
+        "import sys, numpy as np; from pipeline.datasets.shared.hha import KINECT, hha\n"
+        "maps = np.load(sys.argv[1])\n"
+        "sys.stdout.write(hha(maps['depth'], maps['missing'], KINECT.scaled(0.5)).tobytes().hex())\n"
     )
-    outputs = set()
     for threads in "12":
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-        command = [sys.executable, "-W", "error", "-c", source, tmp_path / "depth.npy", tmp_path / "missing.npy"]
+        command = [sys.executable, "-W", "error", "-c", source, tmp_path / "maps.npz"]
         run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        assert run.stderr == ""
-        outputs.add(run.stdout)
-    (output,) = outputs
-    assert output.endswith(hha(depth, missing, KINECT.scaled(0.5)).tobytes().hex())
-
-
-def test_leaves_what_it_is_given_as_it_was() -> None:
-    depth, missing = rough(16, 20)
-    depth.flags.writeable = missing.flags.writeable = False
-    hha(depth, missing, KINECT)
-    assert np.array_equal(hha(np.asfortranarray(depth), missing, KINECT), hha(depth, missing, KINECT))
+        assert run.stdout == hha(depth, missing, KINECT.scaled(0.5)).tobytes().hex()
 
 
 def test_a_crop_and_a_smaller_frame_see_along_the_same_rays() -> None:
@@ -311,17 +243,11 @@ def test_a_crop_and_a_smaller_frame_see_along_the_same_rays() -> None:
 
 def test_refusals_name_the_culprit_and_the_remedy() -> None:
     flat = np.full((4, 6), 2.0)
-    for value, said in (
-        (0.0, "0 m at row 1, column 4: in-paint"),
-        (5e-324, "4.94066e-324 m at row 1, column 4: in-paint"),
-        (-1.5, "-1.5 m at row 1, column 4: in-paint"),
-        (np.nan, "nan m at row 1, column 4: in-paint"),
-        (np.inf, "inf m at row 1, column 4: in-paint"),
-        (2550.0, "2550 m at row 1, column 4: give metres"),
-    ):
+    for value, said in ((0.0, "0 m"), (-1.5, "-1.5 m"), (np.nan, "nan m"), (np.inf, "inf m"), (2550.0, "2550 m")):
         depth = flat.copy()
         depth[1, 4] = depth[3, 0] = value
-        with pytest.raises(Refusal, match=f"^a depth of {said}[^\n]*$"):
+        remedy = "give metres" if value == 2550 else "in-paint"
+        with pytest.raises(Refusal, match=f"^a depth of {said} at row 1, column 4: {remedy}[^\n]*$"):
             hha(depth, None, KINECT)
     for wrong in (flat.astype(np.float32), (1000 * flat).astype(np.uint16), flat[0], flat[..., None], flat[:0]):
         with pytest.raises(Refusal, match=r"expected H×W float64 in metres: divide millimetres by 1000$"):

@@ -6,45 +6,36 @@ import glob
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.types import Refusal
 
 
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """Files by id, as paths relative to the root, and one line for each that is in the way of another or missing."""
+def find(where: str, root: Path, pattern: str, problems: list[str]) -> dict[str, str]:
+    """The files of ``pattern`` by id, as paths relative to ``root``; one line goes to ``problems`` for each that is
+    missing, or in the way of another.
 
-    files: dict[str, str]
-    problems: tuple[str, ...]
+    ``pattern`` is a glob or ``@list`` relative to ``root``, ``where`` its dotted name, for refusals. The id is the
+    file's name without its ending, or the part of the name where the glob says ``{id}``, or the word before the path
+    in a list's line. Hidden files are not found.
 
-
-def find(where: str, root: Path, pattern: str) -> Found:
-    """The files of ``pattern``: a glob or ``@list`` relative to ``root``; ``where`` is its dotted name, for refusals.
-
-    The id is the file's name without its ending, or the part of the name where the glob says ``{id}``, or the word
-    before the path in a list's line. Hidden files are not found. Raises Refusal when the root or the list is missing,
-    when nothing is found, and for a path that leaves the root.
+    Raises Refusal when the root or the list is missing, when nothing is found, and for a path that leaves the root.
     """
     if not root.is_dir():
         raise Refusal(f"{root} is no folder: put the data there, or correct {where.rpartition('.')[0]}.root")
     listed = pattern.startswith("@")
     files: dict[str, str] = {}
-    problems = []
     for name, path in _listed(where, root, pattern[1:]) if listed else _globbed(where, root, pattern):
         if not name.isprintable() or "/" in name or "\\" in name:
             problems.append(f"{root / path} would have the id {name!r}: an id is a name without slashes, rename it")
         elif name in files:
-            problems.append(
-                f"{root / path} and {root / files[name]} are both {name}: rename one, "
-                "or set both fields to @lists whose lines give an id and a path"
-            )
-        elif listed and not (root / path).is_file():
+            remedy = "rename one, or set both fields to @lists whose lines give an id and a path"
+            problems.append(f"{root / path} and {root / files[name]} are both {name}: {remedy}")
+        elif not (root / path).is_file():
             problems.append(f"{root / path} is missing, but {root / pattern[1:]} lists it: correct its line")
         else:
             files[name] = path
-    return Found(files=files, problems=tuple(problems))
+    return files
 
 
 def lines(where: str, root: Path, path: str) -> list[str]:
@@ -83,8 +74,7 @@ def _listed(where: str, root: Path, path: str) -> Iterator[tuple[str, str]]:
 
 def _globbed(where: str, root: Path, pattern: str) -> Iterator[tuple[str, str]]:
     """Every file the pattern matches, sorted."""
-    inside(where, root, pattern)
-    before, marker, after = pattern.rpartition("/")[2].partition("{id}")
+    before, marker, after = inside(where, root, pattern).rpartition("/")[2].partition("{id}")
     if "{" in pattern.replace("{id}", "", bool(marker)) or (marker and re.search(r"[*?\[]", before + after)):
         raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} amid plain text in the file's name")
     found = glob.glob(pattern.replace("{id}", "*"), root_dir=root, recursive=True)  # noqa: PTH207 - skips hidden files

@@ -1,0 +1,57 @@
+"""A VOC archive of a few noisy pictures, and its conversion."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.convert import writer
+from pipeline.convert.dataset import plugin
+
+VOC = partial(plugin, "voc")
+
+
+def encoded(pixels: np.ndarray, kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def pack(raw: Path, train: Sequence[str], **replaced: bytes) -> list[str]:
+    """A VOC tar whose ids are ``train``, the last two also val; ``replaced`` swaps a member. Returns the counts."""
+    raw.mkdir(exist_ok=True)
+    random = np.random.default_rng(7)
+    (raw / "seg11valid.txt").write_text(f"{train[-1]}\n")
+    with tarfile.open(raw / "VOCtrainval_11-May-2012.tar", "w") as tar:
+
+        def add(name: str, data: bytes) -> None:
+            info = tarfile.TarInfo(f"VOCdevkit/VOC2012/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+        for split, ids in (("train", train), ("val", train[-2:])):
+            add(f"ImageSets/Segmentation/{split}.txt", "".join(f"{name}\n" for name in ids).encode())
+        for name in sorted(train):
+            image = random.integers(0, 256, (6, 9, 3), np.uint8)
+            label = random.choice(np.array([0, 3, 20, 255], np.uint8), (6, 9))
+            add(f"JPEGImages/{name}.jpg", replaced.get(f"{name}_jpg", encoded(image, "JPEG")))
+            add(f"SegmentationClass/{name}.png", replaced.get(f"{name}_png", encoded(label, "PNG")))
+    return [f"train={len(train)}", "val=2", "seg11valid=1"]
+
+
+def convert(home: Path, out: str = "out", *, rows: int = 20, raw: str = "raw", expect: Any = None, **how: Any) -> Path:
+    """``home/raw`` → ``home/out``, which it returns, in one process unless ``how`` says otherwise."""
+    how = {"processes": 1, **how}
+    writer.convert("voc", VOC, home / raw, home / out, rows_per_shard=rows, expect=expect, **how)
+    return home / out
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,4 +1,4 @@
-"""Tell what a converted dataset holds: numbers to compare, pictures to look at, fingerprints to find images by."""
+"""Write what a converted dataset holds: numbers to compare, pictures to look at, fingerprints to find images by."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.describe.bars import bars
-from pipeline.describe.sheet import sheet
+from pipeline.describe.pictures import bars, sheet
 from pipeline.describe.survey import Survey, facts, survey
 from pipeline.shards.schema import MANIFEST
 
@@ -59,15 +58,15 @@ def _write_pictures(
         for folder in folders:
             sheet(folder).save(scratch / f"sheet-{folder.name}.png")
         for head, label in spec.labels.items():
-            shares = {split: told["labels"][head]["share"] for split, told in numbers.items()}
+            shares = {split: one["labels"][head]["share"] for split, one in numbers.items()}
             bars(scratch / f"classes-{head}.png", f"{spec.name}: {head}", label, shares)
 
 
 def _write_classes(out: Path, numbers: Mapping[str, dict[str, Any]]) -> None:
     with files.replacing(out) as scratch:
         scratch.mkdir()
-        for split, told in numbers.items():
-            for head, label in told["labels"].items():
+        for split, one in numbers.items():
+            for head, label in one["labels"].items():
                 with (scratch / f"{split}-{head}.csv").open("w", encoding="utf-8", newline="") as file:
                     rows = csv.writer(file, lineterminator="\n")
                     rows.writerow(["class", "share", "images"])

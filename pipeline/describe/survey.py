@@ -45,8 +45,7 @@ def survey(folder: Path) -> Survey:
         sizes.append(image.shape[:2])
         fingerprints.append(fingerprint(image))
         for head, label in example.labels.items():
-            present = np.bincount(label.ravel(), minlength=256)[: len(shown[head])]
-            shown[head] += present > 0
+            shown[head] += np.bincount(label.ravel(), minlength=256)[: len(shown[head])] > 0
     return Survey(
         manifest=shards.manifest,
         heights=tuple(height for height, _ in sizes),
@@ -58,9 +57,7 @@ def survey(folder: Path) -> Survey:
 
 def fingerprint(image: NDArray[Any]) -> str:
     """sha256 over shape and pixels."""
-    digest = hashlib.sha256(str(image.shape).encode())
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
+    return hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest()
 
 
 def facts(found: Survey) -> dict[str, Any]:
@@ -70,7 +67,10 @@ def facts(found: Survey) -> dict[str, Any]:
     """
     manifest = found.manifest
     columns = {
-        column: {"mean": _keyed(moments.mean), "std": _keyed(moments.std)}
+        column: {
+            name: {str(channel): value for channel, value in enumerate(getattr(moments, name))}
+            for name in ("mean", "std")
+        }
         for column, moments in manifest.moments.items()
     }
     return {
@@ -98,7 +98,3 @@ def _classes(found: Survey, head: str) -> dict[str, Any]:
 
 def _spread(pixels: tuple[int, ...]) -> dict[str, float]:
     return {"least": min(pixels), "median": median(pixels), "most": max(pixels)}
-
-
-def _keyed(channels: tuple[float, ...]) -> dict[str, float]:
-    return {str(place): value for place, value in enumerate(channels)}

@@ -22,14 +22,9 @@ Pixels = NDArray[np.uint8]
 FILE = "shown.parquet"
 HEADS = b"heads"  # the metadata's key: as JSON, each head's classes, palette and ignore label
 COLUMNS: dict[str, pa.DataType] = {
-    "place": pa.string(),
-    "head": pa.string(),
-    "id": pa.string(),
-    "height": pa.int32(),
-    "width": pa.int32(),
-    "image": pa.binary(),
-    "truth": pa.binary(),
-    "predicted": pa.binary(),
+    **dict.fromkeys(("place", "head", "id"), pa.string()),
+    **dict.fromkeys(("height", "width"), pa.int32()),
+    **dict.fromkeys(("image", "truth", "predicted"), pa.binary()),
 }
 
 
@@ -62,7 +57,7 @@ class Shown:
 
     def tiles(self) -> dict[str, Pixels]:
         """Painted, by ``panels.TILES``: H×W×3 RGB each."""
-        return dict(zip(panels.TILES, panels.tiles(self.image, self.truth, self.predicted, self.label), strict=True))
+        return panels.tiles(self.image, self.truth, self.predicted, self.label)
 
 
 class Seen(NamedTuple):

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.panels import shown
-from pipeline.panels.shown import Pixels, Shown
+from pipeline.panels.shown import Shown
 from pipeline.published import ladder
 from pipeline.report import page
 from pipeline.report.figures import Figures
 
-Mask = NDArray[np.bool_]
-Counts = NDArray[np.int64]
 Rungs = Mapping[str, Shown]  # one image and head by recipe, from the coarsest net to the finest
 SIDE = 80  # pixels of a window at most: two and a half cells of the coarsest net
 PART = 3  # of the image's shorter side, where that is less
@@ -32,13 +30,12 @@ RULE = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """A square in an image, ``gain`` the pixels that the finest net gets right beyond the coarsest."""
+class Window(NamedTuple):
+    """A square (left, top, right, bottom) in an image; the finest net gets ``gain`` more of its pixels right."""
 
     gain: int
-    rungs: Rungs
     box: tuple[int, int, int, int]
+    rungs: Rungs
 
 
 def section(evaluations: Path, recipes: Sequence[str], figures: Figures) -> Iterator[str]:
@@ -67,51 +64,39 @@ def _family(evaluations: Path, family: Sequence[str], figures: Figures) -> Itera
 
 def _alike(one: Shown, other: Shown | None) -> bool:
     """Whether both are of the same image and truth, whose indices mean the same."""
-    same = other and (one.id, one.label.classes) == (other.id, other.label.classes)
-    return bool(other and same and np.array_equal(one.truth, other.truth))
+    if other is None or (one.id, one.label.classes) != (other.id, other.label.classes):
+        return False
+    return np.array_equal(one.truth, other.truth)
 
 
 def best(rungs: Rungs) -> Window | None:
     """The window of most gain in one image, the first of equals; None where no window with an edge gains a pixel."""
     first, *_, last = rungs.values()
     label, coarse, fine, legal = first.truth, first.predicted, last.predicted, _legal(first)
-    height, width = label.shape
-    side = min(SIDE, max(1, min(height, width) // PART))
+    side = min(SIDE, max(1, min(label.shape) // PART))
     gains = -_sums((coarse == label) & (fine != label) & legal, side)
     for index in np.unique(label[legal]):
         moved = (coarse == index) & (label != index) & (fine == label) & legal
         gains += np.where(_sums(label == index, side) > 0, _sums(moved, side), 0)
+    edges = np.zeros(label.shape, np.bool_)  # pixels unlike the one to their right or below
+    edges[:, :-1] |= label[:, 1:] != label[:, :-1]
+    edges[:-1] |= label[1:] != label[:-1]
     middle, inner = side // 3, max(1, side - 2 * (side // 3))
-    edged = _sums(_edges(label), inner)[middle:, middle:][: gains.shape[0], : gains.shape[1]] > 0
+    edged = _sums(edges, inner)[middle:, middle:][: gains.shape[0], : gains.shape[1]] > 0
     gains = np.where(edged, gains, 0)[::STEP, ::STEP]
     top, left = (STEP * int(place) for place in np.unravel_index(gains.argmax(), gains.shape))
-    box = (left, top, left + side, top + side)
-    return Window(gain=int(gains.max()), rungs=rungs, box=box) if gains.max() > 0 else None
+    return Window(int(gains.max()), (left, top, left + side, top + side), rungs) if gains.max() > 0 else None
 
 
-def _legal(row: Shown) -> Mask:
+def _legal(row: Shown) -> NDArray[np.bool_]:
     """Pixels that are not void."""
     return np.asarray(row.truth != row.label.ignore_label)
 
 
-def _edges(label: Pixels) -> Mask:
-    """Pixels unlike the one to their right or below."""
-    edge = np.zeros(label.shape, np.bool_)
-    edge[:, :-1] |= label[:, 1:] != label[:, :-1]
-    edge[:-1] |= label[1:] != label[:-1]
-    return edge
-
-
-def _sums(mask: Mask, side: int) -> Counts:
+def _sums(mask: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
     """How many pixels each square of ``side`` has in ``mask``, by its upper left corner."""
     total = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     return np.asarray(total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side])
-
-
-def _share(row: Shown) -> str:
-    """Of the pixels that are not void, those that are right."""
-    legal = _legal(row)
-    return f"{(row.predicted == row.truth)[legal].mean():.0%}" if legal.any() else page.NOTHING
 
 
 def _table(windows: Sequence[Window], head: str, figures: Figures) -> str:
@@ -123,15 +108,17 @@ def _table(windows: Sequence[Window], head: str, figures: Figures) -> str:
         first = rungs[recipes[0]]
         columns = {name: first.tiles()[name] for name in ("image", "label")}
         columns |= {recipe: row.tiles()["prediction"] for recipe, row in rungs.items()}
-        stem = f"zoom-{recipes[-1]}-{head}-{rank}"
         where = f"of {first.place}-{first.id}, {window.box[0]},{window.box[1]}"
-        lines.append(
-            [figures.picture(f"{stem}-{name}", f"{name} {where}", _large(tile)) for name, tile in columns.items()]
-        )
-        lines.append(["", "", *map(_share, rungs.values())])
+        line = []
+        for name, tile in columns.items():
+            factor = max(1, round(TILE / tile.shape[1]))
+            large = Image.fromarray(tile.repeat(factor, 0).repeat(factor, 1))
+            line.append(figures.picture(f"zoom-{recipes[-1]}-{head}-{rank}-{name}", f"{name} {where}", large))
+        lines += [line, ["", "", *map(_share, rungs.values())]]
     return page.table(["image", "label", *recipes], [], lines)
 
 
-def _large(tile: Pixels) -> Image.Image:
-    factor = max(1, round(TILE / tile.shape[1]))
-    return Image.fromarray(tile.repeat(factor, 0).repeat(factor, 1))
+def _share(row: Shown) -> str:
+    """Of the pixels that are not void, those that are right."""
+    legal = _legal(row)
+    return f"{(row.predicted == row.truth)[legal].mean():.0%}" if legal.any() else page.NOTHING

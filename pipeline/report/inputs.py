@@ -1,0 +1,157 @@
+"""What evaluations and bounds wrote, checked as it is read; scores are in percent."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.core.types import Refusal
+from pipeline.published import ladder, ours
+from pipeline.published.ours import Ours
+
+SIZES = ("lt01", "01to04", "04to16", "gt16")  # objects by their percent of the image's pixels
+Content = TypeVar("Content")
+Heads = Mapping[str, Mapping[str, Content]]  # by recipe and head
+Curve = NDArray[np.float64]  # rows of (iteration, loss per valid pixel)
+Bounds = Mapping[tuple[str, str], Mapping[int, float]]  # mean IU by factor; by the images' digest and head
+
+
+class Counts(NamedTuple):
+    """One head's ``pixels``, int64, a row for each true class and a column for each predicted one."""
+
+    classes: Sequence[str]
+    pixels: NDArray[np.int64]
+
+    def iu(self) -> NDArray[np.float64]:
+        """By class, in percent; NaN of a class that is neither true nor predicted anywhere."""
+        hits = self.pixels.diagonal()
+        union = self.pixels.sum(0) + self.pixels.sum(1) - hits
+        return np.asarray(100 * np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0))
+
+
+class Limits(NamedTuple):
+    """Where one head errs: mean IU of bands with pixels (half a width in pixels, score), outlines, objects by size."""
+
+    trimap: Sequence[tuple[int, float]]
+    boundary: Sequence[float | None]  # precision, recall and F
+    sizes: Sequence[tuple[int, float | None]]  # objects, and their mean IU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """The evaluations of one scale in ladder order; of each file, those that have it."""
+
+    folder: Path
+    ours: Sequence[Ours]
+    curves: Mapping[str, Curve]
+    counts: Heads[Counts]
+    limits: Heads[Limits]
+
+    @property
+    def recipes(self) -> list[str]:
+        return [*dict.fromkeys(row.recipe for row in self.ours)]
+
+
+def read(evaluations: Path, scale: str) -> Outputs:
+    """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
+    rows = ours.read(evaluations, scale)
+
+    def outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
+        found = {}
+        for recipe in dict.fromkeys(row.recipe for row in rows):
+            if (path := evaluations / recipe / name).is_file():
+                with _checked(path, stage):
+                    found[recipe] = read_file(path)
+        return found
+
+    curves, counts = outputs("history.tsv", _curve, "train"), outputs("hist.parquet", _counts)
+    limits = outputs("limits.json", _limits)
+    return Outputs(folder=evaluations, ours=rows, curves=curves, counts=counts, limits=limits)
+
+
+def image_scores(evaluation: Path) -> dict[tuple[str, str], str]:
+    """Mean IU of single images by head and id, of those that have one. Raises Refusal as ``read``."""
+    with _checked(path := evaluation / "images.tsv", "evaluate"):
+        rows = (row for row in _rows(path) if row["mean_iu"])
+        return {(row["head"], row["id"]): f"{100 * float(row['mean_iu']):.1f} %" for row in rows}
+
+
+def bounds(folder: Path) -> Bounds:
+    """Of all files of the stage bounds in ``folder``. Raises Refusal for one that cannot be understood."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        with _checked(path, "bounds"):
+            tree = json.loads(path.read_text(encoding="utf-8"))
+            for head, factors in _heads(tree).items():
+                scores = {int(factor): 100 * one["mean_iu"] for factor, one in factors.items()}
+                found[tree["ids_sha256"], head] = scores
+    return found
+
+
+def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:
+    """Each head of each ladder, and what its nets have of it, from coarse to fine."""
+    for family in ladder.ladders(found):
+        for head in sorted({head for recipe in family for head in found[recipe]}, key=ladder.head_order):
+            yield head, {recipe: found[recipe][head] for recipe in family if head in found[recipe]}
+
+
+@contextmanager
+def _checked(path: Path, stage: str) -> Iterator[None]:
+    """What a damaged file raises becomes a Refusal."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = repr(error).partition("\\n")[0]
+        raise Refusal(f"{path} is damaged ({reason}): run its {stage} stage again") from None
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [*csv.DictReader(file, delimiter="\t")]
+
+
+def _curve(path: Path) -> Curve:
+    rows = [(float(row["iteration"]), float(row["loss"])) for row in _rows(path)]
+    if not rows:
+        raise ValueError("it has no rows")
+    return np.array(rows)
+
+
+def _counts(path: Path) -> dict[str, Counts]:
+    """By head, whose rows come true class by true class."""
+    table, found = pq.read_table(path, columns=["head", "truth", "pixels"]), {}
+    for head in table["head"].unique().to_pylist():
+        rows = table.filter(pc.field("head") == head)
+        classes = rows["truth"].unique().to_pylist()
+        found[head] = Counts(classes, rows["pixels"].to_numpy().reshape(len(classes), len(classes)))
+    return found
+
+
+def _limits(path: Path) -> dict[str, Limits]:
+    found = {}
+    for head, tree in _heads(json.loads(path.read_text(encoding="utf-8"))).items():
+        bands = ((int(name.removesuffix("px")), _percent(band["mean_iu"])) for name, band in tree["trimap"].items())
+        trimap = sorted((width, score) for width, score in bands if score is not None)
+        boundary = [_percent(tree["boundary"][name]) for name in ("precision", "recall", "f")]
+        sizes = [(tree["size"][name]["objects"], _percent(tree["size"][name]["mean_iu"])) for name in SIZES]
+        found[head] = Limits(trimap, boundary, sizes)
+    return found
+
+
+def _heads(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {head: one for head, one in tree.items() if isinstance(one, dict)}
+
+
+def _percent(score: float | None) -> float | None:
+    return None if score is None else 100 * score

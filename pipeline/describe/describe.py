@@ -6,7 +6,6 @@ import csv
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.describe.pictures import bars, sheet
-from pipeline.describe.survey import Survey, facts, survey
+from pipeline.describe.survey import Survey, survey
 from pipeline.shards.schema import MANIFEST
 
 FINGERPRINTS = pa.schema([("split", pa.string()), ("id", pa.string()), ("sha256", pa.string())])
@@ -33,14 +32,23 @@ def describe(shards: Path, out: Path) -> None:
     if not folders:
         raise Refusal(f"{shards} holds no finished split: run its convert stage")
     found = {folder.name: survey(folder) for folder in folders}
-    numbers = {split: facts(one) for split, one in found.items()}
-    _write_pictures(out / "pictures", folders, found, numbers)
-    _write_classes(out / "classes", numbers)
+    with files.replacing(out / "pictures") as pictures, files.replacing(out / "classes") as classes:
+        pictures.mkdir()
+        classes.mkdir()
+        for folder in folders:
+            sheet(folder).save(pictures / f"sheet-{folder.name}.png")
+        spec = found[folders[0].name].manifest.spec
+        for head, label in spec.labels.items():
+            tables = {split: one.facts["labels"][head] for split, one in found.items()}
+            bars(pictures / f"classes-{head}.png", f"{spec.name}: {head}", label, tables)
+            for split, table in tables.items():
+                _write_classes(classes / f"{split}-{head}.csv", table)
     _write_fingerprints(out / "fingerprints.parquet", found)
-    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared(found)})
+    numbers = {split: one.facts for split, one in found.items()}
+    files.write_json(out / "metrics.json", {"splits": numbers, "shared": _shared(found)})
 
 
-def shared(found: Mapping[str, Survey]) -> dict[str, dict[str, int]]:
+def _shared(found: Mapping[str, Survey]) -> dict[str, dict[str, int]]:
     """How many photographs of one split stand in another as well, pixel for pixel: {split: {later split: images}}."""
     counts: dict[str, dict[str, int]] = {}
     for one, other in combinations(found, 2):
@@ -49,28 +57,11 @@ def shared(found: Mapping[str, Survey]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _write_pictures(
-    out: Path, folders: list[Path], found: Mapping[str, Survey], numbers: Mapping[str, dict[str, Any]]
-) -> None:
-    spec = next(iter(found.values())).manifest.spec
-    with files.replacing(out) as scratch:
-        scratch.mkdir()
-        for folder in folders:
-            sheet(folder).save(scratch / f"sheet-{folder.name}.png")
-        for head, label in spec.labels.items():
-            shares = {split: one["labels"][head]["share"] for split, one in numbers.items()}
-            bars(scratch / f"classes-{head}.png", f"{spec.name}: {head}", label, shares)
-
-
-def _write_classes(out: Path, numbers: Mapping[str, dict[str, Any]]) -> None:
-    with files.replacing(out) as scratch:
-        scratch.mkdir()
-        for split, one in numbers.items():
-            for head, label in one["labels"].items():
-                with (scratch / f"{split}-{head}.csv").open("w", encoding="utf-8", newline="") as file:
-                    rows = csv.writer(file, lineterminator="\n")
-                    rows.writerow(["class", "share", "images"])
-                    rows.writerows([name, label["share"][name], label["images"][name]] for name in label["share"])
+def _write_classes(path: Path, table: Mapping[str, Mapping[str, float]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["class", "share", "images"])
+        rows.writerows([name, table["share"][name], table["images"][name]] for name in table["share"])
 
 
 def _write_fingerprints(path: Path, found: Mapping[str, Survey]) -> None:

@@ -97,19 +97,19 @@ def _write(picture: Image.Image, at: tuple[int, int], text: str, height: int) ->
     ImageDraw.Draw(picture).text(at, text, fill="black", font=ImageFont.load_default(height))
 
 
-def bars(path: Path, title: str, label: LabelSpec, shares: Mapping[str, Mapping[str, float]]) -> None:
-    """Write a PNG of ``shares`` ({split: {class: share of labelled pixels}}) on a logarithmic scale.
+def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a PNG of each split's ``share`` in ``tables`` ({class: of labelled pixels}) on a logarithmic scale.
 
     One panel per split, one row per class in its own colour. Classes stand in the label's order, so that the same row
     is the same class in every picture.
     """
     height = 1.1 + ROW * len(label.classes)
-    figure = Figure(figsize=(2.0 + 2.6 * len(shares), height), dpi=100, layout="constrained")
-    panels = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(2.0 + 2.6 * len(tables), height), dpi=100, layout="constrained")
+    panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     places = range(len(label.classes))
     colors = [tuple(channel / 255 for channel in color) for color in label.palette]
-    for axes, (split, share) in zip(panels, shares.items(), strict=True):
-        widths = [share[name] for name in label.classes]
+    for axes, (split, table) in zip(panels, tables.items(), strict=True):
+        widths = [table["share"][name] for name in label.classes]
         axes.barh(places, widths, color=colors, edgecolor="grey", linewidth=0.4)
         axes.set(xscale="log", xlim=(LEAST, 1.0))
         axes.set_title(split, fontsize=10)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
@@ -14,8 +14,7 @@ from pipeline.published.published import PRECEDENCE, PUBLISHED, Published
 METRICS = {"pixel_acc": "pixel acc.", "mean_acc": "mean acc.", "mean_iu": "mean IU", "fw_iu": "f.w. IU"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ours:
+class Ours(NamedTuple):
     """One head's scores of one evaluation, in percent; ``scored`` of ``classes`` classes have ground truth.
 
     ``ids_sha256`` names the ``images`` it was scored on.
@@ -38,7 +37,7 @@ def read(evaluations: Path, scale: str) -> list[Ours]:
 
     Raises Refusal when there is none of this scale, or one cannot be understood.
     """
-    found = []
+    found: list[Ours] = []
     for path in sorted(evaluations.glob("*/metrics.json")):
         try:
             found += _heads(path, scale)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 TABLE1, TABLE2, TABLE3, TABLE4, TABLE5 = (f"CVPR 2015, Table {number}" for number in range(1, 6))
 EXTRA = "CVPR 2015, §4.1"
@@ -18,8 +19,7 @@ PAMI = "PAMI 2016, unverified"  # from memory: no transcription of its tables co
 PRECEDENCE = (RELEASED, README, TABLE2, EXTRA, TABLE1, TABLE4, TABLE5, TABLE6, TABLE3, ABSTRACT)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Published:
+class Published(NamedTuple):
     """One printed row; scores in percent as printed, None where nothing was.
 
     ``net`` is its name there; ``recipe`` the key of params.yaml's recipes, ours or yet to come, that repeats it, None
@@ -42,25 +42,16 @@ class Published:
         return self.source != PAMI
 
 
-def _read(path: Path) -> tuple[Published, ...]:
-    with path.open(encoding="utf-8", newline="") as file:
-        _, *lines = csv.reader(file, delimiter="\t")
-    return tuple(_row(*line) for line in lines)
+def _row(line: Sequence[str]) -> Published:
+    scores = (float(score) if score else None for score in line[5:])
+    return Published._make([*line[:4], line[4] or None, *scores])
 
 
-def _row(source: str, split: str, head: str, net: str, recipe: str, *scores: str) -> Published:
-    pixel_acc, mean_acc, mean_iu, fw_iu = (float(score) if score else None for score in scores)
-    texts = {"source": source, "split": split, "head": head, "net": net}
-    return Published(
-        **texts, recipe=recipe or None, pixel_acc=pixel_acc, mean_acc=mean_acc, mean_iu=mean_iu, fw_iu=fw_iu
-    )
+with Path(__file__).with_name("published.tsv").open(encoding="utf-8", newline="") as file:
+    PUBLISHED = tuple(map(_row, [*csv.reader(file, delimiter="\t")][1:]))
 
 
-PUBLISHED = _read(Path(__file__).with_name("published.tsv"))
-
-
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """Table 1's columns that are no scores: ms for 500×500 px on a K40c, layers, 10⁶ parameters, pixels, pixels."""
 
     net: str

@@ -1,41 +1,41 @@
-"""Charts with a colour for each stride: loss by iteration, and where nets err by boundary and by object size."""
+"""Charts with a colour for each stride: loss, scores by class, by boundary and by size; and maps of confusions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from pipeline.published import ladder
 from pipeline.report import page
-from pipeline.report.figures import HEIGHT, Figures, color
-from pipeline.report.inputs import Curve, Heads, Limits, by_ladder
+from pipeline.report.figures import FAINT, HEIGHT, Figures, color, escaped
+from pipeline.report.inputs import Counts, Curve, Heads, Limits, by_ladder
 
 DASHES = ("-", "--", ":", "-.")
 WINDOW = 15  # rows of a curve that its line is the mean of: 5 % of a training
 SIZES = ("< 1 %", "1–4 %", "4–16 %", "> 16 %")  # of the image's pixels
 BAR = 0.8  # of the room between two sizes, for all bars together
+LINE = 0.135  # inches a class takes among dots
+CELL = 0.125  # inches a class takes in a map
+BLUES = LinearSegmentedColormap.from_list("shares", ["#2f6fd000", "#2f6fd0ff"])  # from nothing, on any page, to blue
+ROOT = PowerNorm(0.5, 0, 1)  # shares of a few per cent are what one looks for
+MOST = 5  # confusions that are written out
 
 
-def curves(found: Mapping[str, Curve], figures: Figures) -> Iterator[str]:
-    """Markdown, a chart for each data set and backbone; nothing where there are no curves."""
+def curves(found: Mapping[str, Curve], figures: Figures) -> str:
+    """Markdown, a chart for each data set and backbone."""
     groups: dict[tuple[str, str], dict[str, Curve]] = {}
     for recipe in sorted(found, key=ladder.place):
         groups.setdefault((ladder.dataset(recipe), ladder.backbone(recipe)), {})[recipe] = found[recipe]
-    if groups:
-        yield "## Learning curves"
-        yield (
-            "Loss per valid pixel by iteration, on a logarithmic axis: pale as the evaluation kept it, in full colour "
-            f"the mean of {WINDOW} such points. A colour is a stride; dashes tell variants of it apart. A net that "
-            "starts from a coarser one's weights begins about where that one's curve ends."
-        )
-        yield "\n".join(_losses(*group, nets, figures) for group, nets in groups.items())
+    return "\n".join(_losses(*group, nets, figures) for group, nets in groups.items())
 
 
 def _losses(dataset: str, backbone: str, nets: Mapping[str, Curve], figures: Figures) -> str:
     name = f"loss-{next(iter(nets)).partition('-')[0]}-{backbone}"
-    texts = {"title": f"{dataset}, {backbone}", "xlabel": "iteration", "ylabel": "loss per pixel"}
+    texts: dict[str, Any] = {"title": f"{dataset}, {backbone}", "xlabel": "iteration", "ylabel": "loss per pixel"}
     strides: list[int] = []
     with figures.chart(name, height=HEIGHT + 0.14 * len(nets), **texts) as axes:
         for recipe, curve in nets.items():
@@ -59,36 +59,26 @@ def smooth(curve: Curve) -> Curve:
     return np.stack([np.convolve(column, kernel, mode="valid") for column in curve.T], axis=1)
 
 
-def limits(found: Heads[Limits], figures: Figures) -> Iterator[str]:
-    """Markdown, two charts for each ladder and head; nothing where no net has limits."""
-    climbed = [(head, {name: one for name, one in nets.items() if one.trimap}) for head, nets in by_ladder(found)]
-    ladders = [(head, nets) for head, nets in climbed if nets]
-    if not ladders:
-        return
-    yield "## Boundaries and sizes"
-    yield (
-        "Mean IU of the pixels within a band about the true boundaries, by the pixels that it takes on each side (void "
-        "settled to the nearest class): where a finer stride must show."
-    )
-    yield "\n".join(_trimap(head, nets, figures) for head, nets in ladders)
-    yield (
-        "Boundary F (Csurka and others, BMVC 2013): how much of the predicted outline lies within 0.75 % of the "
-        "image's diagonal of the true one (precision), and the reverse (recall), in percent, mean over images."
-    )
-    rows = [
-        [recipe, head, *map(page.percent, found[recipe][head].boundary)]
-        for recipe in sorted(found, key=ladder.place)
-        for head in sorted(found[recipe], key=ladder.head_order)
-    ]
-    yield page.table(["recipe", "head"], ["precision", "recall", "F"], rows)
-    yield "Mean IU of single objects by their share of the image's pixels; beneath each size, how many there are."
-    yield "\n".join(_sizes(head, nets, figures) for head, nets in ladders)
+def boundaries(found: Heads[Limits], figures: Figures) -> str:
+    """Markdown, mean IU by width of a band about boundaries, a chart for each ladder and head."""
+    return "\n".join(_trimap(head, nets, figures) for head, nets in _ladders(found))
+
+
+def sizes(found: Heads[Limits], figures: Figures) -> str:
+    """Markdown, mean IU by size of objects, a chart for each ladder and head."""
+    return "\n".join(_sizes(head, nets, figures) for head, nets in _ladders(found))
+
+
+def _ladders(found: Heads[Limits]) -> Iterator[tuple[str, dict[str, Limits]]]:
+    for head, nets in by_ladder(found):
+        if banded := {recipe: one for recipe, one in nets.items() if one.trimap}:
+            yield head, banded
 
 
 def _trimap(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
     first = next(iter(nets))
     name, title = f"trimap-{first}-{head}", ladder.title(first, head)
-    texts = {"title": title, "xlabel": "pixels on each side of a boundary", "ylabel": "mean IU, %"}
+    texts: dict[str, Any] = {"title": title, "xlabel": "pixels on each side of a boundary", "ylabel": "mean IU, %"}
     with figures.chart(name, height=HEIGHT + 0.1 * len(nets), **texts) as axes:
         for recipe, one in nets.items():
             axes.plot(*zip(*one.trimap, strict=True), "o-", color=color(ladder.stride(recipe)), ms=3, label=recipe)
@@ -104,7 +94,7 @@ def _trimap(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
 def _sizes(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
     first, width, places = next(iter(nets)), BAR / len(nets), np.arange(len(SIZES))
     name, title = f"sizes-{first}-{head}", ladder.title(first, head)
-    texts = {"title": title, "xlabel": "share of the image; objects", "ylabel": "mean IU, %"}
+    texts: dict[str, Any] = {"title": title, "xlabel": "share of the image; objects", "ylabel": "mean IU, %"}
     with figures.chart(name, height=HEIGHT + 0.1 * len(nets), **texts) as axes:
         for rank, (recipe, one) in enumerate(nets.items()):
             left, heights = places - BAR / 2 + (rank + 0.5) * width, [score or 0.0 for _, score in one.sizes]
@@ -118,3 +108,66 @@ def _sizes(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
     )
     alt = f"Mean IU of the smallest to the largest objects, {title}: {', '.join(ends)}"
     return figures.shown(f"{name}.svg", alt)
+
+
+def classes(found: Heads[Counts], figures: Figures) -> str:
+    """Markdown, IU by class, a chart for each ladder and head."""
+    return "\n".join(_classes(head, nets, figures) for head, nets in by_ladder(found))
+
+
+def _classes(head: str, nets: Mapping[str, Counts], figures: Figures) -> str:
+    names, known = [*nets], [*nets.values()][-1].classes
+    scores = np.stack([one.iu() for one in nets.values()])
+    rank = np.argsort(np.nan_to_num(scores[-1], nan=-1.0), kind="stable")
+    order = [place for place in rank if not np.isnan(scores[:, place]).all()]
+    classes, scores, places = [known[place] for place in order], scores[:, order], range(len(order))
+    name, title = f"classes-{names[-1]}-{head}", ladder.title(names[0], head)
+    with figures.chart(name, height=0.95 + LINE * len(order), title=title, xlabel="IU, %") as axes:
+        axes.hlines(places, np.nanmin(scores, 0), np.nanmax(scores, 0), color=FAINT, linewidth=1, alpha=0.6)
+        for recipe, row in zip(names, scores, strict=True):
+            axes.plot(row, places, "o", color=color(ladder.stride(recipe)), markersize=3.2, label=recipe)
+        axes.set_yticks(places, classes, fontsize=6.5)
+        axes.set_ylim(-0.7, len(order) - 0.3)
+        axes.set_xlim(-2, 102)
+        axes.grid(axis="y", visible=False)
+    alt = f"IU by class, {title}, {' and '.join(names)}: {names[-1]} has {classes[-1]} best, {classes[0]} worst"
+    return figures.shown(f"{name}.svg", alt)
+
+
+def confusions(found: Heads[Counts], figures: Figures) -> str:
+    """Markdown, a map for each head of the finest net of each data set."""
+    blocks = []
+    for recipe in ladder.finest(found):
+        for head in sorted(found[recipe], key=ladder.head_order):
+            heads = f", {head} head" if len(found[recipe]) > 1 else ""
+            blocks.append(f"### {ladder.dataset(recipe)}{heads}: {recipe}")
+            blocks.append(_confusion(recipe, head, found[recipe][head], figures))
+            blocks.append("\n".join(f"{rank}. {line}" for rank, line in enumerate(commonest(found[recipe][head]), 1)))
+    return "\n\n".join(blocks)
+
+
+def _confusion(recipe: str, head: str, counts: Counts, figures: Figures) -> str:
+    side, places = max(CELL * len(counts.classes) + 1.2, 2.6), range(len(counts.classes))
+    shares = counts.pixels / np.maximum(counts.pixels.sum(1, keepdims=True), 1)
+    name = f"confusion-{recipe}-{head}"
+    with figures.chart(name, side, side, xlabel="predicted", ylabel="true") as axes:
+        axes.imshow(shares, cmap=BLUES, norm=ROOT, interpolation="nearest")
+        axes.set_xticks(places, counts.classes, rotation=90, fontsize=6)
+        axes.set_yticks(places, counts.classes, fontsize=6)
+        axes.grid(visible=False)
+    alt = f"Confusion matrix of {recipe}, {head} head; {next(iter(commonest(counts)), 'it confuses nothing')}"
+    return figures.shown(f"{name}.svg", alt.replace("\\", "").replace("*", ""))
+
+
+def commonest(counts: Counts) -> list[str]:
+    """At most ``MOST`` lines of Markdown, the pair of classes with the most pixels first."""
+    wrong = counts.pixels.copy()
+    np.fill_diagonal(wrong, 0)
+    total, lines = counts.pixels.sum(), []
+    for place in np.argsort(-wrong, axis=None, kind="stable")[:MOST]:
+        true, predicted = np.unravel_index(place, wrong.shape)
+        if pixels := wrong[true, predicted]:
+            share = pixels / counts.pixels[true].sum()
+            pair = f"**{escaped(counts.classes[true])}** taken for **{escaped(counts.classes[predicted])}**"
+            lines.append(f"{pair}: {share:.1%} of it, {pixels / total:.1%} of all pixels")
+    return lines

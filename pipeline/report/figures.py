@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -24,26 +24,7 @@ DARK = (
 STRIDES = {32: "#d4820f", 16: "#2f8fd0", 8: "#12946c", 4: "#c0579a"}  # told apart by colour-blind eyes, on both pages
 OTHER = "#8a6fd1"
 WIDTH, HEIGHT = 3.6, 2.3  # inches: a telephone shows that at its size, a wide page two in a row, enlarged
-SETTINGS: Any = {
-    "text.parse_math": False,  # a class may be called $
-    "svg.hashsalt": "fcn",  # ids of clip paths are random without
-    "svg.fonttype": "path",
-    "font.size": 8,
-    "axes.titlesize": 8.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.alpha": 0.3,
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.3,
-    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
-    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-}
+STYLE = Path(__file__).with_name("figures.mplstyle")
 
 
 def color(stride: int) -> str:
@@ -63,15 +44,13 @@ class Figures:
         self.folder = folder
 
     @contextmanager
-    def chart(self, name: str, width: float = WIDTH, height: float = HEIGHT, **axes: str) -> Iterator[Axes]:
+    def chart(self, name: str, width: float = WIDTH, height: float = HEIGHT, **axes: Any) -> Iterator[Axes]:
         """Axes to draw on, with a title and labels as Matplotlib's ``set`` takes them; sizes in inches.
 
         Kept as SVG without time and version; no matplotlibrc of this machine touches it. What has a label is in a
         legend.
         """
-        with mpl.rc_context():
-            mpl.rcdefaults()
-            mpl.rcParams.update(SETTINGS)
+        with style.context(STYLE, after_reset=True):
             figure = Figure(figsize=(width, height), layout="constrained")
             drawn = figure.subplots()
             drawn.set(**axes)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -48,8 +46,7 @@ class Limits(NamedTuple):
     sizes: Sequence[tuple[int, float | None]]  # objects, and their mean IU
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
+class Outputs(NamedTuple):
     """The evaluations of one scale in ladder order; of each file, those that have it."""
 
     folder: Path
@@ -57,46 +54,32 @@ class Outputs:
     curves: Mapping[str, Curve]
     counts: Heads[Counts]
     limits: Heads[Limits]
+    bounds: Bounds
 
     @property
     def recipes(self) -> list[str]:
         return [*dict.fromkeys(row.recipe for row in self.ours)]
 
 
-def read(evaluations: Path, scale: str) -> Outputs:
+def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
     """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
     rows = ours.read(evaluations, scale)
 
-    def outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
-        found = {}
-        for recipe in dict.fromkeys(row.recipe for row in rows):
-            if (path := evaluations / recipe / name).is_file():
-                with _checked(path, stage):
-                    found[recipe] = read_file(path)
-        return found
+    def read_outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
+        paths = {row.recipe: evaluations / row.recipe / name for row in rows}
+        return {recipe: _checked(path, read_file, stage) for recipe, path in paths.items() if path.is_file()}
 
-    curves, counts = outputs("history.tsv", _curve, "train"), outputs("hist.parquet", _counts)
-    limits = outputs("limits.json", _limits)
-    return Outputs(folder=evaluations, ours=rows, curves=curves, counts=counts, limits=limits)
+    curves = read_outputs("history.tsv", _curve, "train")
+    counts, limits = read_outputs("hist.parquet", _counts), read_outputs("limits.json", _limits)
+    found: dict[tuple[str, str], Mapping[int, float]] = {}
+    for path in sorted(bounds.glob("*.json")):
+        found.update(_checked(path, _bounds, "bounds"))
+    return Outputs(evaluations, rows, curves, counts, limits, found)
 
 
 def image_scores(evaluation: Path) -> dict[tuple[str, str], str]:
     """Mean IU of single images by head and id, of those that have one. Raises Refusal as ``read``."""
-    with _checked(path := evaluation / "images.tsv", "evaluate"):
-        rows = (row for row in _rows(path) if row["mean_iu"])
-        return {(row["head"], row["id"]): f"{100 * float(row['mean_iu']):.1f} %" for row in rows}
-
-
-def bounds(folder: Path) -> Bounds:
-    """Of all files of the stage bounds in ``folder``. Raises Refusal for one that cannot be understood."""
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        with _checked(path, "bounds"):
-            tree = json.loads(path.read_text(encoding="utf-8"))
-            for head, factors in _heads(tree).items():
-                scores = {int(factor): 100 * one["mean_iu"] for factor, one in factors.items()}
-                found[tree["ids_sha256"], head] = scores
-    return found
+    return _checked(evaluation / "images.tsv", _image_scores, "evaluate")
 
 
 def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:
@@ -106,11 +89,10 @@ def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]
             yield head, {recipe: found[recipe][head] for recipe in family if head in found[recipe]}
 
 
-@contextmanager
-def _checked(path: Path, stage: str) -> Iterator[None]:
+def _checked(path: Path, read_file: Callable[[Path], Content], stage: str) -> Content:
     """What a damaged file raises becomes a Refusal."""
     try:
-        yield
+        return read_file(path)
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = repr(error).partition("\\n")[0]
         raise Refusal(f"{path} is damaged ({reason}): run its {stage} stage again") from None
@@ -130,27 +112,44 @@ def _curve(path: Path) -> Curve:
 
 def _counts(path: Path) -> dict[str, Counts]:
     """By head, whose rows come true class by true class."""
-    table, found = pq.read_table(path, columns=["head", "truth", "pixels"]), {}
-    for head in table["head"].unique().to_pylist():
+    table = pq.read_table(path, columns=["head", "truth", "pixels"])
+    found = {}
+    for head in map(str, table["head"].unique().to_pylist()):
         rows = table.filter(pc.field("head") == head)
-        classes = rows["truth"].unique().to_pylist()
+        classes = [*map(str, rows["truth"].unique().to_pylist())]
         found[head] = Counts(classes, rows["pixels"].to_numpy().reshape(len(classes), len(classes)))
     return found
 
 
+def _image_scores(path: Path) -> dict[tuple[str, str], str]:
+    rows = (row for row in _rows(path) if row["mean_iu"])
+    return {(row["head"], row["id"]): f"{100 * float(row['mean_iu']):.1f} %" for row in rows}
+
+
+def _bounds(path: Path) -> Bounds:
+    tree, heads = _tree(path)
+    digest = tree["ids_sha256"]
+    return {
+        (digest, head): {int(factor): 100 * scores["mean_iu"] for factor, scores in factors.items()}
+        for head, factors in heads.items()
+    }
+
+
 def _limits(path: Path) -> dict[str, Limits]:
     found = {}
-    for head, tree in _heads(json.loads(path.read_text(encoding="utf-8"))).items():
-        bands = ((int(name.removesuffix("px")), _percent(band["mean_iu"])) for name, band in tree["trimap"].items())
+    for head, limits in _tree(path)[1].items():
+        bands = ((int(name.removesuffix("px")), _percent(band["mean_iu"])) for name, band in limits["trimap"].items())
         trimap = sorted((width, score) for width, score in bands if score is not None)
-        boundary = [_percent(tree["boundary"][name]) for name in ("precision", "recall", "f")]
-        sizes = [(tree["size"][name]["objects"], _percent(tree["size"][name]["mean_iu"])) for name in SIZES]
+        boundary = [_percent(limits["boundary"][name]) for name in ("precision", "recall", "f")]
+        sizes = [(limits["size"][name]["objects"], _percent(limits["size"][name]["mean_iu"])) for name in SIZES]
         found[head] = Limits(trimap, boundary, sizes)
     return found
 
 
-def _heads(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {head: one for head, one in tree.items() if isinstance(one, dict)}
+def _tree(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All of a file, and what it says by head."""
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    return tree, {head: one for head, one in tree.items() if isinstance(one, dict)}
 
 
 def _percent(score: float | None) -> float | None:

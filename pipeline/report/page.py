@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple
 from typing import Any
 
 from pipeline.core.types import Refusal
-from pipeline.published import ladder
+from pipeline.published import ladder, published
 from pipeline.published.ours import METRICS, Ours, printed
-from pipeline.published.published import (
-    APPENDIX,
-    BOUNDS,
-    NETWORKS,
-    PRECEDENCE,
-    PUBLISHED,
-    TABLE1,
-    TABLE3,
-    TABLE6,
-    TIMES,
-    Published,
-)
-from pipeline.report.inputs import Bounds, by_ladder
+from pipeline.published.published import PUBLISHED, Published
+from pipeline.report.inputs import Heads, Limits, Outputs, by_ladder
 
 NOTES = {
     "miniature": "Rendered images and thin nets: these scores are **not comparable** with the published ones, which "
@@ -32,14 +20,12 @@ NOTES = {
     "authors": "The authors' released weights, scored by this pipeline: our scores should be the published ones.",
 }
 NOTHING = "–"
-VOC = ladder.DATASETS["voc"]
 
 
-def page(ours: Sequence[Ours], scale: str, bounds: Bounds) -> str:
-    """results/table.md: percent with one decimal. ``ours`` are of one ``scale``, in the order they shall stand in."""
-    parts = ["# Ours beside the published", scaled(scale), *beside(ours, "##")]
-    parts += ["# Table by table", *table_by_table(ours, scale, bounds, "##")]
-    return "\n\n".join(parts) + "\n"
+def page(outputs: Outputs, scale: str) -> str:
+    """results/table.md: percent with one decimal; the evaluations are of one ``scale``."""
+    parts = ["# Ours beside the published", scaled(scale), beside(outputs.ours, "##")]
+    return "\n\n".join([*parts, "# Table by table", table_by_table(outputs, scale, "##")]) + "\n"
 
 
 def scaled(scale: str) -> str:
@@ -47,14 +33,16 @@ def scaled(scale: str) -> str:
     return f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()
 
 
-def beside(ours: Sequence[Ours], level: str) -> Iterator[str]:
+def beside(ours: Sequence[Ours], level: str) -> str:
     """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper."""
+    blocks = []
     for dataset in dict.fromkeys(ladder.dataset(row.recipe) for row in ours):
         rows = [row for row in ours if ladder.dataset(row.recipe) == dataset]
         heads = list(dict.fromkeys(row.head for row in rows))
         for head in heads:
-            yield f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head"
-            yield from _dataset([row for row in rows if row.head == head])
+            blocks.append(f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head")
+            blocks += _dataset([row for row in rows if row.head == head])
+    return "\n\n".join(blocks)
 
 
 def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
@@ -67,8 +55,7 @@ def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
         rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])
     heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on"]
     yield table(["recipe"], heads, rows)
-    studied = list(_studied(ours))
-    if studied:
+    if studied := list(_studied(ours)):
         yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
         yield table(["variant", "base"], ["mean IU", "base's", "points", "points printed", "printed in"], studied)
 
@@ -77,15 +64,14 @@ def _studied(ours: Sequence[Ours]) -> Iterator[list[str]]:
     """Each variant whose base was evaluated too, and the difference that was printed of the two."""
     mean_iu = {row.recipe: row.mean_iu for row in ours}
     for row in ours:
-        base = ladder.varied(row.recipe, mean_iu)
-        if base:
+        if base := ladder.varied(row.recipe, mean_iu):
             scores = [percent(row.mean_iu), percent(mean_iu[base]), _points(row.mean_iu - mean_iu[base])]
             yield [row.recipe, base, *scores, *_difference(row, base)]
 
 
 def _difference(ours: Ours, base: str) -> tuple[str, str]:
     """In points of mean IU, from the first source that prints both nets; and that source."""
-    for source in PRECEDENCE:
+    for source in published.PRECEDENCE:
         rows = [row for row in PUBLISHED if (row.source, row.head) == (source, ours.head)]
         mean_iu = {row.recipe: row.mean_iu for row in reversed(rows) if row.mean_iu is not None}
         pair = mean_iu.get(ladder.printed(ours.recipe)), mean_iu.get(ladder.printed(base))
@@ -94,28 +80,34 @@ def _difference(ours: Ours, base: str) -> tuple[str, str]:
     return NOTHING, NOTHING
 
 
-def table_by_table(ours: Sequence[Ours], scale: str, bounds: Bounds, level: str) -> Iterator[str]:
+def table_by_table(outputs: Outputs, scale: str, level: str) -> str:
     """Every row that the authors printed, each source under a heading of this ``level``, and what else it prints."""
-    yield (
+    blocks = [
         f"Every number the authors printed, in percent, and ours of scale **{scale}** beside it, scored on the split "
         f"that the recipe names, whatever the print's. {NOTHING} is a number nobody printed, or a net not evaluated."
-    )
+    ]
     for source in dict.fromkeys(row.source for row in PUBLISHED):
-        if source == TABLE6:
-            mine = (bounds.get((row.ids_sha256, row.head), {}) for row in ours if ladder.dataset(row.recipe) == VOC)
-            known = next(filter(None, mine), {})
-            yield f"{level} {APPENDIX}"
-            yield "Mean IU of the truth itself, sampled down by a factor and up again, on a subset of VOC2011 val."
-            rows = ([str(factor), percent(theirs), percent(known.get(factor))] for factor, theirs in BOUNDS.items())
-            yield table(["factor"], ["mean IU", "ours"], rows)
-        yield f"{level} {source}"
-        yield _printed([row for row in PUBLISHED if row.source == source], ours)
-        if source == TABLE1:
-            yield "Forward time of 500×500 px on a K40c, and what the nets are:"
+        if source == published.TABLE6:
+            blocks += [f"{level} {published.APPENDIX}", *_appendix(outputs)]
+        rows = [row for row in PUBLISHED if row.source == source]
+        blocks += [f"{level} {source}", _printed(rows, outputs.ours)]
+        if source == published.TABLE1:
             heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
-            yield table(["net"], heads, ([str(cell) for cell in astuple(net)] for net in NETWORKS))
-        if source == TABLE3:
-            yield f"Inference time for an image: {', '.join(f'{net} {time or NOTHING}' for net, time in TIMES.items())}."
+            nets = [[*map(str, net)] for net in published.NETWORKS]
+            blocks += ["Forward time of 500×500 px on a K40c, and what the nets are:", table(["net"], heads, nets)]
+        if source == published.TABLE3:
+            times = (f"{net} {time or NOTHING}" for net, time in published.TIMES.items())
+            blocks.append(f"Inference time for an image: {', '.join(times)}.")
+    return "\n\n".join(blocks)
+
+
+def _appendix(outputs: Outputs) -> tuple[str, str]:
+    """Our bounds are of VOC's images that ours were scored on."""
+    digests = [row.ids_sha256 for row in outputs.ours if ladder.dataset(row.recipe) == ladder.DATASETS["voc"]]
+    ours = next((outputs.bounds[key] for digest in digests if (key := (digest, "semantic")) in outputs.bounds), {})
+    rows = [[str(factor), percent(bound), percent(ours.get(factor))] for factor, bound in published.BOUNDS.items()]
+    text = "Mean IU of the truth itself, sampled down by a factor and up again, on a subset of VOC2011 val."
+    return text, table(["factor"], ["mean IU", "ours"], rows)
 
 
 def _printed(rows: Sequence[Published], ours: Iterable[Ours]) -> str:
@@ -132,41 +124,38 @@ def _printed(rows: Sequence[Published], ours: Iterable[Ours]) -> str:
     return table(texts, [head for name in metrics for head in (METRICS[name], "ours")], cells)
 
 
-def ceilings(ours: Sequence[Ours], bounds: Bounds) -> Iterator[str]:
-    """A row for each net of a ladder whose images have bounds; Markdown, nothing where none have."""
+def outlines(found: Heads[Limits]) -> str:
+    """Precision, recall and F of the predicted outlines."""
+    rows = [
+        [recipe, head, *map(percent, found[recipe][head].boundary)]
+        for recipe in sorted(found, key=ladder.place)
+        for head in sorted(found[recipe], key=ladder.head_order)
+    ]
+    return table(["recipe", "head"], ["precision", "recall", "F"], rows)
+
+
+def ceilings(outputs: Outputs) -> str:
+    """A row for each net of a ladder whose images have bounds; nothing where none have."""
     heads: dict[str, dict[str, Ours]] = {}
-    for row in ours:
+    for row in outputs.ours:
         heads.setdefault(row.recipe, {})[row.head] = row
     rows = []
     for row in (row for _, nets in by_ladder(heads) for row in nets.values()):
         stride = ladder.stride(row.recipe)
-        bound = bounds.get((row.ids_sha256, row.head), {}).get(stride)
-        if bound:
+        if bound := outputs.bounds.get((row.ids_sha256, row.head), {}).get(stride):
             scores = [percent(row.mean_iu), percent(bound), f"{row.mean_iu / bound:.0%}"]
             rows.append([row.recipe, row.head, str(stride), *scores])
-    if rows:
-        yield "## What each stride allows"
-        yield (
-            "The mean IU of the label itself, sampled down by the net's stride and up again, bounds what any net of "
-            "that stride can be expected to reach; the last column is the share of it that ours has."
-        )
-        yield table(["recipe", "head"], ["stride", "mean IU", "bound", "reached"], rows)
+    return table(["recipe", "head"], ["stride", "mean IU", "bound", "reached"], rows) if rows else ""
 
 
-def costs(recipes: Iterable[str], rows: Mapping[str, Any]) -> Iterator[str]:
-    """Of the evaluated ``recipes`` that have one of params.yaml's ``rows``; Markdown, nothing where none has.
+def costs(evaluated: Iterable[str], recipes: Mapping[str, Any]) -> str:
+    """Iterations and images of the ``evaluated`` that are among params.yaml's ``recipes``; nothing where none is.
 
-    Iterations and images, which are the same on every machine. Raises Refusal for a row that does not say them.
+    Raises Refusal for a row that does not say them.
     """
-    cells = [_cost(recipe, rows[recipe]) for recipe in sorted(recipes, key=ladder.place) if recipe in rows]
-    if cells:
-        yield "## What it takes"
-        yield (
-            "The same on every machine. Images are iterations times batch, each image as often as it was drawn. A net "
-            "that starts from another's weights comes after that one's training. Seconds and joules are no part of a "
-            "result: `fcn report` adds what they were here."
-        )
-        yield table(["recipe", "starts from"], ["learning rate", "batch", "iterations", "images seen"], cells)
+    rows = [_cost(recipe, recipes[recipe]) for recipe in sorted(evaluated, key=ladder.place) if recipe in recipes]
+    heads = ["learning rate", "batch", "iterations", "images seen"]
+    return table(["recipe", "starts from"], heads, rows) if rows else ""
 
 
 def _cost(recipe: str, row: Any) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from io import StringIO
 
 import numpy as np
@@ -19,7 +18,7 @@ PRINTED = [*METRICS, "split", "source"]
 
 def table(ours: Iterable[Ours], scale: str) -> str:
     """Ours beside the published; an empty cell is a number nobody printed."""
-    rows = [{**asdict(row), "scale": scale, "printed": printed(row.recipe, row.head)} for row in ours]
+    rows = [{**row._asdict(), "scale": scale, "printed": printed(row.recipe, row.head)} for row in ours]
     names = [name for name in rows[0] if name not in ("ids_sha256", "printed")]
     cells = (
         [*(row[name] for name in names), *(getattr(row["printed"], name, None) for name in PRINTED)] for row in rows

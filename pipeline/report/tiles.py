@@ -1,4 +1,4 @@
-"""A ladder close up: the same small window of image and label, and what each stride makes of it."""
+"""Images beside what nets make of them: a ladder close up, and the finest net's best, median and worst."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline.panels import shown
+from pipeline.panels.panels import TILES
 from pipeline.panels.shown import Shown
 from pipeline.published import ladder
 from pipeline.report import page
-from pipeline.report.figures import Figures
+from pipeline.report.figures import Figures, escaped
+from pipeline.report.inputs import Outputs, image_scores
 
 Rungs = Mapping[str, Shown]  # one image and head by recipe, from the coarsest net to the finest
 SIDE = 80  # pixels of a window at most: two and a half cells of the coarsest net
@@ -22,12 +24,7 @@ PART = 3  # of the image's shorter side, where that is less
 STEP = 4  # pixels between the windows that are looked at
 TILE = 144  # pixels that a window is enlarged to, about: by a whole factor
 SHOWN = 3
-RULE = (
-    "Chosen by rule: in every window of the evenly spread images whose middle holds an edge of the label, those pixels "
-    "are counted that the finest net has right and the coarsest gives to another class of the window's label, less "
-    f"those that only the coarsest has right. The {SHOWN} images with the largest counts are shown, each by its best "
-    "window, enlarged. White is void; the share of the other pixels that are right stands below."
-)
+EXTREME = 180  # pixels of the longer side of the best, median and worst
 
 
 class Window(NamedTuple):
@@ -38,13 +35,10 @@ class Window(NamedTuple):
     rungs: Rungs
 
 
-def section(evaluations: Path, recipes: Sequence[str], figures: Figures) -> Iterator[str]:
-    """A table for each ladder and head; Markdown, nothing where no two strides show the same images."""
-    tables = [block for family in ladder.ladders(recipes) for block in _family(evaluations, family, figures)]
-    if tables:
-        yield "## The ladder close up"
-        yield RULE
-        yield from tables
+def close_up(outputs: Outputs, figures: Figures) -> str:
+    """Markdown, a table for each ladder and head where two strides or more show the same images."""
+    families = ladder.ladders(outputs.recipes)
+    return "\n\n".join(block for family in families for block in _family(outputs.folder, family, figures))
 
 
 def _family(evaluations: Path, family: Sequence[str], figures: Figures) -> Iterator[str]:
@@ -59,7 +53,7 @@ def _family(evaluations: Path, family: Sequence[str], figures: Figures) -> Itera
         windows = sorted(filter(None, map(best, images)), key=lambda window: -window.gain)[:SHOWN]
         if windows:
             yield f"### {ladder.title(family[0], head)}"
-            yield _table(windows, head, figures)
+            yield _windows(windows, head, figures)
 
 
 def _alike(one: Shown, other: Shown | None) -> bool:
@@ -99,7 +93,7 @@ def _sums(mask: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
     return np.asarray(total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side])
 
 
-def _table(windows: Sequence[Window], head: str, figures: Figures) -> str:
+def _windows(windows: Sequence[Window], head: str, figures: Figures) -> str:
     """Image, label and a column for each net; a line of pictures and one of shares for each window."""
     recipes = [*windows[0].rungs]
     lines: list[list[str]] = []
@@ -122,3 +116,32 @@ def _share(row: Shown) -> str:
     """Of the pixels that are not void, those that are right."""
     legal = _legal(row)
     return f"{(row.predicted == row.truth)[legal].mean():.0%}" if legal.any() else page.NOTHING
+
+
+def extremes(outputs: Outputs, figures: Figures) -> str:
+    """Markdown, a table for the finest net of each data set: its images that were chosen by score."""
+    blocks = []
+    for recipe in ladder.finest(outputs.recipes):
+        rows = [row for row in shown.read(outputs.folder / recipe) if not row.spread]
+        if rows:
+            blocks += [f"### {ladder.dataset(recipe)}: {recipe}", _extremes(outputs.folder / recipe, rows, figures)]
+    return "\n\n".join(blocks)
+
+
+def _extremes(evaluation: Path, rows: Sequence[Shown], figures: Figures) -> str:
+    """The scores of all heads beside the first one; a line of tiles for each head."""
+    scores = image_scores(evaluation)
+    heads = [*dict.fromkeys(row.head for row in rows)]
+    lines = []
+    for row in rows:
+        each = ", ".join(f"{head} {scores.get((head, row.id), page.NOTHING)}" for head in heads)
+        each = each.replace("semantic ", "") if len(heads) == 1 else each
+        line = [f"**{row.place.partition('-')[0]}** {escaped(row.id)}: mean IU {each}" if row.head == heads[0] else ""]
+        for kind, tile in row.tiles().items():
+            method = Image.Resampling.LANCZOS if kind == "image" else Image.Resampling.NEAREST  # no colours that mix
+            picture = ImageOps.contain(Image.fromarray(tile), (EXTREME, EXTREME), method)
+            line.append(
+                figures.picture(f"{row.place}-{evaluation.name}-{row.head}-{kind}", f"{kind} of {row.id}", picture)
+            )
+        lines.append(line)
+    return page.table(["", *TILES], [], lines)

@@ -24,25 +24,21 @@ def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) ->
     splits = _splits(reports)
     pairs = {name: (_split(row["data"]), _split(row["evaluate"])) for name, row in recipes.items()}
     for name, (learned, scored) in pairs.items():
-        _check(name, learned, scored, splits)
+        for split in (learned, scored):
+            if split not in splits:
+                raise Refusal(f"{name} names {split}, but the described splits are {', '.join(splits)}: choose one")
+        both = splits[learned].keys() & splits[scored].keys()
+        if both:
+            one = min(both, key=lambda fingerprint: splits[scored][fingerprint])
+            raise Refusal(
+                f"{name} trains on {learned} and is scored on {scored}, which share {len(both)} photographs: "
+                f"{splits[learned][one]} of the one is {splits[scored][one]} of the other; leave them out of one"
+            )
     counts = {
         scored: {other: len(splits[scored].keys() & splits[other].keys()) for other in splits if other != scored}
         for _, scored in pairs.values()
     }
     files.write_json(out, counts)
-
-
-def _check(recipe: str, learned: str, scored: str, splits: Splits) -> None:
-    for split in (learned, scored):
-        if split not in splits:
-            raise Refusal(f"{recipe} names {split}, but the described splits are {', '.join(splits)}")
-    both = splits[learned].keys() & splits[scored].keys()
-    if both:
-        one = min(both, key=lambda fingerprint: splits[scored][fingerprint])
-        raise Refusal(
-            f"{recipe} trains on {learned} and is scored on {scored}, which share {len(both)} photographs: "
-            f"{splits[learned][one]} of the one is {splits[scored][one]} of the other; leave them out of one"
-        )
 
 
 def _split(group: Mapping[str, str]) -> str:

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.core.types import Refusal
+from pipeline.panels import shown
+from pipeline.panels.shown import Shown
 from pipeline.published import ladder, ours
 from pipeline.published.ours import Ours
 
@@ -49,11 +51,12 @@ class Limits(NamedTuple):
 class Outputs(NamedTuple):
     """The evaluations of one scale in ladder order; of each file, those that have it."""
 
-    folder: Path
     ours: Sequence[Ours]
     curves: Mapping[str, Curve]
     counts: Heads[Counts]
     limits: Heads[Limits]
+    images: Mapping[str, Mapping[tuple[str, str], float]]  # mean IU by recipe, head and id, of images that have one
+    shown: Mapping[str, Sequence[Shown]]  # about 12 MB for each recipe of the paper's scale
     bounds: Bounds
 
     @property
@@ -64,22 +67,21 @@ class Outputs(NamedTuple):
 def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
     """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
     rows = ours.read(evaluations, scale)
+    folders = {row.recipe: evaluations / row.recipe for row in rows}
 
     def read_outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
-        paths = {row.recipe: evaluations / row.recipe / name for row in rows}
+        paths = {recipe: folder / name for recipe, folder in folders.items()}
         return {recipe: _checked(path, read_file, stage) for recipe, path in paths.items() if path.is_file()}
 
-    curves = read_outputs("history.tsv", _curve, "train")
-    counts, limits = read_outputs("hist.parquet", _counts), read_outputs("limits.json", _limits)
-    found: dict[tuple[str, str], Mapping[int, float]] = {}
-    for path in sorted(bounds.glob("*.json")):
-        found.update(_checked(path, _bounds, "bounds"))
-    return Outputs(evaluations, rows, curves, counts, limits, found)
-
-
-def image_scores(evaluation: Path) -> dict[tuple[str, str], str]:
-    """Mean IU of single images by head and id, of those that have one. Raises Refusal as ``read``."""
-    return _checked(evaluation / "images.tsv", _image_scores, "evaluate")
+    return Outputs(
+        ours=rows,
+        curves=read_outputs("history.tsv", _curve, "train"),
+        counts=read_outputs("hist.parquet", _counts),
+        limits=read_outputs("limits.json", _limits),
+        images=read_outputs("images.tsv", _images),
+        shown={recipe: shown.read(folder) for recipe, folder in folders.items()},
+        bounds=dict(bound for path in sorted(bounds.glob("*.json")) for bound in _checked(path, _bounds, "bounds")),
+    )
 
 
 def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:
@@ -121,18 +123,14 @@ def _counts(path: Path) -> dict[str, Counts]:
     return found
 
 
-def _image_scores(path: Path) -> dict[tuple[str, str], str]:
-    rows = (row for row in _rows(path) if row["mean_iu"])
-    return {(row["head"], row["id"]): f"{100 * float(row['mean_iu']):.1f} %" for row in rows}
+def _images(path: Path) -> dict[tuple[str, str], float]:
+    return {(row["head"], row["id"]): 100 * float(row["mean_iu"]) for row in _rows(path) if row["mean_iu"]}
 
 
-def _bounds(path: Path) -> Bounds:
+def _bounds(path: Path) -> list[tuple[tuple[str, str], dict[int, float]]]:
     tree, heads = _tree(path)
-    digest = tree["ids_sha256"]
-    return {
-        (digest, head): {int(factor): 100 * scores["mean_iu"] for factor, scores in factors.items()}
-        for head, factors in heads.items()
-    }
+    mean_iu = {head: {int(key): 100 * one["mean_iu"] for key, one in heads[head].items()} for head in heads}
+    return [((tree["ids_sha256"], head), scores) for head, scores in mean_iu.items()]
 
 
 def _limits(path: Path) -> dict[str, Limits]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.panels import shown
 from pipeline.panels.panels import TILES
 from pipeline.panels.shown import Shown
 from pipeline.published import ladder
 from pipeline.report import page
 from pipeline.report.figures import Figures, escaped
-from pipeline.report.inputs import Outputs, image_scores
+from pipeline.report.inputs import Outputs
 
 Rungs = Mapping[str, Shown]  # one image and head by recipe, from the coarsest net to the finest
 SIDE = 80  # pixels of a window at most: two and a half cells of the coarsest net
@@ -37,13 +35,12 @@ class Window(NamedTuple):
 
 def close_up(outputs: Outputs, figures: Figures) -> str:
     """Markdown, a table for each ladder and head where two strides or more show the same images."""
-    families = ladder.ladders(outputs.recipes)
-    return "\n\n".join(block for family in families for block in _family(outputs.folder, family, figures))
+    families = ladder.ladders(recipe for recipe in outputs.recipes if outputs.shown[recipe])
+    return "\n\n".join(block for family in families for block in _family(outputs, family, figures))
 
 
-def _family(evaluations: Path, family: Sequence[str], figures: Figures) -> Iterator[str]:
-    read = {recipe: shown.read(evaluations / recipe) for recipe in family}
-    nets = {recipe: {(row.head, row.place): row for row in rows if row.spread} for recipe, rows in read.items() if rows}
+def _family(outputs: Outputs, family: Sequence[str], figures: Figures) -> Iterator[str]:
+    nets = {recipe: {(row.head, row.place): row for row in outputs.shown[recipe] if row.spread} for recipe in family}
     if len(nets) < 2:
         return
     first, *others = nets.values()
@@ -122,15 +119,14 @@ def extremes(outputs: Outputs, figures: Figures) -> str:
     """Markdown, a table for the finest net of each data set: its images that were chosen by score."""
     blocks = []
     for recipe in ladder.finest(outputs.recipes):
-        rows = [row for row in shown.read(outputs.folder / recipe) if not row.spread]
-        if rows:
-            blocks += [f"### {ladder.dataset(recipe)}: {recipe}", _extremes(outputs.folder / recipe, rows, figures)]
+        if rows := [row for row in outputs.shown[recipe] if not row.spread]:
+            scores = {key: f"{mean_iu:.1f} %" for key, mean_iu in outputs.images.get(recipe, {}).items()}
+            blocks += [f"### {ladder.dataset(recipe)}: {recipe}", _extremes(recipe, rows, scores, figures)]
     return "\n\n".join(blocks)
 
 
-def _extremes(evaluation: Path, rows: Sequence[Shown], figures: Figures) -> str:
+def _extremes(recipe: str, rows: Sequence[Shown], scores: Mapping[tuple[str, str], str], figures: Figures) -> str:
     """The scores of all heads beside the first one; a line of tiles for each head."""
-    scores = image_scores(evaluation)
     heads = [*dict.fromkeys(row.head for row in rows)]
     lines = []
     for row in rows:
@@ -140,8 +136,6 @@ def _extremes(evaluation: Path, rows: Sequence[Shown], figures: Figures) -> str:
         for kind, tile in row.tiles().items():
             method = Image.Resampling.LANCZOS if kind == "image" else Image.Resampling.NEAREST  # no colours that mix
             picture = ImageOps.contain(Image.fromarray(tile), (EXTREME, EXTREME), method)
-            line.append(
-                figures.picture(f"{row.place}-{evaluation.name}-{row.head}-{kind}", f"{kind} of {row.id}", picture)
-            )
+            line.append(figures.picture(f"{row.place}-{recipe}-{row.head}-{kind}", f"{kind} of {row.id}", picture))
         lines.append(line)
     return page.table(["", *TILES], [], lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -42,26 +42,14 @@ def describe(shards: Path, out: Path) -> None:
             tables = {split: one.facts["labels"][head] for split, one in found.items()}
             bars(pictures / f"classes-{head}.png", f"{spec.name}: {head}", label, tables)
             for split, table in tables.items():
-                _write_classes(classes / f"{split}-{head}.csv", table)
+                frame = pd.DataFrame({name: table[name] for name in ("share", "images")})
+                frame.to_csv(classes / f"{split}-{head}.csv", index_label="class", lineterminator="\n")
     _write_fingerprints(out / "fingerprints.parquet", found)
-    numbers = {split: one.facts for split, one in found.items()}
-    files.write_json(out / "metrics.json", {"splits": numbers, "shared": _shared(found)})
-
-
-def _shared(found: Mapping[str, Survey]) -> dict[str, dict[str, int]]:
-    """How many photographs of one split stand in another as well, pixel for pixel: {split: {later split: images}}."""
-    counts: dict[str, dict[str, int]] = {}
+    shared: dict[str, dict[str, int]] = {}
     for one, other in combinations(found, 2):
-        both = set(found[one].fingerprints) & set(found[other].fingerprints)
-        counts.setdefault(one, {})[other] = len(both)
-    return counts
-
-
-def _write_classes(path: Path, table: Mapping[str, Mapping[str, float]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["class", "share", "images"])
-        rows.writerows([name, table["share"][name], table["images"][name]] for name in table["share"])
+        shared.setdefault(one, {})[other] = len({*found[one].fingerprints} & {*found[other].fingerprints})
+    numbers = {split: one.facts for split, one in found.items()}
+    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared})
 
 
 def _write_fingerprints(path: Path, found: Mapping[str, Survey]) -> None:

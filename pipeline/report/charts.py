@@ -12,11 +12,10 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pipeline.published import ladder
 from pipeline.report import page
 from pipeline.report.figures import FAINT, HEIGHT, Figures, color, escaped
-from pipeline.report.inputs import Counts, Curve, Heads, Limits, by_ladder
+from pipeline.report.inputs import SIZES, Counts, Curve, Heads, Limits, by_ladder
 
 DASHES = ("-", "--", ":", "-.")
 WINDOW = 15  # rows of a curve that its line is the mean of: 5 % of a training
-SIZES = ("< 1 %", "1–4 %", "4–16 %", "> 16 %")  # of the image's pixels
 BAR = 0.8  # of the room between two sizes, for all bars together
 LINE = 0.135  # inches a class takes among dots
 CELL = 0.125  # inches a class takes in a map
@@ -99,7 +98,7 @@ def _sizes(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
         for rank, (recipe, one) in enumerate(nets.items()):
             left, heights = places - BAR / 2 + (rank + 0.5) * width, [score or 0.0 for _, score in one.sizes]
             axes.bar(left, heights, 0.92 * width, color=color(ladder.stride(recipe)), label=recipe)
-        sizes = zip(SIZES, nets[first].sizes, strict=True)
+        sizes = zip(SIZES.values(), nets[first].sizes, strict=True)
         axes.set_xticks(places, [f"{size}\n{objects}" for size, (objects, _) in sizes])
         axes.grid(axis="x", visible=False)
     ends = (

@@ -20,7 +20,7 @@ from pipeline.panels.shown import Shown
 from pipeline.published import ladder, ours
 from pipeline.published.ours import Ours
 
-SIZES = ("lt01", "01to04", "04to16", "gt16")  # objects by their percent of the image's pixels
+SIZES = {"lt01": "< 1 %", "01to04": "1–4 %", "04to16": "4–16 %", "gt16": "> 16 %"}  # of the image's pixels
 Content = TypeVar("Content")
 Heads = Mapping[str, Mapping[str, Content]]  # by recipe and head
 Curve = NDArray[np.float64]  # rows of (iteration, loss per valid pixel)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
+from collections.abc import Iterable, Iterator
 
-import numpy as np
+import pandas as pd
 
 from pipeline.published import ladder
 from pipeline.published.ours import METRICS, Ours, printed
 from pipeline.report.charts import smooth
 from pipeline.report.inputs import Content, Heads, Outputs
 
-PRINTED = [*METRICS, "split", "source"]
-
 
 def table(ours: Iterable[Ours], scale: str) -> str:
     """Ours beside the published; an empty cell is a number nobody printed."""
-    rows = [{**row._asdict(), "scale": scale, "printed": printed(row.recipe, row.head)} for row in ours]
-    names = [name for name in rows[0] if name not in ("ids_sha256", "printed")]
-    cells = (
-        [*(row[name] for name in names), *(getattr(row["printed"], name, None) for name in PRINTED)] for row in rows
-    )
-    return _csv([*names, *(f"published_{name}" for name in PRINTED)], cells)
+    rows = []
+    for row in ours:
+        theirs = printed(row.recipe, row.head)
+        beside = {f"published_{name}": getattr(theirs, name, None) for name in (*METRICS, "split", "source")}
+        rows.append({**row._asdict(), "scale": scale, **beside})
+    return _csv(pd.DataFrame(rows).drop(columns="ids_sha256"))
 
 
 def plots(outputs: Outputs) -> dict[str, str]:
@@ -31,21 +27,22 @@ def plots(outputs: Outputs) -> dict[str, str]:
 
     ``dataset`` names the head, too, of a net that has several.
     """
-    losses = (
+    losses = [
         (recipe, ladder.dataset(recipe), f"{iteration:.0f}", f"{loss:.6f}")
         for recipe, curve in outputs.curves.items()
         for iteration, loss in smooth(curve)
-    )
-    scores = (
+    ]
+    scores = [
         (*named, name, iu)
         for named, counts in _heads(outputs.counts)
-        for name, iu in zip(counts.classes, counts.iu().tolist(), strict=True)
-        if not np.isnan(iu)
-    )
-    bands = ((*named, *band) for named, limits in _heads(outputs.limits) for band in limits.trimap)
-    columns = {"loss": ("iteration", "loss"), "iu": ("class", "iu"), "trimap": ("pixels", "mean_iu")}
-    rows: dict[str, Iterable[Sequence[object]]] = {"loss": losses, "iu": scores, "trimap": bands}
-    return {f"{name}.csv": _csv(["recipe", "dataset", *columns[name]], rows[name]) for name in columns}
+        for name, iu in zip(counts.classes, counts.iu(), strict=True)
+    ]
+    bands = [(*named, *band) for named, limits in _heads(outputs.limits) for band in limits.trimap]
+    return {
+        "loss.csv": _csv(pd.DataFrame(losses, columns=["recipe", "dataset", "iteration", "loss"])),
+        "iu.csv": _csv(pd.DataFrame(scores, columns=["recipe", "dataset", "class", "iu"]).dropna(subset="iu")),
+        "trimap.csv": _csv(pd.DataFrame(bands, columns=["recipe", "dataset", "pixels", "mean_iu"])),
+    }
 
 
 def _heads(found: Heads[Content]) -> Iterator[tuple[tuple[str, str], Content]]:
@@ -55,10 +52,6 @@ def _heads(found: Heads[Content]) -> Iterator[tuple[tuple[str, str], Content]]:
             yield (recipe, dataset if len(heads) == 1 else f"{dataset}, {head}"), one
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _csv(frame: pd.DataFrame) -> str:
     """Percent with four decimals, as the most precise published numbers."""
-    made = StringIO()
-    lines = csv.writer(made, lineterminator="\n")
-    lines.writerow(header)
-    lines.writerows([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    return made.getvalue()
+    return frame.to_csv(index=False, float_format="%.4f", lineterminator="\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -34,9 +33,9 @@ def curves(found: Mapping[str, Curve], figures: Figures) -> str:
 
 def _losses(dataset: str, backbone: str, nets: Mapping[str, Curve], figures: Figures) -> str:
     name = f"loss-{next(iter(nets)).partition('-')[0]}-{backbone}"
-    texts: dict[str, Any] = {"title": f"{dataset}, {backbone}", "xlabel": "iteration", "ylabel": "loss per pixel"}
     strides: list[int] = []
-    with figures.chart(name, height=HEIGHT + 0.14 * len(nets), **texts) as axes:
+    height = HEIGHT + 0.14 * len(nets)
+    with figures.chart(name, f"{dataset}, {backbone}", "iteration", "loss per pixel", height=height) as axes:
         for recipe, curve in nets.items():
             stride = ladder.stride(recipe)
             dash = DASHES[strides.count(stride) % len(DASHES)]
@@ -77,8 +76,8 @@ def _ladders(found: Heads[Limits]) -> Iterator[tuple[str, dict[str, Limits]]]:
 def _trimap(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
     first = next(iter(nets))
     name, title = f"trimap-{first}-{head}", ladder.title(first, head)
-    texts: dict[str, Any] = {"title": title, "xlabel": "pixels on each side of a boundary", "ylabel": "mean IU, %"}
-    with figures.chart(name, height=HEIGHT + 0.1 * len(nets), **texts) as axes:
+    x, height = "pixels on each side of a boundary", HEIGHT + 0.1 * len(nets)
+    with figures.chart(name, title, x, "mean IU, %", height=height) as axes:
         for recipe, one in nets.items():
             axes.plot(*zip(*one.trimap, strict=True), "o-", color=color(ladder.stride(recipe)), ms=3, label=recipe)
         axes.set_xscale("log", base=2)
@@ -93,8 +92,8 @@ def _trimap(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
 def _sizes(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:
     first, width, places = next(iter(nets)), BAR / len(nets), np.arange(len(SIZES))
     name, title = f"sizes-{first}-{head}", ladder.title(first, head)
-    texts: dict[str, Any] = {"title": title, "xlabel": "share of the image; objects", "ylabel": "mean IU, %"}
-    with figures.chart(name, height=HEIGHT + 0.1 * len(nets), **texts) as axes:
+    x, height = "share of the image; objects", HEIGHT + 0.1 * len(nets)
+    with figures.chart(name, title, x, "mean IU, %", height=height) as axes:
         for rank, (recipe, one) in enumerate(nets.items()):
             left, heights = places - BAR / 2 + (rank + 0.5) * width, [score or 0.0 for _, score in one.sizes]
             axes.bar(left, heights, 0.92 * width, color=color(ladder.stride(recipe)), label=recipe)
@@ -121,7 +120,7 @@ def _classes(head: str, nets: Mapping[str, Counts], figures: Figures) -> str:
     order = [place for place in rank if not np.isnan(scores[:, place]).all()]
     classes, scores, places = [known[place] for place in order], scores[:, order], range(len(order))
     name, title = f"classes-{names[-1]}-{head}", ladder.title(names[0], head)
-    with figures.chart(name, height=0.95 + LINE * len(order), title=title, xlabel="IU, %") as axes:
+    with figures.chart(name, title, "IU, %", "", height=0.95 + LINE * len(order)) as axes:
         axes.hlines(places, np.nanmin(scores, 0), np.nanmax(scores, 0), color=FAINT, linewidth=1, alpha=0.6)
         for recipe, row in zip(names, scores, strict=True):
             axes.plot(row, places, "o", color=color(ladder.stride(recipe)), markersize=3.2, label=recipe)
@@ -149,7 +148,7 @@ def _confusion(recipe: str, head: str, counts: Counts, figures: Figures) -> str:
     side, places = max(CELL * len(counts.classes) + 1.2, 2.6), range(len(counts.classes))
     shares = counts.pixels / np.maximum(counts.pixels.sum(1, keepdims=True), 1)
     name = f"confusion-{recipe}-{head}"
-    with figures.chart(name, side, side, xlabel="predicted", ylabel="true") as axes:
+    with figures.chart(name, "", "predicted", "true", width=side, height=side) as axes:
         axes.imshow(shares, cmap=BLUES, norm=ROOT, interpolation="nearest")
         axes.set_xticks(places, counts.classes, rotation=90, fontsize=6)
         axes.set_yticks(places, counts.classes, fontsize=6)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -44,16 +43,17 @@ class Figures:
         self.folder = folder
 
     @contextmanager
-    def chart(self, name: str, width: float = WIDTH, height: float = HEIGHT, **axes: Any) -> Iterator[Axes]:
-        """Axes to draw on, with a title and labels as Matplotlib's ``set`` takes them; sizes in inches.
+    def chart(
+        self, name: str, title: str, x: str, y: str, *, width: float = WIDTH, height: float = HEIGHT
+    ) -> Iterator[Axes]:
+        """Axes of so many inches to draw on. Kept as SVG without time and version; what has a label is in a legend.
 
-        Kept as SVG without time and version; no matplotlibrc of this machine touches it. What has a label is in a
-        legend.
+        No matplotlibrc of this machine touches it.
         """
         with style.context(STYLE, after_reset=True):
             figure = Figure(figsize=(width, height), layout="constrained")
             drawn = figure.subplots()
-            drawn.set(**axes)
+            drawn.set(title=title, xlabel=x, ylabel=y)
             yield drawn
             if drawn.get_legend_handles_labels()[0]:
                 figure.legend(loc="outside lower left", ncols=2)

@@ -24,16 +24,13 @@ HEADS = {  # the first has a white class, and two classes of one colour
 
 def rows() -> list[Shown]:
     """Two images of different sizes at three places, two heads each, with some void."""
-    seen = []
-    for seed, name in enumerate(("a/b c", "a_b_c")):
-        rng = np.random.default_rng(seed)
-        size = (5 + seed, 7)
-        image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    rng, seen = np.random.default_rng(0), []
+    for size, name in {(5, 7): "a/b c", (6, 7): "a_b_c"}.items():
         predicted = {head: rng.integers(0, len(label.classes), size, dtype=np.uint8) for head, label in HEADS.items()}
         truth = {head: one.copy() for head, one in predicted.items()}
         for head, label in HEADS.items():
             truth[head][0, :3] = label.ignore_label
-        seen.append(Seen(name, image, truth, predicted))
+        seen.append(Seen(name, rng.integers(0, 256, (*size, 3), dtype=np.uint8), truth, predicted))
     places = {"00": seen[0], "01": seen[1], "best-1": seen[0]}
     return [row for place, one in places.items() for row in one.rows(place, HEADS)]
 
@@ -86,9 +83,7 @@ def test_void_is_white_and_errors_are_red_whatever_colours_the_classes_have() ->
     [
         ("height", [6] + [5] * 5, "cannot reshape"),
         ("image", [b"no\npicture"] * 6, "cannot identify"),
-        ("image", [None] * 6, "'00'"),
         ("truth", [bytes([3] * 35)] * 6, "a/b c: an index is no class"),
-        ("predicted", [bytes([254] * 35)] * 6, "a/b c: an index is no class"),
         ("head", ["other"] * 6, "'other'"),
         ("predicted", None, "'predicted'"),
     ],

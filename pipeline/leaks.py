@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from pipeline.core import files
 from pipeline.core.types import Refusal
 
-Photographs = Mapping[str, str]
-"""The id of each photograph of a split, by fingerprint."""
+Splits = Mapping[str, Mapping[str, str]]
+"""By "data set/split" the id of each photograph, by its fingerprint."""
 
 
 def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) -> None:
@@ -22,34 +22,30 @@ def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) ->
     learned from (``data``) and what it is scored on (``evaluate``) share one.
     """
     splits = _splits(reports)
-    for name, row in recipes.items():
-        _check(name, _split(row["data"]), _split(row["evaluate"]), splits)
-    scored = sorted({_split(row["evaluate"]) for row in recipes.values()})
+    pairs = {name: (_split(row["data"]), _split(row["evaluate"])) for name, row in recipes.items()}
+    for name, (learned, scored) in pairs.items():
+        for split in (learned, scored):
+            if split not in splits:
+                raise Refusal(f"{name} names {split}, but the described splits are {', '.join(splits)}: choose one")
+        both = splits[learned].keys() & splits[scored].keys()
+        if both:
+            one = min(both, key=lambda fingerprint: splits[scored][fingerprint])
+            raise Refusal(
+                f"{name} trains on {learned} and is scored on {scored}, which share {len(both)} photographs: "
+                f"{splits[learned][one]} of the one is {splits[scored][one]} of the other; leave them out of one"
+            )
     counts = {
-        split: {other: len(splits[split].keys() & splits[other].keys()) for other in splits if other != split}
-        for split in scored
+        scored: {other: len(splits[scored].keys() & splits[other].keys()) for other in splits if other != scored}
+        for _, scored in pairs.values()
     }
     files.write_json(out, counts)
 
 
-def _check(recipe: str, train: str, evaluate: str, splits: Mapping[str, Photographs]) -> None:
-    for split in (train, evaluate):
-        if split not in splits:
-            raise Refusal(f"{recipe} names {split}, but the described splits are {', '.join(splits)}")
-    both = sorted(splits[train].keys() & splits[evaluate].keys(), key=lambda digest: splits[evaluate][digest])
-    if both:
-        learned, scored = splits[train][both[0]], splits[evaluate][both[0]]
-        raise Refusal(
-            f"{recipe} trains on {train} and is scored on {evaluate}, which share {len(both)} photographs: "
-            f"{learned} of the one is {scored} of the other; leave them out of one"
-        )
+def _split(group: Mapping[str, str]) -> str:
+    return f"{group['shards']}/{group['split']}"
 
 
-def _split(row: Mapping[str, str]) -> str:
-    return f"{row['shards']}/{row['split']}"
-
-
-def _splits(reports: Path) -> dict[str, dict[str, str]]:
+def _splits(reports: Path) -> Splits:
     splits: dict[str, dict[str, str]] = {}
     for path in sorted(reports.glob("*/fingerprints.parquet")):
         for row in pq.read_table(path).to_pylist():

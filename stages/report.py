@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.report import report, table
+from pipeline.report import report
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 
@@ -15,9 +15,7 @@ from stages.shared.stage import Stage
 def main() -> None:
     """Write results/table.csv and table.md, and the page report.md and report.html with its pictures, from eval/."""
     params = declared("report")
-    evaluations, bounds, out = Path("eval"), Path("data/bounds"), Path("results")
-    report.write(evaluations, bounds, out, params["scale"], params["recipes"])
-    table.write(evaluations, out, params["scale"], bounds / "voc-seg11valid.json")
+    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], params["recipes"])
 
 
 if __name__ == "__main__":

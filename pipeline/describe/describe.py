@@ -1,24 +1,39 @@
-"""Tell what a converted dataset holds: numbers to compare, pictures to look at, fingerprints to find images by."""
+"""Write what a converted dataset holds: numbers to compare, pictures to look at, fingerprints to find images by."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.describe.bars import bars
-from pipeline.describe.sheet import sheet
-from pipeline.describe.survey import Survey, facts, survey
-from pipeline.shards.schema import MANIFEST
+from pipeline.describe.pictures import bars, sheet
+from pipeline.shards.reader import Shards
+from pipeline.shards.schema import MANIFEST, Manifest, read_manifest
 
 FINGERPRINTS = pa.schema([("split", pa.string()), ("id", pa.string()), ("sha256", pa.string())])
+
+
+class Survey(NamedTuple):
+    """What one walk over a split learned.
+
+    ``facts`` go into metrics.json; ``fingerprints`` are sha256s of the photographs' decoded pixels, in row order, so a
+    photograph packed anew keeps its own.
+    """
+
+    manifest: Manifest
+    facts: dict[str, Any]
+    fingerprints: Sequence[str]
 
 
 def describe(shards: Path, out: Path) -> None:
@@ -34,44 +49,24 @@ def describe(shards: Path, out: Path) -> None:
     if not folders:
         raise Refusal(f"{shards} holds no finished split: run its convert stage")
     found = {folder.name: survey(folder) for folder in folders}
-    numbers = {split: facts(one) for split, one in found.items()}
-    _write_pictures(out / "pictures", folders, found, numbers)
-    _write_classes(out / "classes", numbers)
-    _write_fingerprints(out / "fingerprints.parquet", found)
-    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared(found)})
-
-
-def shared(found: Mapping[str, Survey]) -> dict[str, dict[str, int]]:
-    """How many photographs of one split stand in another as well, pixel for pixel: {split: {later split: images}}."""
-    counts: dict[str, dict[str, int]] = {}
-    for one, other in combinations(found, 2):
-        both = set(found[one].fingerprints) & set(found[other].fingerprints)
-        counts.setdefault(one, {})[other] = len(both)
-    return counts
-
-
-def _write_pictures(
-    out: Path, folders: list[Path], found: Mapping[str, Survey], numbers: Mapping[str, dict[str, Any]]
-) -> None:
-    spec = next(iter(found.values())).manifest.spec
-    with files.replacing(out) as scratch:
-        scratch.mkdir()
+    with files.replacing(out / "pictures") as pictures, files.replacing(out / "classes") as classes:
+        pictures.mkdir()
+        classes.mkdir()
         for folder in folders:
-            sheet(folder).save(scratch / f"sheet-{folder.name}.png")
+            sheet(folder).save(pictures / f"sheet-{folder.name}.png")
+        spec = found[folders[0].name].manifest.spec
         for head, label in spec.labels.items():
-            shares = {split: told["labels"][head]["share"] for split, told in numbers.items()}
-            bars(scratch / f"classes-{head}.png", f"{spec.name}: {head}", label, shares)
-
-
-def _write_classes(out: Path, numbers: Mapping[str, dict[str, Any]]) -> None:
-    with files.replacing(out) as scratch:
-        scratch.mkdir()
-        for split, told in numbers.items():
-            for head, label in told["labels"].items():
-                with (scratch / f"{split}-{head}.csv").open("w", encoding="utf-8", newline="") as file:
-                    rows = csv.writer(file, lineterminator="\n")
-                    rows.writerow(["class", "share", "images"])
-                    rows.writerows([name, label["share"][name], label["images"][name]] for name in label["share"])
+            tables = {split: one.facts["labels"][head] for split, one in found.items()}
+            bars(pictures / f"classes-{head}.png", f"{spec.name}: {head}", label, tables)
+            for split, table in tables.items():
+                frame = pd.DataFrame({name: table[name] for name in ("share", "images")})
+                frame.to_csv(classes / f"{split}-{head}.csv", index_label="class", lineterminator="\n")
+    _write_fingerprints(out / "fingerprints.parquet", found)
+    shared: dict[str, dict[str, int]] = {}
+    for one, other in combinations(found, 2):
+        shared.setdefault(one, {})[other] = len({*found[one].fingerprints} & {*found[other].fingerprints})
+    numbers = {split: one.facts for split, one in found.items()}
+    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared})
 
 
 def _write_fingerprints(path: Path, found: Mapping[str, Survey]) -> None:
@@ -82,3 +77,53 @@ def _write_fingerprints(path: Path, found: Mapping[str, Survey]) -> None:
     ]
     with files.replacing(path) as scratch:
         pq.write_table(pa.Table.from_pylist(rows, schema=FINGERPRINTS), scratch, compression="none")
+
+
+def survey(folder: Path) -> Survey:
+    """Walk the split in ``folder``, decoding photographs and labels only.
+
+    Shares are fractions of all labelled pixels (void: of all). Lists would be no metrics to DVC and MLflow, so channels
+    are keyed "0", "1", "2" in the order stored.
+    """
+    spec = read_manifest(folder).spec
+    shards = Shards(folder, columns=[spec.images[0], *spec.labels])
+    sizes: list[tuple[int, ...]] = []
+    fingerprints = []
+    shown = {head: np.zeros(len(label.classes), np.int64) for head, label in spec.labels.items()}
+    rows = (shards[row] for row in range(len(shards)))
+    name = f"{spec.name}/{shards.manifest.split}"
+    for example in tqdm(rows, desc=f"describe {name}", total=len(shards), unit="image", disable=None):
+        image = example.images[spec.images[0]]
+        sizes.append(image.shape[:2])
+        fingerprints.append(hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest())
+        for head, label in example.labels.items():
+            shown[head] += np.bincount(label.ravel(), minlength=256)[: len(shown[head])] > 0
+    manifest = shards.manifest
+    heights, widths = (
+        {"least": min(side), "median": median(side), "most": max(side)} for side in zip(*sizes, strict=True)
+    )
+    facts = {
+        "images": manifest.rows,
+        "height": heights,
+        "width": widths,
+        "sizes": len(set(sizes)),
+        "columns": {
+            column: {name: dict(zip("012", getattr(moments, name), strict=False)) for name in ("mean", "std")}
+            for column, moments in manifest.moments.items()
+        },
+        "labels": {head: _classes(manifest, head, counts.tolist()) for head, counts in shown.items()},
+        "duplicates": len(fingerprints) - len(set(fingerprints)),
+    }
+    return Survey(manifest, facts, fingerprints)
+
+
+def _classes(manifest: Manifest, head: str, images: Sequence[int]) -> dict[str, Any]:
+    """``images`` counts by class those that show it."""
+    names, pixels = manifest.spec.labels[head].classes, manifest.pixels[head]
+    labelled = sum(pixels[name] for name in names)
+    return {
+        "void": pixels["void"] / (labelled + pixels["void"]),
+        "absent": sum(not pixels[name] for name in names),
+        "share": {name: pixels[name] / labelled for name in names},
+        "images": dict(zip(names, images, strict=True)),
+    }

@@ -30,22 +30,23 @@ def panel(
     image: Pixels, truth: Mapping[str, Pixels], predicted: Mapping[str, Pixels], labels: Mapping[str, LabelSpec]
 ) -> Pixels:
     """The ``tiles`` side by side, one row per head of ``predicted``; RGB uint8."""
-    rows = [_beside(tiles(image, truth[head], predicted[head], labels[head]), axis=1) for head in predicted]
+    rows = [_beside([*tiles(image, truth[head], predicted[head], labels[head]).values()], axis=1) for head in predicted]
     return _beside(rows, axis=0)
 
 
-def tiles(image: Pixels, truth: Pixels, predicted: Pixels, label: LabelSpec) -> list[Pixels]:
-    """Image, label, prediction and error map, H×W×3 RGB uint8 each.
+def tiles(image: Pixels, truth: Pixels, predicted: Pixels, label: LabelSpec) -> dict[str, Pixels]:
+    """Image, label, prediction and error map by their names in ``TILES``, H×W×3 RGB uint8 each.
 
     ``image`` is H×W×3 RGB, the maps H×W class indices. Void is white wherever the truth is drawn; the error map shows
     wrong pixels red over the pale image.
     """
     colors = np.full((256, 3), WHITE)
     colors[: len(label.palette)] = label.palette
-    void = truth == label.ignore_label
     colored = colors[truth]
-    colored[void] = WHITE
-    return [image, colored, colors[predicted], _errors(image, truth != predicted, void)]
+    errors = (255 - (255 - image.mean(axis=2, keepdims=True)) * PALE).astype(np.uint8).repeat(3, axis=2)
+    errors[truth != predicted] = WRONG
+    colored[truth == label.ignore_label] = errors[truth == label.ignore_label] = WHITE
+    return dict(zip(TILES, (image, colored, colors[predicted], errors), strict=True))
 
 
 def png(pixels: Pixels) -> bytes:
@@ -60,17 +61,8 @@ def file_name(place: str, name: str) -> str:
     return f"{place}-{re.sub(r'[^0-9A-Za-z_.-]', '_', name)}.png"
 
 
-def _errors(image: Pixels, wrong: NDArray[np.bool_], void: NDArray[np.bool_]) -> Pixels:
-    grey = 255 - (255 - image.mean(axis=2, keepdims=True)) * PALE
-    errors = np.repeat(grey.astype(np.uint8), 3, axis=2)
-    errors[wrong] = WRONG
-    errors[void] = WHITE
-    return errors
-
-
 def _beside(pictures: list[Pixels], axis: int) -> Pixels:
     shape = list(pictures[0].shape)
     shape[axis] = GAP
     gap = np.full(shape, WHITE)
-    spaced = [part for picture in pictures for part in (gap, picture)][1:]
-    return np.concatenate(spaced, axis=axis)
+    return np.concatenate([part for picture in pictures for part in (gap, picture)][1:], axis=axis)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,19 +21,13 @@ Pixels = NDArray[np.uint8]
 FILE = "shown.parquet"
 HEADS = b"heads"  # the metadata's key: as JSON, each head's classes, palette and ignore label
 COLUMNS: dict[str, pa.DataType] = {
-    "place": pa.string(),
-    "head": pa.string(),
-    "id": pa.string(),
-    "height": pa.int32(),
-    "width": pa.int32(),
-    "image": pa.binary(),
-    "truth": pa.binary(),
-    "predicted": pa.binary(),
+    **dict.fromkeys(("place", "head", "id"), pa.string()),
+    **dict.fromkeys(("height", "width"), pa.int32()),
+    **dict.fromkeys(("image", "truth", "predicted"), pa.binary()),
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown:
+class Shown(NamedTuple):
     """An ``image`` (H×W×3 RGB uint8) with what is true and what was ``predicted`` of a head: H×W uint8 indices.
 
     Void is ``label.ignore_label`` in the truth. ``place`` says why it is shown: ``00`` to ``07`` are spread evenly over
@@ -57,12 +50,13 @@ class Shown:
     def crop(self, box: tuple[int, int, int, int]) -> Shown:
         """The part within left, top, right and bottom, in pixels."""
         left, top, right, bottom = box
-        image, truth, predicted = (each[top:bottom, left:right] for each in (self.image, self.truth, self.predicted))
-        return replace(self, image=image, truth=truth, predicted=predicted)
+        maps = (self.image, self.truth, self.predicted)
+        image, truth, predicted = (each[top:bottom, left:right] for each in maps)
+        return self._replace(image=image, truth=truth, predicted=predicted)
 
     def tiles(self) -> dict[str, Pixels]:
         """Painted, by ``panels.TILES``: H×W×3 RGB each."""
-        return dict(zip(panels.TILES, panels.tiles(self.image, self.truth, self.predicted, self.label), strict=True))
+        return panels.tiles(self.image, self.truth, self.predicted, self.label)
 
 
 class Seen(NamedTuple):
@@ -76,8 +70,7 @@ class Seen(NamedTuple):
     def rows(self, place: str, heads: Mapping[str, LabelSpec]) -> Iterator[Shown]:
         """One for each of ``heads``."""
         for head, label in heads.items():
-            maps = {"truth": self.truth[head], "predicted": self.predicted[head]}
-            yield Shown(place=place, head=head, id=self.id, image=self.image, label=label, **maps)
+            yield Shown(place, head, self.id, self.image, self.truth[head], self.predicted[head], label)
 
 
 def read(evaluation: Path) -> list[Shown]:
@@ -110,5 +103,4 @@ def _row(row: dict[str, Any], image: Pixels, label: LabelSpec) -> Shown:
         raise ValueError(f"{row['id']}: an index is no class")
     if image.shape != (*size, 3):
         raise ValueError(f"{row['id']}: image and label differ in size")
-    facts = {name: row[name] for name in ("place", "head", "id")}
-    return Shown(**facts, image=image, truth=truth, predicted=predicted, label=label)
+    return Shown(row["place"], row["head"], row["id"], image, truth, predicted, label)

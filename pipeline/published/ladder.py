@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.core import plugins
 from pipeline.published.published import PUBLISHED
@@ -20,21 +20,25 @@ def printed(recipe: str) -> str:
     return recipe.removesuffix(IMPORTED)
 
 
+def _net(recipe: str) -> re.Match[str] | None:
+    return NET.fullmatch(printed(recipe))
+
+
 def dataset(recipe: str) -> str:
     """Its data set as the paper writes it, or as the name has it where the paper does not know it."""
-    net = NET.fullmatch(recipe)
+    net = _net(recipe)
     return DATASETS.get(net["dataset"], net["dataset"]) if net else "other"
 
 
 def backbone(recipe: str) -> str:
-    """The plugin that its name tells, vgg16 where it tells none."""
-    net = NET.fullmatch(printed(recipe))
+    """The plugin that its name says, vgg16 where it says none."""
+    net = _net(recipe)
     return (net and net["backbone"]) or "vgg16"
 
 
 def stride(recipe: str) -> int:
     """Pixels between the scores of its finest map; 32 where its name does not say."""
-    net = NET.fullmatch(printed(recipe))
+    net = _net(recipe)
     return int((net and net["stride"]) or 32)
 
 
@@ -57,11 +61,9 @@ def ladders(recipes: Iterable[str]) -> list[list[str]]:
     for recipe in sorted(recipes, key=place):
         families.setdefault(re.sub(r"-fcn\d+s", "-fcn", recipe), []).append(recipe)
     climbed = [family for family in families.values() if len({stride(recipe) for recipe in family}) > 1]
-    known = {dataset(family[0]) for family in climbed}
     for family in families.values():
-        if dataset(family[0]) not in known:
+        if dataset(family[0]) not in {dataset(other[0]) for other in climbed}:
             climbed.append(family)
-            known.add(dataset(family[0]))
     return sorted(climbed, key=lambda family: place(family[0]))
 
 
@@ -79,23 +81,17 @@ def place(recipe: str) -> tuple[int, str, int, int, int, str, str]:
     voc-fcn32s < voc-fcn32s-scratch < voc-fcn16s < voc-fcn8s < voc-fcn4s < voc-fcn-googlenet < voc-fcn16s-googlenet <
     nyud-fcn32s-color
     """
-    net = NET.fullmatch(printed(recipe))
+    net = _net(recipe)
     if net is None:
         return len(DATASETS) + 1, "", 0, 0, 0, "", recipe
-    known, variant = [*DATASETS], net["variant"] or ""
-    rank = known.index(net["dataset"]) if net["dataset"] in known else len(known)
-    rows = [row.recipe for row in PUBLISHED]
-    order = rows.index(printed(recipe)) if printed(recipe) in rows else len(rows)
-    stride = int(net["stride"] or 32)
-    return (
-        rank,
-        net["dataset"],
-        BACKBONES.index(net["backbone"] or ""),
-        -stride,
-        order if variant else -1,
-        variant,
-        recipe,
-    )
+    name, variant = net["dataset"], net["variant"] or ""
+    order = _rank(printed(recipe), [row.recipe for row in PUBLISHED]) if variant else -1
+    backbone = BACKBONES.index(net["backbone"] or "")
+    return _rank(name, [*DATASETS]), name, backbone, -stride(recipe), order, variant, recipe
+
+
+def _rank(name: str, known: Sequence[str | None]) -> int:
+    return known.index(name) if name in known else len(known)
 
 
 def varied(recipe: str, known: Collection[str]) -> str | None:
@@ -104,7 +100,7 @@ def varied(recipe: str, known: Collection[str]) -> str | None:
     Of voc-fcn32s-scratch that is voc-fcn32s, of nyud-fcn32s-color-hha nyud-fcn32s-color; another backbone or stride is
     another rung, no variant.
     """
-    net = NET.fullmatch(printed(recipe))
+    net = _net(recipe)
     if net is None or not net["variant"]:
         return None
     words = net["variant"].split("-")

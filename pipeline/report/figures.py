@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -24,40 +23,7 @@ DARK = (
 STRIDES = {32: "#d4820f", 16: "#2f8fd0", 8: "#12946c", 4: "#c0579a"}  # told apart by colour-blind eyes, on both pages
 OTHER = "#8a6fd1"
 WIDTH, HEIGHT = 3.6, 2.3  # inches: a telephone shows that at its size, a wide page two in a row, enlarged
-SETTINGS: Any = {
-    "text.parse_math": False,  # a class may be called $
-    "svg.hashsalt": "fcn",  # ids of clip paths are random without
-    "svg.fonttype": "path",
-    "font.size": 8,
-    "axes.titlesize": 8.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.alpha": 0.3,
-    "grid.linewidth": 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.3,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-}
-
-
-@contextmanager
-def drawing(width: float = WIDTH, height: float = HEIGHT) -> Iterator[Figure]:
-    """A figure of so many inches, under settings that no matplotlibrc of this machine touches."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        yield figure
+STYLE = Path(__file__).with_name("figures.mplstyle")
 
 
 def color(stride: int) -> str:
@@ -71,31 +37,40 @@ def escaped(text: str) -> str:
 
 
 class Figures:
-    """The folder of pictures that a page shows; what is put there gives the Markdown to show it."""
+    """The folder of pictures that a page shows."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def chart(self, name: str, alt: str, figure: Figure) -> str:
-        """Keep a chart, within its ``drawing``, as SVG without time and version."""
-        made = BytesIO()
-        figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None})
-        text = made.getvalue().decode()
-        head, begun, rest = text.partition("<defs>")
-        self._write(f"{name}.svg", f"{head}{DARK}{begun}{rest}".encode())
-        return self._shown(f"{name}.svg", alt)
+    @contextmanager
+    def chart(
+        self, name: str, title: str, x: str, y: str, *, width: float = WIDTH, height: float = HEIGHT
+    ) -> Iterator[Axes]:
+        """Axes of so many inches to draw on. Kept as SVG without time and version; what has a label is in a legend.
+
+        No matplotlibrc of this machine touches it.
+        """
+        with style.context(STYLE, after_reset=True):
+            figure = Figure(figsize=(width, height), layout="constrained")
+            drawn = figure.subplots()
+            drawn.set(title=title, xlabel=x, ylabel=y)
+            yield drawn
+            if drawn.get_legend_handles_labels()[0]:
+                figure.legend(loc="outside lower left", ncols=2)
+            made = StringIO()
+            figure.savefig(made, format="svg", metadata={"Date": None, "Creator": None})
+        self._path(f"{name}.svg").write_text(made.getvalue().replace("<defs>", f"{DARK}<defs>", 1), encoding="utf-8")
+
+    def shown(self, name: str, alt: str) -> str:
+        """Markdown that shows what is kept as ``name``."""
+        return f"![{escaped(alt)}]({FOLDER}/{name})"
 
     def picture(self, name: str, alt: str, picture: Image.Image) -> str:
         """Keep pixels as PNG, in a folder below: MLflow, which has them in the page, need not have each by itself."""
-        made = BytesIO()
-        picture.save(made, format="PNG", optimize=True)
-        self._write(f"{TILES}/{name}.png", made.getvalue())
-        return self._shown(f"{TILES}/{name}.png", alt)
+        picture.save(self._path(f"{TILES}/{name}.png"), optimize=True)
+        return self.shown(f"{TILES}/{name}.png", alt)
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _path(self, name: str) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-    def _shown(self, name: str, alt: str) -> str:
-        return f"![{escaped(alt)}]({FOLDER}/{name})"
+        return path

@@ -1,24 +1,15 @@
-"""The page results/table.md: ours beside the published by data set, what variants change, then table by table."""
+"""Tables in Markdown: ours beside the published by data set, what variants change, then table by table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple
+from typing import Any
 
-from pipeline.published import ladder
-from pipeline.published.ours import METRICS, Ours, reference
-from pipeline.published.published import (
-    APPENDIX,
-    BOUNDS,
-    NETWORKS,
-    PRECEDENCE,
-    PUBLISHED,
-    TABLE1,
-    TABLE3,
-    TABLE6,
-    TIMES,
-    Published,
-)
+from pipeline.core.types import Refusal
+from pipeline.published import ladder, published
+from pipeline.published.ours import METRICS, Ours, printed
+from pipeline.published.published import PUBLISHED, Published
+from pipeline.report.inputs import Heads, Limits, Outputs, by_ladder
 
 NOTES = {
     "miniature": "Rendered images and thin nets: these scores are **not comparable** with the published ones, which "
@@ -31,14 +22,10 @@ NOTES = {
 NOTHING = "–"
 
 
-def page(ours: Sequence[Ours], scale: str, bounds: Mapping[int, float]) -> str:
-    """Markdown; percent with one decimal. ``ours`` are of one ``scale``, in the order they shall stand in.
-
-    ``bounds`` are our {factor: mean IU in percent} for appendix A, empty where they were not computed.
-    """
-    parts = ["# Ours beside the published", scaled(scale), *beside(ours, "##")]
-    parts += ["# Table by table", *table_by_table(ours, scale, bounds, "##")]
-    return "\n\n".join(parts) + "\n"
+def page(outputs: Outputs, scale: str) -> str:
+    """results/table.md: percent with one decimal; the evaluations are of one ``scale``."""
+    parts = ["# Ours beside the published", scaled(scale), beside(outputs.ours, "##")]
+    return "\n\n".join([*parts, "# Table by table", table_by_table(outputs, scale, "##")]) + "\n"
 
 
 def scaled(scale: str) -> str:
@@ -46,70 +33,81 @@ def scaled(scale: str) -> str:
     return f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()
 
 
-def beside(ours: Sequence[Ours], level: str) -> Iterator[str]:
+def beside(ours: Sequence[Ours], level: str) -> str:
     """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper."""
+    blocks = []
     for dataset in dict.fromkeys(ladder.dataset(row.recipe) for row in ours):
         rows = [row for row in ours if ladder.dataset(row.recipe) == dataset]
         heads = list(dict.fromkeys(row.head for row in rows))
         for head in heads:
-            yield f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head"
-            yield from _dataset([row for row in rows if row.head == head])
-
-
-def table_by_table(ours: Sequence[Ours], scale: str, bounds: Mapping[int, float], level: str) -> Iterator[str]:
-    """Every row that the authors printed, each source under a heading of this ``level``."""
-    yield (
-        f"Every number the authors printed, in percent, and ours of scale **{scale}** beside it, scored on the split "
-        f"that the recipe names, whatever the print's. {NOTHING} is a number nobody printed, or a net not evaluated."
-    )
-    for source in dict.fromkeys(row.source for row in PUBLISHED):
-        if source == TABLE6:
-            yield from _appendix(bounds, level)
-        yield f"{level} {source}"
-        yield _printed([row for row in PUBLISHED if row.source == source], ours)
-        yield from _facts(source)
+            blocks.append(f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head")
+            blocks += _dataset([row for row in rows if row.head == head])
+    return "\n\n".join(blocks)
 
 
 def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
-    """One head of one data set: its ladder, and what its variants change."""
-    yield _beside(ours)
-    studied = list(_studied(ours))
-    if studied:
-        yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
-        yield table(["variant", "base"], ["mean IU", "base's", "points", "points printed", "printed in"], studied)
-
-
-def _beside(ours: Sequence[Ours]) -> str:
-    """Our score, and the published one in brackets."""
-    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on"]
+    """One head of one data set: our scores, the published ones in brackets, and what its variants change."""
     rows = []
     for row in ours:
-        theirs = reference(row)
+        theirs = printed(row.recipe, row.head)
         scores = (f"{getattr(row, name):.1f} ({percent(getattr(theirs, name, None))})" for name in METRICS)
         classes = str(row.classes) if row.scored == row.classes else f"{row.scored} of {row.classes}"
         rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])
-    return table(["recipe"], heads, rows)
+    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on"]
+    yield table(["recipe"], heads, rows)
+    if studied := list(_studied(ours)):
+        yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
+        yield table(["variant", "base"], ["mean IU", "base's", "points", "points printed", "printed in"], studied)
 
 
 def _studied(ours: Sequence[Ours]) -> Iterator[list[str]]:
     """Each variant whose base was evaluated too, and the difference that was printed of the two."""
     mean_iu = {row.recipe: row.mean_iu for row in ours}
     for row in ours:
-        base = ladder.varied(row.recipe, mean_iu)
-        if base:
+        if base := ladder.varied(row.recipe, mean_iu):
             scores = [percent(row.mean_iu), percent(mean_iu[base]), _points(row.mean_iu - mean_iu[base])]
             yield [row.recipe, base, *scores, *_difference(row, base)]
 
 
 def _difference(ours: Ours, base: str) -> tuple[str, str]:
     """In points of mean IU, from the first source that prints both nets; and that source."""
-    for source in PRECEDENCE:
+    for source in published.PRECEDENCE:
         rows = [row for row in PUBLISHED if (row.source, row.head) == (source, ours.head)]
         mean_iu = {row.recipe: row.mean_iu for row in reversed(rows) if row.mean_iu is not None}
         pair = mean_iu.get(ladder.printed(ours.recipe)), mean_iu.get(ladder.printed(base))
         if pair[0] is not None and pair[1] is not None:
             return _points(pair[0] - pair[1]), source
     return NOTHING, NOTHING
+
+
+def table_by_table(outputs: Outputs, scale: str, level: str) -> str:
+    """Every row that the authors printed, each source under a heading of this ``level``, and what else it prints."""
+    blocks = [
+        f"Every number the authors printed, in percent, and ours of scale **{scale}** beside it, scored on the split "
+        f"that the recipe names, whatever the print's. {NOTHING} is a number nobody printed, or a net not evaluated."
+    ]
+    for source in dict.fromkeys(row.source for row in PUBLISHED):
+        if source == published.TABLE6:
+            blocks += [f"{level} {published.APPENDIX}", *_appendix(outputs)]
+        rows = [row for row in PUBLISHED if row.source == source]
+        blocks += [f"{level} {source}", _printed(rows, outputs.ours)]
+        if source == published.TABLE1:
+            heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
+            nets = [[*map(str, net)] for net in published.NETWORKS]
+            blocks += ["Forward time of 500×500 px on a K40c, and what the nets are:", table(["net"], heads, nets)]
+        if source == published.TABLE3:
+            times = (f"{net} {time or NOTHING}" for net, time in published.TIMES.items())
+            blocks.append(f"Inference time for an image: {', '.join(times)}.")
+    return "\n\n".join(blocks)
+
+
+def _appendix(outputs: Outputs) -> tuple[str, str]:
+    """Our bounds are of VOC's images that ours were scored on."""
+    digests = [row.ids_sha256 for row in outputs.ours if ladder.dataset(row.recipe) == ladder.DATASETS["voc"]]
+    ours = next((outputs.bounds[key] for digest in digests if (key := (digest, "semantic")) in outputs.bounds), {})
+    rows = [[str(factor), percent(bound), percent(ours.get(factor))] for factor, bound in published.BOUNDS.items()]
+    text = "Mean IU of the truth itself, sampled down by a factor and up again, on a subset of VOC2011 val."
+    return text, table(["factor"], ["mean IU", "ours"], rows)
 
 
 def _printed(rows: Sequence[Published], ours: Iterable[Ours]) -> str:
@@ -126,22 +124,49 @@ def _printed(rows: Sequence[Published], ours: Iterable[Ours]) -> str:
     return table(texts, [head for name in metrics for head in (METRICS[name], "ours")], cells)
 
 
-def _facts(source: str) -> Iterator[str]:
-    """What a table prints beside scores."""
-    if source == TABLE1:
-        yield "Forward time of 500×500 px on a K40c, and what the nets are:"
-        heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
-        yield table(["net"], heads, ([str(cell) for cell in astuple(net)] for net in NETWORKS))
-    if source == TABLE3:
-        times = (f"{net} {time or NOTHING}" for net, time in TIMES.items())
-        yield f"Inference time for an image: {', '.join(times)}."
+def outlines(found: Heads[Limits]) -> str:
+    """Precision, recall and F of the predicted outlines."""
+    rows = [
+        [recipe, head, *map(percent, found[recipe][head].boundary)]
+        for recipe in sorted(found, key=ladder.place)
+        for head in sorted(found[recipe], key=ladder.head_order)
+    ]
+    return table(["recipe", "head"], ["precision", "recall", "F"], rows)
 
 
-def _appendix(bounds: Mapping[int, float], level: str) -> Iterator[str]:
-    yield f"{level} {APPENDIX}"
-    yield "Mean IU of the truth itself, sampled down by a factor and up again, on a subset of VOC2011 val."
-    rows = ([str(factor), percent(mean_iu), percent(bounds.get(factor))] for factor, mean_iu in BOUNDS.items())
-    yield table(["factor"], ["mean IU", "ours"], rows)
+def ceilings(outputs: Outputs) -> str:
+    """A row for each net of a ladder whose images have bounds; nothing where none have."""
+    heads: dict[str, dict[str, Ours]] = {}
+    for row in outputs.ours:
+        heads.setdefault(row.recipe, {})[row.head] = row
+    rows = []
+    for row in (row for _, nets in by_ladder(heads) for row in nets.values()):
+        stride = ladder.stride(row.recipe)
+        if bound := outputs.bounds.get((row.ids_sha256, row.head), {}).get(stride):
+            scores = [percent(row.mean_iu), percent(bound), f"{row.mean_iu / bound:.0%}"]
+            rows.append([row.recipe, row.head, str(stride), *scores])
+    return table(["recipe", "head"], ["stride", "mean IU", "bound", "reached"], rows) if rows else ""
+
+
+def costs(evaluated: Iterable[str], recipes: Mapping[str, Any]) -> str:
+    """Iterations and images of the ``evaluated`` that are among params.yaml's ``recipes``; nothing where none is.
+
+    Raises Refusal for a row that does not say them.
+    """
+    rows = [_cost(recipe, recipes[recipe]) for recipe in sorted(evaluated, key=ladder.place) if recipe in recipes]
+    heads = ["learning rate", "batch", "iterations", "images seen"]
+    return table(["recipe", "starts from"], heads, rows) if rows else ""
+
+
+def _cost(recipe: str, row: Any) -> list[str]:
+    try:
+        net, solver = row["net"], {"batch": 1, **row["solver"]}
+        start = net["init"] if net.get("start", "init") == "init" else net["start"]
+        known = str(start).removeprefix("runs/").removeprefix("weights/").partition(".")[0].partition("/")[0]
+        iterations, batch = solver["iterations"], solver["batch"]
+        return [recipe, known, f"{solver['lr']:.1e}", str(batch), f"{iterations:,}", f"{iterations * batch:,}"]
+    except (KeyError, TypeError) as error:
+        raise Refusal(f"params.yaml: recipes.{recipe} lacks {error}, which the report shows: add it") from None
 
 
 def percent(score: float | None) -> str:

@@ -1,56 +1,68 @@
-"""Put the page together that people look at: results/report.md, its pictures, and report.html, which holds them all."""
+"""Write all results: the tables, the page that people look at, its pictures, and report.html, which holds them all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from pipeline.core import files
-from pipeline.published.ours import Ours, bounds, read
-from pipeline.report import ceilings, classes, confusion, cost, curves, extremes, html, limits, page, plots, zoom
+from pipeline.report import charts, html, inputs, page, tables, tiles
 from pipeline.report.figures import FOLDER, Figures
+from pipeline.report.inputs import Outputs
 
 TABLES = "## Table by table"
+PAGE = Path(__file__).with_name("report.md")
 
 
-def write(evaluations: Path, bounding: Path, out: Path, scale: str, recipes: Mapping[str, Any]) -> None:
-    """Write ``out``/report.md, report.html, figures/ and plots/ of the ``evaluations`` of this ``scale``.
+def write(evaluations: Path, bounds: Path, out: Path, scale: str, recipes: Mapping[str, Any]) -> None:
+    """Write ``out``/table.csv, table.md, report.md, report.html, figures/ and plots/ from ``evaluations``/*.
 
-    ``bounding`` is the folder of the stage bounds, ``recipes`` are params.yaml's rows. What an evaluation did not
-    leave has no section. Equal inputs give equal bytes.
+    ``bounds`` is the folder of the stage bounds, ``recipes`` are params.yaml's rows. Evaluations of another ``scale``
+    may lie beside those of this one and are left out: their scores mean something else. Equal inputs give equal bytes.
 
     Raises Refusal, and writes nothing, when there is no evaluation of this scale, or a file cannot be understood.
     """
-    ours = read(evaluations, scale)
-    with files.replacing(out / FOLDER) as folder, files.replacing(out / plots.FOLDER) as tables:
-        folder.mkdir(parents=True)
-        tables.mkdir(parents=True)
-        blocks = [*_blocks(evaluations, bounding, ours, scale, recipes, Figures(folder))]
-        text = "\n\n".join(blocks) + "\n"
-        plots.write(evaluations, ours, tables)
-        whole = html.page(text, folder)
-    with files.replacing(out / "report.md") as scratch:
-        scratch.write_text(text, encoding="utf-8")
-    with files.replacing(out / "report.html") as scratch:
-        scratch.write_text(whole, encoding="utf-8")
+    outputs = inputs.read(evaluations, bounds, scale)
+    with files.replacing(out / FOLDER) as figures, files.replacing(out / "plots") as plots:
+        figures.mkdir(parents=True)
+        plots.mkdir(parents=True)
+        text = _filled(_parts(outputs, scale, recipes, Figures(figures)))
+        for name, content in tables.plots(outputs).items():
+            (plots / name).write_text(content, encoding="utf-8")
+        texts = {"report.md": text, "report.html": html.page(text, figures)}
+    texts |= {"table.csv": tables.table(outputs.ours, scale), "table.md": page.page(outputs, scale)}
+    for name, content in texts.items():
+        with files.replacing(out / name) as scratch:
+            scratch.write_text(content, encoding="utf-8")
 
 
-def _blocks(
-    evaluations: Path, bounding: Path, ours: Sequence[Ours], scale: str, rows: Mapping[str, Any], figures: Figures
-) -> Iterator[str]:
-    recipes = [*dict.fromkeys(row.recipe for row in ours)]
-    yield f"# Fully convolutional networks: what the scale {scale} reached"
-    yield page.scaled(scale)
-    yield "## Ours beside the published"
-    yield from page.beside(ours, "###")
-    yield from curves.section(curves.read(evaluations, recipes), figures)
-    yield from classes.section(evaluations, recipes, figures)
-    yield from confusion.section(evaluations, recipes, figures)
-    yield from zoom.section(evaluations, recipes, figures)
-    yield from extremes.section(evaluations, recipes, figures)
-    yield from limits.section(limits.read(evaluations, recipes), figures)
-    yield from ceilings.section(ours, ceilings.read(bounding))
-    yield from cost.section(recipes, rows)
-    yield TABLES
-    yield from page.table_by_table(ours, scale, bounds(bounding / "voc-seg11valid.json", ours), "###")
+def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Figures) -> dict[str, str]:
+    """Markdown by its name in ``PAGE``; empty where the evaluations lack the files for it."""
+    return {
+        "scale": scale,
+        "scaled": page.scaled(scale),
+        "beside": page.beside(outputs.ours, "###"),
+        "window": str(charts.WINDOW),
+        "curves": charts.curves(outputs.curves, figures),
+        "classes": charts.classes(outputs.counts, figures),
+        "confusions": charts.confusions(outputs.counts, figures),
+        "windows": str(tiles.SHOWN),
+        "close_up": tiles.close_up(outputs, figures),
+        "extremes": tiles.extremes(outputs, figures),
+        "boundaries": charts.boundaries(outputs.limits, figures),
+        "outlines": page.outlines(outputs.limits),
+        "sizes": charts.sizes(outputs.limits, figures),
+        "ceilings": page.ceilings(outputs),
+        "costs": page.costs(outputs.recipes, recipes),
+        "tables": page.table_by_table(outputs, scale, "###"),
+    }
+
+
+def _filled(parts: Mapping[str, str]) -> str:
+    """``PAGE`` without the sections that lack a part."""
+    sections = map(Template, re.split(r"\n\n(?=## )", PAGE.read_text(encoding="utf-8").rstrip()))
+    whole = (section for section in sections if all(parts[name] for name in section.get_identifiers()))
+    return "\n\n".join(section.substitute(parts) for section in whole) + "\n"

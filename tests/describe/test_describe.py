@@ -1,11 +1,14 @@
-"""A report tells what the shards hold, and the same report every time."""
+"""A report says what the shards hold, and the same report every time."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,80 +16,111 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.core.types import Refusal
+from pipeline.convert import writer
+from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.describe.describe import describe
-from pipeline.describe.sheet import WIDTH, sheet
-from tests.describe.world import shards
+from pipeline.describe.pictures import WIDTH
+from tests.closure import ROOT
 
-ROOT = Path(__file__).parents[2]
+LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
 
 
-def test_numbers_are_the_datas(tmp_path: Path) -> None:
-    shards(tmp_path / "shards", train=("a1", "a2", "b2"), test=("c0", "c2"))
-    describe(tmp_path / "shards", tmp_path / "report")
-    told = json.loads((tmp_path / "report/metrics.json").read_text())
-    train = told["splits"]["train"]
-    assert train["images"] == 3
+def png(pixels: np.ndarray) -> Encoded:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return Encoded(bytes=file.getvalue(), path="x.png")
+
+
+@dataclass(frozen=True)
+class Coast:
+    """``lists`` maps each split to ids such as "a7": the digit is the shade, so "a7" and "b7" are one photograph.
+
+    Images are 8 rows of 10 + shade: half sky, a quarter sea, the rest void; depth is 1000 + shade.
+    """
+
+    lists: Mapping[str, list[str]]
+    SPEC = DatasetSpec(name="coast", images=("color", "depth"), labels={"semantic": LABEL}, modes={"depth": "I;16"})
+
+    def splits(self, raw: Path) -> tuple[str, ...]:
+        return tuple(self.lists)
+
+    def ids(self, raw: Path, split: str) -> list[str]:
+        return self.lists[split]
+
+    def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, int]]:
+        yield from ((name, int(name[-1])) for name in wanted)
+
+    def sample(self, name: str, shade: int) -> Sample:
+        height, width = 8, 10 + shade
+        label = np.zeros((height, width), np.uint8)
+        label[4:6], label[6:] = 1, 255
+        color = np.full((height, width, 3), (10 * shade, 50, 255), np.uint8)
+        images = {"color": png(color), "depth": png(np.full((height, width), 1000 + shade, np.uint16))}
+        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": png(label)})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """shards/ of three splits, and the report/ of them."""
+    root = tmp_path_factory.mktemp("describe")
+    coast = Coast({"train": ["a1", "a2", "b2"], "test": ["c0", "c2"], "many": [f"{n:02d}{n % 10}" for n in range(40)]})
+    writer.convert("coast", lambda: coast, Path(), root / "shards", rows_per_shard=3, expect=None, processes=1)
+    describe(root / "shards", root / "report")
+    return root
+
+
+def test_numbers_are_the_datas(root: Path) -> None:
+    report = json.loads((root / "report/metrics.json").read_text())
+    train = report["splits"]["train"]
+    assert (train["images"], train["sizes"], train["duplicates"]) == (3, 2, 1)
     assert train["height"] == {"least": 8, "median": 8, "most": 8}
     assert train["width"] == {"least": 11, "median": 12, "most": 12}
-    assert train["sizes"] == 2
-    assert train["duplicates"] == 1
-    assert told["shared"] == {"test": {"train": 1}}
+    assert report["shared"] == {"many": {"test": 2, "train": 2}, "test": {"train": 1}}
     label = train["labels"]["semantic"]
     assert label["share"] == {"sky": pytest.approx(2 / 3), "sea": pytest.approx(1 / 3), "boat": 0}
     assert label["images"] == {"sky": 3, "sea": 3, "boat": 0}
     assert (label["void"], label["absent"]) == (0.25, 1)
     red = np.array([10.0] * 88 + [20.0] * 192)
-    color = train["columns"]["color"]
+    color, depth = train["columns"]["color"], train["columns"]["depth"]
     assert color["mean"] == {"0": pytest.approx(red.mean()), "1": 50, "2": 255}
     assert color["std"] == {"0": pytest.approx(red.std()), "1": 0, "2": 0}
-    depth = np.log(1000 + red / 10)  # as nets see it
-    assert train["columns"]["depth"]["mean"]["0"] == pytest.approx(depth.mean(), abs=1e-4)
+    assert depth["mean"]["0"] == pytest.approx(np.log(1000 + red / 10).mean(), abs=1e-4), "as nets see it"
 
 
-def test_classes_and_fingerprints_are_tables(tmp_path: Path) -> None:
-    shards(tmp_path / "shards", train=("a1", "a2"), test=("c2",))
-    describe(tmp_path / "shards", tmp_path / "report")
-    with (tmp_path / "report/classes/train-semantic.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["class"], int(row["images"])) for row in rows] == [("sky", 2), ("sea", 2), ("boat", 0)]
-    prints = pq.read_table(tmp_path / "report/fingerprints.parquet").to_pylist()
-    assert [(row["split"], row["id"]) for row in prints] == [("test", "c2"), ("train", "a1"), ("train", "a2")]
-    assert prints[0]["sha256"] == prints[2]["sha256"] != prints[1]["sha256"]
+def test_classes_and_fingerprints_are_tables(root: Path) -> None:
+    rows = [*csv.DictReader((root / "report/classes/train-semantic.csv").read_text().splitlines())]
+    assert [(row["class"], int(row["images"])) for row in rows] == [("sky", 3), ("sea", 3), ("boat", 0)]
+    prints = pq.read_table(root / "report/fingerprints.parquet").to_pylist()[-5:]
+    assert [f"{row['split']}/{row['id']}" for row in prints] == [
+        *("test/c0", "test/c2"),
+        *("train/a1", "train/a2", "train/b2"),
+    ]
+    assert prints[1]["sha256"] == prints[3]["sha256"] == prints[4]["sha256"] != prints[2]["sha256"]
 
 
-def test_pictures_show_every_split_and_head(tmp_path: Path) -> None:
-    shards(tmp_path / "shards", train=tuple(f"{n:02d}{n % 10}" for n in range(40)), test=("c2",))
-    describe(tmp_path / "shards", tmp_path / "report")
-    names = sorted(path.name for path in (tmp_path / "report/pictures").iterdir())
-    assert names == ["classes-semantic.png", "sheet-test.png", "sheet-train.png"]
-    for name in names:
-        with Image.open(tmp_path / "report/pictures" / name) as picture:
-            assert picture.info.keys() <= {"dpi"}  # nothing that tells when or by what
-            assert min(picture.size) > 60
-    sheet_ = np.array(sheet(tmp_path / "shards/train"))
-    assert sheet_.shape[1] == WIDTH
-    seen = {tuple(color) for color in sheet_.reshape(-1, 3)[::3]}
-    assert {(90, 160, 250), (20, 60, 140), (200, 40, 40), (50, 50, 255)} <= seen  # two labels, the legend, a photograph
+def test_pictures_show_every_split_and_head(root: Path) -> None:
+    names = sorted(path.name for path in (root / "report/pictures").iterdir())
+    assert names == ["classes-semantic.png", "sheet-many.png", "sheet-test.png", "sheet-train.png"]
+    with Image.open(root / "report/pictures/sheet-many.png") as sheet:
+        assert sheet.width == WIDTH
+        assert not sheet.info, "neither when nor by what it was drawn"
+        seen = {color for _, color in sheet.getcolors(1 << 20) or ()}
+    assert {*LABEL.palette, (50, 50, 255)} <= seen, "two labels, the legend, a photograph"
 
 
-def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    shards(tmp_path / "shards", train=("a1", "a2"), test=("c2",))
-    code = (
-        "import sys; from pathlib import Path; from pipeline.describe.describe import describe; "
-        "describe(Path(sys.argv[1]), Path(sys.argv[2]))"
+def test_another_process_writes_the_same_bytes(root: Path, tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from pipeline.describe.describe import describe; "
+    command = [sys.executable, "-W", "error", "-c", f"{code}describe(*map(Path, sys.argv[1:]))"]
+    command += [str(root / "shards"), str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": "7"}, check=True)
+    one, other = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+        for folder in (root / "report", tmp_path)
     )
-    for out, seed in (("one", "1"), ("two", "2")):
-        command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "shards"), str(tmp_path / out)]
-        subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": seed}, check=True)
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    assert one == other
 
 
 def test_nothing_to_describe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="holds no finished split: run its convert stage"):
         describe(tmp_path, tmp_path / "report")
     assert not (tmp_path / "report").exists()
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

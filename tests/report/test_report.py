@@ -3,73 +3,37 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.core.types import Refusal
 from pipeline.published.published import PUBLISHED
-from pipeline.report import confusion, html, report
-from pipeline.report.hist import Counts
+from pipeline.report import charts, html, report
+from pipeline.report.inputs import Counts
 from tests.closure import ROOT
-from tests.report.world import RECIPES, evaluations
+from tests.report.world import NETS, RECIPES, evaluations
 
-SECTIONS = [
-    "Ours beside the published",
-    "Learning curves",
-    "Class by class",
-    "Confusions",
-    "The ladder close up",
-    "Best, median, worst, and failure cases",
-    "Boundaries and sizes",
-    "What each stride allows",
-    "What it takes",
-    "Table by table",
-]
+SECTIONS = re.findall(r"^## (.+)$", report.PAGE.read_text(), re.MULTILINE)
 OUTSIDE = """
-import sys
-from pathlib import Path
-from pipeline.report import report
-from tests.report.world import RECIPES
-root = Path(sys.argv[1])
-report.write(root / "eval", root / "bounds", Path("results"), "miniature", RECIPES)
+import sys; from pathlib import Path; from pipeline.report import report; from tests.report.world import RECIPES
+report.write(Path("eval"), Path(sys.argv[1]), Path("results"), "miniature", RECIPES)
 """
-
-
-class Tags(HTMLParser):
-    """Every tag's name and attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with eval/, bounds/ and the results/ of both."""
     root = tmp_path_factory.mktemp("report")
-    write(root)
+    report.write(evaluations(root), root / "bounds", root / "results", "miniature", RECIPES)
     return root
-
-
-def write(root: Path) -> None:
-    if not (root / "eval").is_dir():
-        evaluations(root)
-    report.write(root / "eval", root / "bounds", root / "results", "miniature", RECIPES)
-
-
-def headings(root: Path) -> list[str]:
-    return re.findall(r"^## (.+)$", (root / "results/report.md").read_text(), re.MULTILINE)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -79,98 +43,121 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_the_page_has_every_section_and_every_published_row(world: Path) -> None:
     text = (world / "results/report.md").read_text()
     page = (world / "results/report.html").read_text()
-    assert headings(world) == SECTIONS
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS and len(SECTIONS) == 10
     assert re.findall(r'<li><a href="#[\w-]+">(.+)</a></li>', page) == SECTIONS
     for row in PUBLISHED:
         assert f"| {row.net} | {row.recipe or '–'} |" in text
         assert f"<td>{row.net}</td>" in page
     assert text.count("figures/") == len(files(world / "results/figures")), "no picture is there in vain"
+    assert "| **best** 2007_1: mean IU 75.0 % |".replace("_", r"\_") in text
+    assert "| **worst** 2007/1: mean IU – |" in text
+    assert f"| voc-fcn8s | vgg16-fcn | 1.0e-08 | 2 | {30} | {60} |" in text
+    assert re.search(r"\| voc-fcn8s \| semantic \| 8 \| [\d.]+ \| 90.0 \| \d+% \|", text)
 
 
 def test_the_page_asks_for_nothing_from_anywhere_and_every_picture_says_what_it_shows(world: Path) -> None:
     page = (world / "results/report.html").read_text()
-    tags = Tags(page).found
-    pictures = [attributes for tag, attributes in tags if tag == "img"]
-    assert len(pictures) == len(files(world / "results/figures"))
-    assert all(picture["alt"] and str(picture["src"]).startswith("data:image/") for picture in pictures)
-    assert not {tag for tag, _ in tags} & {"script", "iframe", "object", "embed", "form", "b"}
-    assert [at["href"] for tag, at in tags if tag == "link"] == ["data:,"]
-    assert all(str(at["href"]).startswith("#") for tag, at in tags if tag == "a")
-    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    drawn = [base64.b64decode(str(at["src"]).partition(",")[2]) for at in pictures if "svg" in str(at["src"])[:20]]
-    for text in [*styles, *(svg.decode() for svg in drawn)]:
-        assert not re.search(r"@import|<script|url\((?!#)", text)
-        assert not re.search(r'href="(?!#|data:image/png)', text)
+    pictures = re.findall(r'<img src="data:image/(png|svg\+xml);base64,([^"]+)" alt="[^"]+"', page)
+    assert len(pictures) == page.count("<img") == len(files(world / "results/figures"))
+    assert not re.search(r"<(script|iframe|object|embed|form|b)\b", page)
+    assert {link[0] for link in re.findall(r' href="([^"]*)"', page)} == {"#", "d"}
+    assert page.count('href="d') == page.count('<link rel="icon" href="data:,">') == 1
+    drawn = [base64.b64decode(content).decode() for kind, content in pictures if kind != "png"]
+    for text in [*re.findall(r"<style>(.*?)</style>", page, re.DOTALL), *drawn]:
+        assert not re.search(r'@import|<script|url\((?!#)|href="(?!#|data:image/png)', text)
     assert "cat|&lt;b&gt;dog&lt;/b&gt;" in page, "a class's name is text, whatever it is"
 
 
-def test_the_same_inputs_give_the_same_bytes_from_another_folder_with_other_settings(
+def test_no_other_folder_no_setting_of_the_machine_and_no_picture_read_back_changes_a_byte(
     world: Path, tmp_path: Path
 ) -> None:
+    shutil.copytree(world / "eval", tmp_path / "eval", ignore=shutil.ignore_patterns("*.png"))
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\nsvg.fonttype: none\n")
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": "7",
-        "TZ": "Asia/Tokyo",
-        "LC_ALL": "C",
-        "HOME": str(tmp_path),
-    }
-    subprocess.run([sys.executable, "-c", OUTSIDE, str(world)], cwd=tmp_path, env=environment, check=True)
+    settings = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", OUTSIDE, str(world / "bounds")]
+    subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), **settings}, check=True)
     assert files(tmp_path / "results") == files(world / "results")
 
 
 def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Path) -> None:
-    shutil.copytree(world / "eval", tmp_path / "eval")
-    for path in (tmp_path / "eval").glob("*/*"):
-        if path.name != "metrics.json":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    report.write(tmp_path / "eval", tmp_path / "none", tmp_path / "results", "miniature", {})
-    assert headings(tmp_path) == [SECTIONS[0], SECTIONS[-1]]
-    assert (tmp_path / "results/plots/trimap.csv").read_text() == "recipe,dataset,pixels,mean_iu\n"
-
-
-def test_no_picture_is_read_back(world: Path, tmp_path: Path) -> None:
-    shutil.copytree(world / "eval", tmp_path / "eval", ignore=shutil.ignore_patterns("*.png"))
-    report.write(tmp_path / "eval", world / "bounds", tmp_path / "results", "miniature", RECIPES)
-    assert files(tmp_path / "results") == files(world / "results")
+    for recipe in NETS:
+        (tmp_path / "eval" / recipe).mkdir(parents=True)
+        shutil.copy(world / "eval" / recipe / "metrics.json", tmp_path / "eval" / recipe)
+    report.write(tmp_path / "eval", tmp_path / "none", tmp_path, "miniature", {})
+    headings = re.findall(r"^## (.+)$", (tmp_path / "report.md").read_text(), re.MULTILINE)
+    assert headings == [SECTIONS[0], SECTIONS[-1]]
+    assert (tmp_path / "plots/trimap.csv").read_text() == "recipe,dataset,pixels,mean_iu\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("path", "content", "stage"),
     [
-        ("curve.tsv", "iteration\tlr\n1\t2\n", "is no learning curve"),
-        ("curve.tsv", "iteration\tloss\n", "has no rows"),
-        ("hist.parquet", "no table", "holds no histogram"),
-        ("images.tsv", "head\tid\n\t\n", "tells no scores"),
-        ("limits.json", '{"semantic": {"trimap": {}}}', "holds no limits"),
-        ("shown.parquet", "no table", "holds no images to show"),
+        ("eval/voc-fcn8s/history.tsv", "iteration\tlr\n1\t2\n", "train"),
+        ("eval/voc-fcn8s/history.tsv", "iteration\tloss\n", "train"),
+        ("eval/voc-fcn8s/hist.parquet", "no table", "evaluate"),
+        ("eval/voc-fcn8s/images.tsv", "head\tid\n\t\n", "evaluate"),
+        ("eval/voc-fcn8s/limits.json", '{"semantic": {"trimap": {}}}', "evaluate"),
+        ("eval/voc-fcn8s/metrics.json", '{"scale": "miniature", "semantic": {}}', "evaluate"),
+        ("eval/voc-fcn8s/shown.parquet", "no table", "evaluate"),
+        ("bounds/voc-seg11valid.json", "{}", "bounds"),
     ],
 )
 def test_a_damaged_input_is_named_with_its_remedy_and_nothing_is_written(
-    world: Path, tmp_path: Path, name: str, content: str, told: str
+    world: Path, tmp_path: Path, path: str, content: str, stage: str
 ) -> None:
-    shutil.copytree(world / "eval", tmp_path / "eval")
-    (tmp_path / "eval/voc-fcn8s" / name).write_text(content)
-    with pytest.raises(Refusal, match=rf"voc-fcn8s/{re.escape(name)} {told}[^\n]*run its evaluate stage again"):
-        report.write(tmp_path / "eval", world / "bounds", tmp_path / "results", "miniature", RECIPES)
-    assert not files(tmp_path / "results")
+    for name in ("eval", "bounds"):
+        shutil.copytree(world / name, tmp_path / name)
+    (tmp_path / path).write_text(content)
+    with pytest.raises(Refusal, match=rf"{re.escape(path)} [^\n]*: run its {stage} stage again$"):
+        report.write(tmp_path / "eval", tmp_path / "bounds", tmp_path / "results", "miniature", RECIPES)
+    assert not (tmp_path / "results").exists()
 
 
-def test_a_recipe_that_does_not_say_what_it_took_is_named(world: Path, tmp_path: Path) -> None:
+def test_a_recipe_that_does_not_say_what_it_took_and_a_picture_that_is_missing_are_named(
+    world: Path, tmp_path: Path
+) -> None:
     with pytest.raises(Refusal, match=r"params\.yaml: recipes\.voc-fcn8s lacks 'solver'"):
-        report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {}})
-
-
-def test_a_page_whose_picture_is_missing_is_refused(tmp_path: Path) -> None:
+        report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {"net": {}}})
     with pytest.raises(Refusal, match=r"a\.svg is not here.*dvc pull"):
         html.page("![a](figures/a.svg)", tmp_path)
 
 
+def test_evaluations_of_another_scale_are_left_out(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "eval", tmp_path / "eval")
+    other = tmp_path / "eval/voc-fcn8s/metrics.json"
+    other.write_text(other.read_text().replace("miniature", "paper"))
+    report.write(tmp_path / "eval", tmp_path, tmp_path, "miniature", RECIPES)
+    assert [line.split(",")[0] for line in (tmp_path / "table.csv").read_text().splitlines()] == [
+        "recipe",
+        "voc-fcn32s",
+    ]
+    with pytest.raises(Refusal, match=r"no .*metrics.json of scale 'photos'"):
+        report.write(tmp_path / "eval", tmp_path, tmp_path, "photos", RECIPES)
+
+
 def test_confusions_are_told_commonest_first_and_shares_are_of_the_true_class() -> None:
     counts = Counts(classes=["sky", "sea", "a_b"], pixels=np.array([[90, 10, 0], [30, 10, 0], [0, 0, 0]]))
-    assert [line.replace("*", "") for line in confusion.commonest(counts)] == [
+    assert [line.replace("*", "") for line in charts.commonest(counts)] == [
         "sea taken for sky: 75.0% of it, 21.4% of all pixels",
         "sky taken for sea: 10.0% of it, 7.1% of all pixels",
     ]
-    assert np.round(counts.iu(), 3).tolist()[:2] == [0.692, 0.2]
-    assert np.isnan(counts.iu()[2])
+    assert np.array_equal(np.round(counts.iu(), 1), [69.2, 20, np.nan], equal_nan=True)
+
+
+def test_dvc_draws_loss_boundaries_and_classes_of_every_recipe(world: Path, tmp_path: Path) -> None:
+    """`dvc plots show`, of dvc.yaml's top-level plots in a project of its own."""
+    shutil.copytree(ROOT / ".dvc/plots", tmp_path / ".dvc/plots")
+    shutil.copytree(world / "results/plots", tmp_path / "results/plots")
+    (tmp_path / ".dvc/config").write_text("[core]\n    analytics = false\n    no_scm = true\n")
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}))
+    command = [sys.executable, "-m", "dvc", "plots", "show", "--json"]
+    found = json.loads(subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout)
+    assert "errors" not in found and "<DVC" not in str(found), "every anchor was filled"
+    contents = {Path(name).stem: each[0]["content"] for name, each in found["data"].items()}
+    drawn = {name: json.loads(text) if isinstance(text, str) else text for name, text in contents.items()}
+    for name, x, y in (("loss", "iteration", "loss"), ("trimap", "pixels", "mean_iu")):
+        assert [drawn[name]["spec"]["encoding"][axis]["field"] for axis in "xy"] == [x, y]
+        assert {row["recipe"] for row in drawn[name]["data"]["values"]} == NETS.keys()
+    assert drawn["iu"]["spec"]["encoding"]["color"]["field"] == "iu"
+    assert len(drawn["iu"]["data"]["values"]) == len(NETS) * 2

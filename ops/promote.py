@@ -22,7 +22,7 @@ def main(recipe: str, force: str | None) -> None:
     dvc.lock says of it, and the gate's findings.
     """
     from ops import _candidate
-    from pipeline import gate, thresholds
+    from pipeline import gate
     from pipeline.serving import package
     from pipeline.tracking import registry
     from pipeline.tracking.who import who
@@ -33,7 +33,7 @@ def main(recipe: str, force: str | None) -> None:
     tags = _candidate.tags(root, candidate, os.environ) | {"promoted.by": who(root, os.environ)}
     client, experiment = registry.ask(root)
     run = registry.run(client, experiment, candidate.train.stage, candidate.train.inputs)
-    asked = thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
+    asked = gate.Thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
     champion = registry.champion(client, candidate.model)
     verdict, found = _candidate.judged(root, candidate, asked, champion)
     click.echo(gate.table(found["checks"]))

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import thresholds
 from pipeline.core.types import Refusal
-from pipeline.gate import Verdict, judge
-from pipeline.thresholds import Thresholds
+from pipeline.gate import Thresholds, Verdict, judge
 
 ASKED = Thresholds(floor=0.3, tolerance=0.01, class_drop=0.1, heads=("semantic",), proofs=("train", "evaluate"))
 PROVED = {"train": "", "evaluate": ""}
@@ -173,10 +171,10 @@ paper: {voc: {floor: 0.6, heads: [semantic, geometric]}}
 
 def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "gate.yaml").write_text(ROWS)
-    voc = thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
+    voc = Thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
     assert (voc.floor, voc.tolerance, voc.heads) == (0.6, 0.005, ("semantic", "geometric"))
     for scale, dataset in (("miniature", "voc"), ("paper", "leaves")):
-        assert thresholds.read(tmp_path / "gate.yaml", scale, dataset).floor == 0.1
+        assert Thresholds.read(tmp_path / "gate.yaml", scale, dataset).floor == 0.1
 
 
 @pytest.mark.parametrize(
@@ -187,7 +185,7 @@ def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
         ("floor: 0.6", "floor: -0.1", "gate.yaml: paper.voc.floor is -0.1: it must be at least 0.0"),
         ("floor: 0.6", "floor: .nan", "gate.yaml: paper.voc.floor is nan: write a number"),
         ("tolerance: 0.005", "tolerance: 5e-3", "is the text '5e-3': write it with a dot, 5.0e-3"),
-        ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field a value"),
+        ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field without a default a value"),
         ("proofs: [train]", "proofs: []", "gate.yaml: defaults.proofs is []: write a list of texts"),
         ("{floor: 0.6, heads: [semantic, geometric]}", "0.6", "gate.yaml: paper.voc is 0.6: write a map"),
         ("defaults: ", "default: ", "gate.yaml: defaults is None: write a map"),
@@ -198,19 +196,19 @@ def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: s
     assert was in ROWS
     (tmp_path / "gate.yaml").write_text(ROWS.replace(was, now))
     with pytest.raises(Refusal) as refused:
-        thresholds.read(tmp_path / "gate.yaml", "miniature", "nyud")
+        Thresholds.read(tmp_path / "gate.yaml", "miniature", "nyud")
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_no_thresholds_no_gate(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="it says what a promotion must reach"):
-        thresholds.read(tmp_path / "gate.yaml", "miniature", "voc")
+        Thresholds.read(tmp_path / "gate.yaml", "miniature", "voc")
 
 
 def test_the_committed_thresholds_hold_and_the_committed_best_reach_them() -> None:
     root = Path(__file__).parents[1]
     for dataset, recipe in {"voc": "voc-fcn8s", "nyud": "nyud-fcn16s-color-hha", "siftflow": "siftflow-fcn8s"}.items():
-        asked = thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
+        asked = Thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
         scored = json.loads((root / f"eval/{recipe}/metrics.json").read_text())
         assert judge(scored, scored, asked, dict.fromkeys(asked.proofs, "")).passed

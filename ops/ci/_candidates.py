@@ -11,8 +11,9 @@ from dvc.repo import Repo
 
 from ops import _candidate, verify
 from ops._candidate import Candidate
-from pipeline import proof, thresholds
+from pipeline import proof
 from pipeline.core.types import Refusal
+from pipeline.gate import Thresholds, candidates
 from pipeline.tracking import registry
 from stages.shared.dvc import Entry, entries
 
@@ -26,7 +27,7 @@ def chosen(root: Path, named: tuple[str, ...]) -> list[Candidate]:
     nothing to choose from.
     """
     scales = sorted({entry.params["scale"] for entry in entries(root).values() if "scale" in entry.params})
-    offered = [recipe for scale in scales for recipe in thresholds.candidates(root / GATE, scale)]
+    offered = [recipe for scale in scales for recipe in candidates(root / GATE, scale)]
     if not (named or offered):
         raise Refusal(f"{GATE} names no candidate at scale {', '.join(scales)}: add `candidate: RECIPE` to a row")
     found = [_candidate.read(root, recipe) for recipe in named or offered]
@@ -51,7 +52,7 @@ def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
     Scores that the gate refuses anyway are not worth a second training. A stage that comes out another way stays
     unproved, and the gate says so.
     """
-    asked = thresholds.read(root / GATE, candidate.scale, candidate.dataset)
+    asked = Thresholds.read(root / GATE, candidate.scale, candidate.dataset)
     champion = registry.champion(registry.ask(root)[0], candidate.model)
     by_scores, _ = _candidate.judged(root, candidate, replace(asked, proofs=()), champion)
     if not by_scores.passed:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
@@ -15,14 +16,17 @@ from pipeline.core import plugins
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from stages import convolutionalize as stage
-from stages.shared.dvc import Params
-
-LEAVES = {"runtime.torch": "2.15.0", "runtime.threads": 1, "backbones.vgg16.padding": 36}
+from tests.closure import ROOT
 
 
 def test_writes_the_backbone_and_its_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stage, "declared", lambda name, key: Params(f"{name}@{key}", LEAVES))
+    params = {
+        "runtime": {"torch": torch.__version__.split("+")[0], "threads": 1},
+        "backbones": {"vgg16": {"padding": 36}},
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     monkeypatch.setattr(stage.determinism, "start", lambda runtime: None)  # its flags would outlive the test
 
     absent = CliRunner().invoke(stage.main, ["vgg16"])

@@ -20,18 +20,8 @@ from pipeline.spec import NetSpec
 VGG = plugins.load("backbones", "vgg16")
 GOOGLENET = plugins.load("backbones", "googlenet")
 SPEC = NetSpec(backbone="vgg16", width=0.02, crop=96, padding=36, mean=(123.0, 117.0, 104.0))
-ROW = {
-    "file": "net",
-    "format": "classifier",
-    "order": "RGB",
-    "range": 255,
-    "mean": [123.0, 117.0, 104.0],
-    "std": [1, 1, 1],
-    "crop": 96,
-    "width": 0.02,
-    "source": "rendered",
-    "classes": ["cat", "dog", "sheep"],
-}
+ROW = {"file": "net", "format": "classifier", "order": "RGB", "range": 255, "crop": 96, "width": 0.02}
+ROW |= {"mean": [123.0, 117.0, 104.0], "std": [1, 1, 1], "source": "rendered", "classes": ["cat", "dog", "sheep"]}
 
 
 def manifest(folder: Path, **changes: Any) -> Manifest:

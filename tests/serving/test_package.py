@@ -11,15 +11,14 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
 
 import numpy as np
 import pytest
+import requests
 import torch
 import yaml
 from PIL import Image
@@ -169,20 +168,14 @@ def served(model: Path, log: Path) -> Iterator[str]:
 
 
 def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url) as answer:
-            return bool(answer.status == 200)
-    except (URLError, ConnectionError):
-        return False
+    with suppress(requests.ConnectionError):
+        return requests.get(url, timeout=60).ok
+    return False
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, json.load(answer)
-    except HTTPError as error:
-        return error.code, json.load(error)
+    answer = requests.post(url, json=body, timeout=600)
+    return answer.status_code, answer.json()
 
 
 def text(content: bytes) -> str:

@@ -20,14 +20,10 @@ from pipeline.spec import NetSpec
 from tests.serving.world import MEAN, net, photograph, spec
 
 NETS = {
-    "vgg16-32": spec(stride=32),
-    "vgg16-16": spec(stride=16),
     "vgg16-8": spec(stride=8),
-    "vgg16-4": spec(stride=4),
     "vgg16-8-padding-100": spec(stride=8, padding=100, crop=224),
     "vgg16-8-learned": spec(stride=8, upsampling="learned"),
     "alexnet-8": spec("alexnet", stride=8),
-    "googlenet-32": spec("googlenet", stride=32),
     "googlenet-8": spec("googlenet", stride=8),
     "late": spec(stride=16, inputs=("color", "hha"), streams="late", mean=MEAN * 2),
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks._photos import Photos, encoded
+from benchmarks._photos import encoded, photos
 from pipeline.convert import writer
 from pipeline.core.types import Sample
 
@@ -80,7 +80,7 @@ def chunks(out: Path, held: Sequence[Sample]) -> None:
 
 def shards(out: Path, raw: Path, processes: int = 1) -> None:
     """Ours, as convert writes them: each sample decoded, checked and counted."""
-    writer.convert("voc", Photos, raw, out, rows_per_shard=SHARD, expect=None, processes=processes)
+    writer.convert("voc", photos, raw, out, rows_per_shard=SHARD, expect=None, processes=processes)
 
 
 def _row(sample: Sample) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline import determinism
 from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
@@ -55,6 +56,23 @@ class Work:
         image = torch.randn(1, 3, self.down, self.across, generator=generator) * INPUT_STD
         label = torch.randint(0, CLASSES, (1, self.down, self.across), generator=generator, dtype=torch.uint8)
         return image.to(device), label.to(device)
+
+
+def device_of(work: Work, precision: str, repeatable: bool) -> torch.device:
+    """Set flags as stages do, or as torch comes, autotuning on, where it need not be ``repeatable``."""
+    device = determinism.start({"threads": 1, "device": work.device}, precision)
+    if not repeatable:
+        torch.set_deterministic_debug_mode("default")
+        torch.backends.cudnn.benchmark = True
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what the run before left
+        torch.cuda.reset_peak_memory_stats()
+    return device
+
+
+def allocated(device: torch.device) -> int:
+    """Bytes at most, on CUDA."""
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
 
 
 def ours(work: Work, stride: int, precision: str, device: torch.device) -> tuple[nn.Module, Callable[[], object]]:
@@ -167,9 +185,15 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def product(precision: str, device: torch.device) -> float:
+def machine(device: str) -> str:
+    """The card, torch and cuDNN, in a line."""
+    card = torch.cuda.get_device_name() if device == "cuda" and torch.cuda.is_available() else device
+    return f"{card}, torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}"
+
+
+def product(precision: str, kind: str) -> float:
     """FLOP/s of a large square matrix product in ``precision``, which is as fast as the device can be asked to be."""
-    side, repeats = SIDE[device.type], 20
+    side, repeats, device = SIDE[kind], 20, torch.device(kind)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     left, right = torch.randn(2, side, side, device=device, dtype=dtype)
     for _ in range(3):

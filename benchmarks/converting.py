@@ -18,6 +18,7 @@ from benchmarks import _formats, _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
 from pipeline.convert import check, write_shard
 from pipeline.core.types import Sample
+from pipeline.datasets import voc
 from stages.shared.stage import Stage
 
 PACKERS = {
@@ -41,9 +42,8 @@ def afresh(out: Path, write: Callable[[Path], object]) -> Timed:
 
 def packed(out: Path, held: Sequence[Sample], raw: Path) -> Timed:
     """A call that writes what was checked beforehand: Parquet and the digests that the manifest needs."""
-    photos = _photos.Photos()
-    rows = [check.checked(photos.SPEC, sample) for sample in held]
-    conversion = write_shard.Conversion("voc", _photos.Photos, raw, out)
+    rows = [check.checked(voc.SPEC, sample) for sample in held]
+    conversion = write_shard.Conversion("voc", _photos.photos, raw, out)
     names = [sample.id for sample in held]
 
     def write(_: Path) -> None:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context
 
 import click
-import torch
 
+import pipeline.determinism  # noqa: F401 (pins torch's kernels before _steps imports torch)
 from benchmarks import _steps
 from benchmarks._steps import Work
-from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN
 
@@ -39,9 +38,7 @@ class Run:
 
 def run(work: Work, precision: str, repeatable: bool = True) -> Run:
     """Train an FCN-8s in this process; ``repeatable`` off is torch as it comes, autotuning on."""
-    device = started(work, precision, repeatable)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+    device = _steps.device_of(work, precision, repeatable)
     net, step = _steps.ours(work, LADDER[FINEST], precision, device)
     early = 0
     taken = iter(range(work.iterations))
@@ -49,33 +46,19 @@ def run(work: Work, precision: str, repeatable: bool = True) -> Run:
     def watched() -> None:
         nonlocal early
         if next(taken) == work.warm():
-            early = allocated(device)
+            early = _steps.allocated(device)
         step()
 
     rate = _steps.rate(work, watched, device)
     digest = hashlib.sha256()
     for _, tensor in sorted(net.state_dict().items()):
         digest.update(tensor.cpu().contiguous().numpy())
-    return Run(sha256=digest.hexdigest(), rate=rate, memory=(early, allocated(device)))
-
-
-def started(work: Work, precision: str, repeatable: bool) -> torch.device:
-    device = determinism.start({"threads": 1, "device": work.device, "precision": precision})
-    if not repeatable:
-        torch.set_deterministic_debug_mode("default")
-        torch.backends.cudnn.benchmark = True
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # what the run before left
-    return device
-
-
-def allocated(device: torch.device) -> int:
-    return torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
+    return Run(sha256=digest.hexdigest(), rate=rate, memory=(early, _steps.allocated(device)))
 
 
 def ladder(work: Work, precision: str) -> dict[str, float]:
     """Images/s of the coarser nets of the ladder, repeatable."""
-    device = started(work, precision, True)
+    device = _steps.device_of(work, precision, True)
     coarser = {name: stride for name, stride in LADDER.items() if name != FINEST}
     return {
         name: _steps.rate(work, _steps.ours(work, stride, precision, device)[1], device)
@@ -89,7 +72,7 @@ def peers(work: Work, precision: str) -> Iterator[tuple[str, float | str]]:
         if not _steps.installed(name):
             yield name, "not installed"
             continue
-        device = started(work, precision, False)
+        device = _steps.device_of(work, precision, False)
         try:
             yield name, _steps.rate(work, _steps.theirs(name, work, precision, device), device)
         except (RuntimeError, ImportError) as error:  # torch's, of memory too; a peer's own wants
@@ -99,8 +82,7 @@ def peers(work: Work, precision: str) -> Iterator[tuple[str, float | str]]:
 @cache
 def flops(work: Work, name: str) -> int:
     """Of one image's training step by our net or a peer's."""
-    make: Callable[[], torch.nn.Module] = _steps.PEERS.get(name) or partial(FCN, work.spec(LADDER.get(name, 8)))
-    return _steps.flops(make, work)
+    return _steps.flops(_steps.PEERS.get(name) or partial(FCN, work.spec(LADDER.get(name, 8))), work)
 
 
 def repeats(precision: str, runs: tuple[Run, Run, Run], per_image: int, peak: float) -> str:
@@ -137,9 +119,8 @@ def main(width: float, size: str, iterations: int, device: str, precisions: tupl
         raise click.ClickException(f"--size {size}: write pixels across x down, such as 500x375")
     across, down = map(int, sides.groups())
     work = Work(width=width, across=across, down=down, iterations=iterations, device=device)
-    card = torch.cuda.get_device_name() if device == "cuda" and torch.cuda.is_available() else device
     click.echo(f"FCN-8s-VGG16 of width {width:g} on {across}×{down}, {iterations} iterations of one image")
-    click.echo(f"{card}, torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}\n")
+    click.echo(f"{_steps.machine(device)}\n")
     click.echo("| precision | same bytes twice | images/s | TFLOP/s of matmul's | images/s, any order | GB at most |")
     click.echo("|---|---|---|---|---|---|")
     lines = []
@@ -150,7 +131,7 @@ def main(width: float, size: str, iterations: int, device: str, precisions: tupl
             except Refusal as refusal:
                 raise click.ClickException(str(refusal)) from None
             second, loose = (other.submit(run, work, precision, again).result() for again in (True, False))
-            peak = _steps.product(precision, torch.device(device))
+            peak = _steps.product(precision, device)
             click.echo(repeats(precision, (first, second, loose), flops(work, FINEST), peak))
             rates = {**ladder(work, precision), FINEST: max(first.rate, second.rate)}
             rows = [*rates.items(), *peers(work, precision)]

@@ -11,8 +11,7 @@ from typing import Any
 
 from pipeline import gate, proof
 from pipeline.core.types import Refusal
-from pipeline.gate import Champion, Verdict
-from pipeline.thresholds import Thresholds
+from pipeline.gate import Champion, Thresholds, Verdict
 from pipeline.tracking.commit import checked_out
 from stages._live import md5
 from stages.shared.dvc import Entry, entries

@@ -25,12 +25,12 @@ def main(recipe: str, first: bool, **options: float | None) -> None:
     Writes gate/RECIPE.json, which nobody trusts: `fcn promote` judges anew.
     """
     from ops import _candidate  # the next imports take seconds, which `fcn data` need not wait for
-    from pipeline import gate, thresholds
+    from pipeline import gate
     from pipeline.core import files
 
     root = Path.cwd()
     candidate = _candidate.read(root, recipe)
-    asked = thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
+    asked = gate.Thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     champion = None
     if not first:

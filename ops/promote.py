@@ -22,7 +22,7 @@ def main(recipe: str, force: str | None) -> None:
     dvc.lock says of it, and the gate's findings.
     """
     from ops import _candidate
-    from pipeline import gate, thresholds
+    from pipeline import gate
     from pipeline.registry import champion
     from pipeline.serving import package
     from pipeline.tracking.commit import user
@@ -39,7 +39,7 @@ def main(recipe: str, force: str | None) -> None:
         run = find(client, experiment, [identity(candidate.train)]).get(candidate.train.stage)
     if run is None:
         raise Refusal(f"MLflow has no run of {candidate.train.stage} as dvc.lock has it: fcn backfill makes it")
-    asked = thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
+    asked = gate.Thresholds.read(root / "conf/gate.yaml", candidate.scale, candidate.dataset)
     verdict, found = _candidate.judged(root, candidate, asked, champion.champion(client, candidate.model))
     click.echo(gate.table(found["checks"]))
     if not verdict.passed and not force:

@@ -1,4 +1,4 @@
-"""The record that a stage came out the same when it ran again, and whether it speaks of what dvc.lock has now."""
+"""The record that a stage came out the same when it ran again, and whether it is about what dvc.lock has now."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Proof:
 
 
 def write(root: Path, proof: Proof) -> None:
-    """Leave it in ``root``, whole or not at all, in the place of an earlier one of the same stage."""
+    """Replace an earlier proof of the same stage."""
     files.write_json(_path(root, proof.stage), asdict(proof))
 
 
 def withdraw(root: Path, stage: str) -> None:
-    """Forget the proof of a stage that came out another way."""
+    """Delete the proof of a stage that came out another way."""
     _path(root, stage).unlink(missing_ok=True)
 
 

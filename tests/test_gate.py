@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import thresholds
 from pipeline.core.types import Refusal
-from pipeline.gate import Verdict, judge
-from pipeline.thresholds import Thresholds
+from pipeline.gate import Thresholds, Verdict, judge
 
 ASKED = Thresholds(floor=0.3, tolerance=0.01, class_drop=0.1, heads=("semantic",), proofs=("train", "evaluate"))
 PROVED = {"train": "", "evaluate": ""}
@@ -85,12 +83,12 @@ def test_without_a_champion_floor_and_proof_decide() -> None:
     assert failed(judge(metrics(), None, ASKED, {"train": "nobody ran it"})) == ["proof of train", "proof of evaluate"]
 
 
-def test_a_head_that_is_not_asked_for_is_told_and_one_that_is_decides() -> None:
+def test_a_head_that_is_not_asked_for_is_reported_and_one_that_is_decides() -> None:
     champion, candidate = (metrics(geometric=head(score, sky=score)) for score in (0.9, 0.2))
     verdict = judge(candidate, champion, ASKED, PROVED)
     assert failed(verdict) == []
-    told = [check.name for check in verdict.checks if check.head == "geometric" and not check.passed]
-    assert told == ["floor", "mean_iu", "classes"]
+    others = [check.name for check in verdict.checks if check.head == "geometric" and not check.passed]
+    assert others == ["floor", "mean_iu", "classes"]
     both = replace(ASKED, heads=("semantic", "geometric"))
     assert failed(judge(candidate, champion, both, PROVED)) == ["floor", "mean_iu", "classes"]
     assert failed(judge(metrics(), champion, both, PROVED)) == ["floor", "mean_iu", "classes"], "the head is missing"
@@ -107,8 +105,8 @@ def test_reasons_name_numbers_and_classes() -> None:
 
 def test_a_class_that_vanished_has_lost_all_it_had_and_no_more() -> None:
     candidate = metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None))
-    (told,) = (check for check in judge(candidate, metrics(), ASKED, PROVED).checks if check.name == "classes")
-    assert (told.reason, told.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4)
+    (check,) = (check for check in judge(candidate, metrics(), ASKED, PROVED).checks if check.name == "classes")
+    assert (check.reason, check.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4)
     assert failed(judge(candidate, metrics(), replace(ASKED, class_drop=0.4), PROVED)) == []
 
 
@@ -122,7 +120,7 @@ def drawn(chance: random.Random) -> dict[str, Any]:
     return metrics(**heads)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(100))
 def test_what_equals_the_champion_passes_and_what_is_worse_in_any_judged_number_does_not(seed: int) -> None:
     chance = random.Random(seed)
     champion = drawn(chance)
@@ -145,24 +143,10 @@ def test_what_equals_the_champion_passes_and_what_is_worse_in_any_judged_number_
     assert not judge(worse, champion, asked, PROVED).passed
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_a_better_number_never_shuts_the_gate(seed: int) -> None:
-    chance = random.Random(seed)
-    champion, candidate = drawn(chance), drawn(chance)
-    better = copy.deepcopy(candidate)
-    better["semantic"]["mean_iu"] = 1.0
-    better["semantic"]["iu"] = {k: v if v is None else 1.0 for k, v in better["semantic"]["iu"].items()}
-    opened = set(failed(judge(better, champion, ASKED, PROVED)))
-    assert opened <= set(failed(judge(candidate, champion, ASKED, PROVED)))
-
-
 def test_a_verdict_is_json_with_the_same_bytes_for_the_same_inputs() -> None:
-    texts = {
-        json.dumps(judge(metrics(NAN), metrics(), ASKED, PROVED).to_json(), allow_nan=False, sort_keys=True)
-        for _ in range(2)
-    }
-    assert len(texts) == 1
-    assert json.loads(texts.pop())["passed"] is False
+    one, other = (judge(metrics(NAN), metrics(), ASKED, PROVED).to_json() for _ in range(2))
+    assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
+    assert one["passed"] is False
 
 
 ROWS = """
@@ -172,45 +156,42 @@ paper: {voc: {floor: 0.6, heads: [semantic, geometric]}}
 
 
 def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="it says what a promotion must reach"):
+        Thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
     (tmp_path / "gate.yaml").write_text(ROWS)
-    voc = thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
+    voc = Thresholds.read(tmp_path / "gate.yaml", "paper", "voc")
     assert (voc.floor, voc.tolerance, voc.heads) == (0.6, 0.005, ("semantic", "geometric"))
     for scale, dataset in (("miniature", "voc"), ("paper", "leaves")):
-        assert thresholds.read(tmp_path / "gate.yaml", scale, dataset).floor == 0.1
+        assert Thresholds.read(tmp_path / "gate.yaml", scale, dataset).floor == 0.1
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "told"),
+    ("was", "now", "reason"),
     [
         ("floor: 0.6", "flor: 0.6", "gate.yaml: paper.voc has no field 'flor': did you mean 'floor'?"),
         ("floor: 0.6", "floor: 60", "gate.yaml: paper.voc.floor is 60.0: it must be less than 1.0"),
         ("floor: 0.6", "floor: -0.1", "gate.yaml: paper.voc.floor is -0.1: it must be at least 0.0"),
         ("floor: 0.6", "floor: .nan", "gate.yaml: paper.voc.floor is nan: write a number"),
         ("tolerance: 0.005", "tolerance: 5e-3", "is the text '5e-3': write it with a dot, 5.0e-3"),
-        ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field a value"),
+        ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field without a default a value"),
         ("proofs: [train]", "proofs: []", "gate.yaml: defaults.proofs is []: write a list of texts"),
         ("{floor: 0.6, heads: [semantic, geometric]}", "0.6", "gate.yaml: paper.voc is 0.6: write a map"),
         ("defaults: ", "default: ", "gate.yaml: defaults is None: write a map"),
         ("paper: {", "paper: {{", "gate.yaml is no YAML"),
     ],
 )
-def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: str, told: str) -> None:
+def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: str, reason: str) -> None:
     assert was in ROWS
     (tmp_path / "gate.yaml").write_text(ROWS.replace(was, now))
     with pytest.raises(Refusal) as refused:
-        thresholds.read(tmp_path / "gate.yaml", "miniature", "nyud")
-    assert told in str(refused.value)
+        Thresholds.read(tmp_path / "gate.yaml", "miniature", "nyud")
+    assert reason in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-def test_no_thresholds_no_gate(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="it says what a promotion must reach"):
-        thresholds.read(tmp_path / "gate.yaml", "miniature", "voc")
 
 
 def test_the_committed_thresholds_hold_and_the_committed_best_reach_them() -> None:
     root = Path(__file__).parents[1]
     for dataset, recipe in {"voc": "voc-fcn8s", "nyud": "nyud-fcn16s-color-hha", "siftflow": "siftflow-fcn8s"}.items():
-        asked = thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
+        asked = Thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
         scored = json.loads((root / f"eval/{recipe}/metrics.json").read_text())
         assert judge(scored, scored, asked, dict.fromkeys(asked.proofs, "")).passed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ops import gate, verify
-from pipeline import proof, thresholds
+from pipeline import gate, proof
 from pipeline.core.types import Refusal
 from stages.shared.dvc import entries
 from stages.shared.stage import Stage
@@ -48,7 +48,7 @@ def candidates(root: Path, named: tuple[str, ...]) -> list[Candidate]:
     from ops import _candidate
 
     scales = sorted({entry.params["scale"] for entry in entries(root).values() if "scale" in entry.params})
-    offered = [recipe for scale in scales for recipe in thresholds.candidates(root / GATE, scale)]
+    offered = [recipe for scale in scales for recipe in gate.candidates(root / GATE, scale)]
     if not (named or offered):
         raise Refusal(f"{GATE} names no candidate at scale {', '.join(scales)}: add `candidate: RECIPE` to a row")
     found = [_candidate.read(root, recipe) for recipe in named or offered]
@@ -79,7 +79,7 @@ def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
     from pipeline.registry.champion import champion as champion_of
     from pipeline.tracking.connect import connect_existing
 
-    asked = thresholds.read(root / GATE, candidate.scale, candidate.dataset)
+    asked = gate.Thresholds.read(root / GATE, candidate.scale, candidate.dataset)
     champion = champion_of(connect_existing(root)[0], candidate.model)
     if not _candidate.judged(root, candidate, replace(asked, proofs=()), champion)[0].passed:
         return

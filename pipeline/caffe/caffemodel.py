@@ -76,7 +76,11 @@ def _blob(message: memoryview) -> Array:
     legacy, shape, parts = [0, 0, 0, 0], None, []
     for number, wire, value in _fields(message):
         if number in FLOATS:
-            parts.append(_floats(wire, value, *FLOATS[number]))
+            single, dtype = FLOATS[number]
+            if wire not in (BYTES, single) or not isinstance(value, memoryview):
+                raise ValueError(f"numbers of wire type {wire}")
+            # Packed numbers, or a lone one; copied only where they lie unaligned or are doubles
+            parts.append(np.require(np.frombuffer(value, dtype), np.float32, "A"))
         elif number == SHAPE and isinstance(value, memoryview):
             shape = list(_dims(value))
         elif NUM <= number <= WIDTH and isinstance(value, int):
@@ -86,13 +90,6 @@ def _blob(message: memoryview) -> Array:
     if data.size != prod(shape):
         raise ValueError(f"{data.size} numbers in a blob of shape {shape}")
     return data.reshape(shape)
-
-
-def _floats(wire: int, value: int | memoryview, single: int, dtype: np.dtype[Any]) -> Array:
-    """Packed numbers, or a lone one; copied only where they lie unaligned or are doubles."""
-    if wire not in (BYTES, single) or not isinstance(value, memoryview):
-        raise ValueError(f"numbers of wire type {wire}")
-    return np.require(np.frombuffer(value, dtype), np.float32, "A")
 
 
 def _dims(message: memoryview) -> Iterator[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 from pipeline.convolutionalize import weights
 from pipeline.convolutionalize.weights import Manifest
 from pipeline.core import files, plugins
-from pipeline.core.types import Color, LabelSpec, Refusal
+from pipeline.core.types import LabelSpec, Refusal, color
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 
@@ -27,24 +28,18 @@ def convolutionalize(folder: Path, key: str, padding: int, out: Path) -> None:
     """Write ``out``/<key>-fcn.safetensors from the manifest and weights in ``folder``, and the proof beside it."""
     if not isinstance(padding, int) or padding < 0:
         raise Refusal(f"backbones.{key}.padding is {padding!r}: write a whole number of pixels, the authors' is 100")
-    backbone = plugins.load("backbones", key)
-    manifest = Manifest.read(folder / "manifest.json")
-    spec = NetSpec(
-        backbone=key,
-        width=float(manifest.width),
-        crop=manifest.crop,
-        padding=padding,
-        mean=manifest.rgb(manifest.mean),
-    )
+    backbone, manifest = plugins.load("backbones", key), Manifest.read(folder / "manifest.json")
+    mean = manifest.rgb(manifest.mean)
+    spec = NetSpec(backbone=key, width=manifest.width, crop=manifest.crop, padding=padding, mean=mean)
     state = weights.read(folder / manifest.file, manifest, backbone, spec)
     names = manifest.classes or tuple(str(i) for i in range(len(state[f"{backbone.LAST}.bias"])))
-    spec = replace(spec, heads={"imagenet": LabelSpec(classes=names, palette=tuple(map(_color, range(len(names)))))})
+    spec = replace(spec, heads={"imagenet": LabelSpec(classes=names, palette=tuple(map(color, range(len(names)))))})
     tensors = reshape(fold(state, manifest, backbone), spec)
-    proof = prove(state, manifest, tensors, spec)
+    facts: dict[str, Any] = prove(state, manifest, tensors, spec)
+    facts["parameters"] = sum(tensor.numel() for tensor in tensors.values())
+    facts["spec"] = {**spec.to_json(), "heads": {"imagenet": len(names)}}
     checkpoint.save(out / f"{key}-fcn.safetensors", tensors, spec)
-    told = {**spec.to_json(), "heads": {"imagenet": len(names)}}
-    parameters = sum(tensor.numel() for tensor in tensors.values())
-    files.write_json(out / f"{key}-fcn.json", {**proof, "parameters": parameters, "spec": told})
+    files.write_json(out / f"{key}-fcn.json", facts)
 
 
 def fold(state: Mapping[str, Tensor], manifest: Manifest, backbone: ModuleType) -> dict[str, Tensor]:
@@ -58,7 +53,7 @@ def fold(state: Mapping[str, Tensor], manifest: Manifest, backbone: ModuleType) 
     Raises Refusal for a net that is no such chain (local response normalisation is not homogeneous) unless s is 1.
     """
     std = manifest.rgb(manifest.std)
-    scale = sum(std) / len(std)
+    scale = sum(std) / 3
     folded = dict(state)
     first = folded[f"{backbone.FIRST}.weight"]
     if manifest.order == "BGR":
@@ -69,9 +64,8 @@ def fold(state: Mapping[str, Tensor], manifest: Manifest, backbone: ModuleType) 
     if abs(scale - 1) < 1e-6:
         return folded
     if backbone.CHAIN is None:
-        raise Refusal(
-            f"std {manifest.std} in range {manifest.range} needs a net without normalisation: use Caffe weights"
-        )
+        given = f"std {manifest.std} in range {manifest.range}"
+        raise Refusal(f"{given} needs a net without normalisation: use Caffe weights")
     layers = len(backbone.CHAIN)
     for depth, layer in enumerate(backbone.CHAIN, 1):
         folded[f"{layer}.weight"] = folded[f"{layer}.weight"] * scale ** (-1 / layers)
@@ -95,9 +89,7 @@ def logits(tensors: Mapping[str, Tensor], spec: NetSpec, image: Tensor) -> Tenso
     """N×3×H×W float RGB minus ``spec.mean`` to N×classes×h×w: ImageNet's logits at every cell of stride 32."""
     with torch.device("meta"):
         net = plugins.load("backbones", spec.backbone).Backbone(spec)
-    prefix = "backbone."
-    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    net.load_state_dict(own, assign=True)
+    net.load_state_dict({name: tensors[f"backbone.{name}"] for name in net.state_dict()}, assign=True)
     return functional.conv2d(net.eval()(image)[32], tensors[f"{SCORE}.weight"], tensors[f"{SCORE}.bias"])
 
 
@@ -110,8 +102,8 @@ def classify(state: Mapping[str, Tensor], manifest: Manifest, spec: NetSpec, ima
     net.load_state_dict(state, assign=True)
     ordered = image if manifest.order == "RGB" else image.flip(1)
     mean, std = (torch.tensor(values)[:, None, None] for values in (manifest.mean, manifest.std))
-    answer: Tensor = net.eval()((ordered / 255 * manifest.range - mean) / std)
-    return answer
+    found: Tensor = net.eval()((ordered / 255 * manifest.range - mean) / std)
+    return found
 
 
 def prove(
@@ -133,11 +125,3 @@ def prove(
     if not relative <= TOLERANCE:
         raise Refusal(f"the convolutions of {spec.backbone} differ from the classifier by {relative:.1e} of its logits")
     return {"max_abs_diff": difference, "relative": relative}
-
-
-def _color(index: int) -> Color:
-    """VOC's palette: the bits of the index, dealt to red, green and blue from the highest bit down."""
-    red, green, blue = (
-        sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)
-    )
-    return red, green, blue

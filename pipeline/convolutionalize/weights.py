@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -17,10 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.caffe import caffemodel
+from pipeline.core import fields
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
-
-FORMATS = ("torchvision", "caffe", "classifier")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,44 +30,31 @@ class Manifest:
     """
 
     file: str
-    format: str
-    order: str
-    range: float
+    format: Literal["torchvision", "caffe", "classifier"]
+    order: Literal["RGB", "BGR"]
+    range: Literal[1, 255]
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    crop: int
-    width: float
-    classes: tuple[str, ...]
+    crop: int = fields.bounded(least=32)
+    width: float = fields.bounded(above=0.0)
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Parse ``manifest.json``; Refusal, naming the field, for one that is missing or of no use."""
         try:
             row = json.loads(path.read_text(encoding="utf-8"))
-            values = {field.name: row[field.name] for field in fields(cls) if field.name != "classes"}
-            values |= {name: tuple(map(float, row[name])) for name in ("mean", "std")}
-            manifest = cls(**values, classes=tuple(map(str, row.get("classes") or ())))
+            known = {name: row[name] for name in cls.__annotations__ if row.get(name) not in (None, [])}
         except FileNotFoundError:
             raise Refusal(f"no weights manifest at {path}: run download-weights or pretrain first") from None
-        except KeyError as error:
-            raise Refusal(f"{path} lacks {error}: add it, preprocessing is never guessed") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, AttributeError) as error:
             raise Refusal(f"{path} is not a weights manifest ({error}): write it again") from None
-        manifest._check(path)
+        manifest = fields.read(cls, str(path), known)
+        if manifest.crop % 32:
+            raise Refusal(f"{path}.crop is {manifest.crop}: it must be a multiple of 32")
+        if len(manifest.mean) != 3 or len(manifest.std) != 3 or min(manifest.std) <= 0:
+            raise Refusal(f"{path}: mean and std are {manifest.mean}, {manifest.std}: write three, std above 0")
         return manifest
-
-    def _check(self, path: Path) -> None:
-        wrong = {
-            "format": self.format not in FORMATS,
-            "order": self.order not in ("RGB", "BGR"),
-            "range": self.range not in (1, 255),
-            "mean": len(self.mean) != 3,
-            "std": len(self.std) != 3 or min(self.std, default=0) <= 0,
-            "crop": not isinstance(self.crop, int) or self.crop <= 0 or self.crop % 32 != 0,
-            "width": not isinstance(self.width, int | float) or self.width <= 0,
-        }
-        for name in (name for name, bad in wrong.items() if bad):
-            raise Refusal(f"{path}: {name} cannot be {getattr(self, name)!r}: see pipeline/convolutionalize/weights.py")
 
     def rgb(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """``mean`` or ``std`` in RGB order and in units of 0–255."""
@@ -81,7 +67,9 @@ def read(path: Path, manifest: Manifest, backbone: ModuleType, spec: NetSpec) ->
 
     Raises Refusal for a missing or corrupt file, a tensor too many, too few, misshapen or without values.
     """
-    donors = {name: donor for name, donor in _load(path, manifest, backbone).items() if not _dropped(name, backbone)}
+    stored = _load(path, manifest, backbone)
+    dropped = {name for name in stored for pattern in backbone.DROPPED if fnmatchcase(name, pattern)}
+    donors = {name: donor for name, donor in stored.items() if name not in dropped}
     last = donors.get(f"{backbone.LAST}.bias")
     if last is None:
         raise Refusal(f"{path} has no layer {backbone.LAST}: these are not the weights of a whole {spec.backbone}")
@@ -112,10 +100,6 @@ def _load(path: Path, manifest: Manifest, backbone: ModuleType) -> Mapping[str, 
     if backbone.TORCHVISION is None:
         raise Refusal(f"{path}: torchvision's net of this name is another than the paper's: use Caffe's weights")
     return {backbone.TORCHVISION.get(name, name): tensor for name, tensor in stored.items()}
-
-
-def _dropped(name: str, backbone: ModuleType) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in backbone.DROPPED)
 
 
 def _fitted(path: Path, name: str, donor: Tensor, place: Tensor) -> Tensor:

@@ -17,10 +17,11 @@ from pipeline.core import plugins
 from pipeline.core.types import Refusal
 from pipeline.fcn.bilinear import upsample_filter
 from pipeline.fcn.inputs import channels
-from pipeline.fcn.net import COARSEST, FCN, Head, LateFCN, make
-from pipeline.spec import NetSpec, Upsampling
+from pipeline.fcn.net import COARSEST, FCN, Head, make
+from pipeline.spec import NetSpec
 
-Address = tuple[str, int]  # layer, blob of it: 0 the weight, 1 the bias
+Address = tuple[str, int]  # layer, blob of it
+BLOBS = ("weight", "bias")
 SUFFIXES = {"semantic": "_sem", "geometric": "_geo"}  # SIFT Flow's two heads; a lone head's layers have none
 BGR = "color"  # the one column whose channels Caffe has the other way round; HHA went in as stored
 WITH_DEPTH = ("color", "depth")  # a first layer of these is called conv1_1_bgrd
@@ -47,10 +48,11 @@ class Fixed:
         """The bilinear filter from each class to itself (``surgery.py:interp``), or the scale of every channel."""
         if self.kind == "scale":
             return np.full(self.shape, self.value)
-        wanted = np.zeros(self.shape)
         taps = upsample_filter(self.shape[-1])
-        wanted[np.diag_indices(self.shape[0])] = np.outer(taps, taps)
-        return wanted
+        return np.eye(self.shape[0])[:, :, None, None] * np.outer(taps, taps)
+
+
+Places = Iterator[tuple[Address, Weight | Fixed]]
 
 
 def places(spec: NetSpec) -> dict[Address, Weight | Fixed]:
@@ -60,66 +62,50 @@ def places(spec: NetSpec) -> dict[Address, Weight | Fixed]:
     """
     with torch.device("meta"):
         net = make(spec)
-    found: dict[Address, Weight | Fixed] = {}
-    if isinstance(net, LateFCN):
-        for column in spec.inputs:
-            stream = cast(FCN, net.get_submodule(column))
-            found |= _stream(stream, f"{column}.", column)  # the layers' suffix there is the column's name
-    else:
-        found |= _stream(net, "", "")
-    return found
+    if isinstance(net, FCN):
+        return dict(_stream(net, "", ""))
+    streams = {column: cast(FCN, net.get_submodule(column)) for column in spec.inputs}
+    # The layers' suffix there is the column's name; both have the one upsampling to the pixels
+    return dict(pair for column, stream in streams.items() for pair in _stream(stream, f"{column}.", column))
 
 
-def _stream(net: FCN, prefix: str, suffix: str) -> dict[Address, Weight | Fixed]:
-    spec = net.spec
-    found: dict[Address, Weight | Fixed] = {}
-    first = plugins.load("backbones", spec.backbone).FIRST
+def _stream(net: FCN, prefix: str, suffix: str) -> Places:
+    spec, first = net.spec, plugins.load("backbones", net.spec.backbone).FIRST
     for name, tensor in net.backbone.state_dict().items():
         layer, _, part = name.rpartition(".")
         order = _order(spec.inputs) if name == f"{first}.weight" else None
         caffe = f"{layer}_bgrd" if layer == first and spec.inputs == WITH_DEPTH else layer
-        ours = f"{prefix}backbone.{name}"
-        found[f"{caffe}{suffix}", _blob(part)] = Weight(tensor=ours, shape=tuple(tensor.shape), order=order)
+        weight = Weight(tensor=f"{prefix}backbone.{name}", shape=tuple(tensor.shape), order=order)
+        yield (f"{caffe}{suffix}", BLOBS.index(part)), weight
     for name in spec.heads:
-        head = cast(Head, net.get_submodule(name))
-        found |= _scores(head, f"{prefix}{name}.", suffix + _of_head(name, spec))
-        found |= dict(_upscores(head, f"{prefix}{name}.", _of_head(name, spec)))
-        for fine, scale in zip(head.skips, head.scales, strict=True):
-            if spec.skip_scales:
-                shape = (net.backbone.channels[fine],)
-                found[f"scale_{_pool(fine)}", 0] = Fixed(kind="scale", shape=shape, value=scale)
-    return found
+        head, of_head = cast(Head, net.get_submodule(name)), _suffix(name, spec)
+        for own, tensor in head.state_dict().items():
+            layer, _, part = own.rpartition(".")
+            if layer.startswith("score_"):
+                weight = Weight(tensor=f"{prefix}{name}.{own}", shape=tuple(tensor.shape))
+                yield (f"{layer}{suffix}{of_head}", BLOBS.index(part)), weight
+        yield from _upscores(head, f"{prefix}{name}.", of_head)
+        for fine, scale in zip(head.skips, spec.skip_scales, strict=bool(spec.skip_scales)):
+            shape = (net.backbone.channels[fine],)
+            yield (f"scale_{_pool(fine)}", 0), Fixed(kind="scale", shape=shape, value=scale)
 
 
-def _scores(head: Head, prefix: str, suffix: str) -> dict[Address, Weight]:
-    """score_fr and the skips' score_pool4, score_pool3."""
-    found = {}
-    for name, tensor in head.state_dict().items():
-        layer, _, part = name.rpartition(".")
-        if layer.startswith("score_"):
-            found[f"{layer}{suffix}", _blob(part)] = Weight(tensor=f"{prefix}{name}", shape=tuple(tensor.shape))
-    return found
-
-
-def _upscores(head: Head, prefix: str, suffix: str) -> Iterator[tuple[Address, Weight | Fixed]]:
+def _upscores(head: Head, prefix: str, suffix: str) -> Places:
     """Caffe's upscore2, upscore_pool4 between strides and upscore, upscore16 or upscore8 to the pixels.
 
     A name and its number say what an upsampling starts from or multiplies by; our learned ``upscore16`` says where it
     leads: it is Caffe's upscore2, and our ``upscore8`` is Caffe's upscore_pool4. Late streams share the last one.
     """
-    classes = head.score_fr.out_channels
-
-    def shape(step: Upsampling) -> tuple[int, ...]:
-        return (classes, classes, step.kernel, step.kernel)
-
+    square = (head.score_fr.out_channels,) * 2
     coarse = COARSEST
     for fine, step in zip(head.skips, head.steps, strict=True):
         layer = "upscore2" if coarse == COARSEST else f"upscore_{_pool(coarse)}"
-        learned = Weight(tensor=f"{prefix}upscore{fine}.weight", shape=shape(step))
-        yield (f"{layer}{suffix}", 0), learned if head.learned else Fixed(kind="bilinear", shape=shape(step))
+        shape = (*square, step.kernel, step.kernel)
+        learned = Weight(tensor=f"{prefix}upscore{fine}.weight", shape=shape)
+        yield (f"{layer}{suffix}", 0), learned if head.learned else Fixed(kind="bilinear", shape=shape)
         coarse = fine
-    last = "upscore" if coarse == COARSEST else f"upscore{coarse}"
-    yield (f"{last}{suffix}", 0), Fixed(kind="bilinear", shape=shape(head.final))
+    last, kernel = "upscore" if coarse == COARSEST else f"upscore{coarse}", head.final.kernel
+    yield (f"{last}{suffix}", 0), Fixed(kind="bilinear", shape=(*square, kernel, kernel))
 
 
 def _order(inputs: tuple[str, ...]) -> tuple[int, ...] | None:
@@ -130,16 +116,12 @@ def _order(inputs: tuple[str, ...]) -> tuple[int, ...] | None:
     return tuple(order) if BGR in inputs else None
 
 
-def _of_head(name: str, spec: NetSpec) -> str:
+def _suffix(head: str, spec: NetSpec) -> str:
     if len(spec.heads) == 1:
         return ""
-    if name not in SUFFIXES:
-        raise Refusal(f"no released net has a head {name!r} beside another: they have {' and '.join(SUFFIXES)}")
-    return SUFFIXES[name]
-
-
-def _blob(part: str) -> int:
-    return ("weight", "bias").index(part)
+    if head not in SUFFIXES:
+        raise Refusal(f"no released net has a head {head!r} beside another: they have {' and '.join(SUFFIXES)}")
+    return SUFFIXES[head]
 
 
 def _pool(stride: int) -> str:

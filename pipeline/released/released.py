@@ -14,7 +14,7 @@ from pipeline.caffe import caffemodel
 from pipeline.caffe.caffemodel import Array
 from pipeline.core import files, plugins
 from pipeline.core.types import Refusal
-from pipeline.released.blobs import Address, Fixed, Weight, places
+from pipeline.released.blobs import Address, Fixed, places
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 
@@ -54,15 +54,15 @@ RELEASED = {
 def import_released(key: str, path: Path, name: str, out: Path) -> None:
     """Write ``out``/model.safetensors from the caffemodel at ``path`` of the authors' net ``name``.
 
-    Beside it import.json tells of every blob its layer, number, shape and fate. Raises Refusal for a net they have not
-    released, and as ``read`` does; nothing is written then.
+    Beside it import.json gives of every blob its layer, number, shape and fate. Raises Refusal for a net they have not
+    released, and as ``read`` does; nothing is written then. ``key`` is the row of params.yaml's ``imports``.
     """
     if not path.is_file():
         raise Refusal(f"imports.{key}.file is {path}, which is no file: download it first")
     if name not in RELEASED:
         raise Refusal(f"imports.{key}.net.name is {name!r}: the authors' nets are {', '.join(RELEASED)}")
     net = spec(RELEASED[name])
-    tensors, report = _accounted(path, net)
+    tensors, fates = read(path, net)
     checkpoint.save(out / "model.safetensors", tensors, net)
     facts = {
         "net": name,
@@ -71,7 +71,7 @@ def import_released(key: str, path: Path, name: str, out: Path) -> None:
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
         "spec": {**net.to_json(), "heads": {head: len(label.classes) for head, label in net.heads.items()}},
     }
-    files.write_json(out / "import.json", {**facts, "blobs": report})
+    files.write_json(out / "import.json", {**facts, "blobs": fates})
 
 
 def spec(net: Released) -> NetSpec:
@@ -92,8 +92,8 @@ def spec(net: Released) -> NetSpec:
     )
 
 
-def read(path: Path, net: NetSpec) -> dict[str, Tensor]:
-    """The float32 tensors of ``net`` on the CPU by our names, from the authors' caffemodel of it.
+def read(path: Path, net: NetSpec) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """The float32 tensors of ``net`` on the CPU by our names, from the authors' caffemodel of it; each blob's fate.
 
     First layers of colour change from Caffe's BGR to RGB; HHA and depth stay as they were fed. Upsampling that ``net``
     says is fixed, and the scales before its skips, must be what the net computes itself.
@@ -101,59 +101,49 @@ def read(path: Path, net: NetSpec) -> dict[str, Tensor]:
     Raises Refusal, naming the blob, for one too many, too few, misshapen, of no numbers, or other than that; and for a
     file that is missing or cut short.
     """
-    return _accounted(path, net)[0]
-
-
-def _accounted(path: Path, net: NetSpec) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """``read``'s tensors, and each blob's fate in file order."""
-    layers = caffemodel.read(path)
-    blobs: dict[Address, Array] = {(name, i): blob for name, own in layers.items() for i, blob in enumerate(own)}
+    blobs = {(layer, i): blob for layer, own in caffemodel.read(path).items() for i, blob in enumerate(own)}
     wanted = places(net)
     for address in wanted:
         if address not in blobs:
-            raise Refusal(f"{path} lacks {_called(address)}: {OTHER}")
-    tensors, report = {}, []
+            raise Refusal(f"{path} lacks {_name(address)}: {OTHER}")
+    tensors, fates = {}, []
     for address, blob in blobs.items():
         if address not in wanted:
-            raise Refusal(f"{path}: {_called(address)} has no place in this net: {OTHER}")
+            raise Refusal(f"{path}: {_name(address)} has no place in this net: {OTHER}")
         place = wanted[address]
         fitted = _fitted(path, address, blob, place.shape)
-        told: dict[str, Any] = {"layer": address[0], "blob": address[1], "shape": list(blob.shape)}
+        fate: dict[str, Any] = {"layer": address[0], "blob": address[1], "shape": list(blob.shape)}
         if isinstance(place, Fixed):
             _check(path, address, fitted, place)
-            told |= {"fate": place.kind}
+            fate |= {"fate": place.kind}
         else:
-            tensors[place.tensor] = _turned(fitted, place)
-            told |= {"fate": "copied" if place.order is None else "BGR to RGB", "tensor": place.tensor}
-        report.append(told)
-    return tensors, report
+            tensor = torch.from_numpy(fitted)
+            tensors[place.tensor] = tensor.clone() if place.order is None else tensor[:, list(place.order)].contiguous()
+            fate |= {"fate": "copied" if place.order is None else "BGR to RGB", "tensor": place.tensor}
+        fates.append(fate)
+    return tensors, fates
 
 
 def _fitted(path: Path, address: Address, blob: Array, shape: tuple[int, ...]) -> Array:
     """``blob`` in ``shape``, from which Caffe's old layout differs by leading ones."""
     if blob.shape != (1,) * (blob.ndim - len(shape)) + shape:
         found, needed = ("×".join(map(str, sizes)) for sizes in (blob.shape, shape))
-        raise Refusal(f"{path}: {_called(address)} is {found} where this net has {needed}: {OTHER}")
+        raise Refusal(f"{path}: {_name(address)} is {found} where this net has {needed}: {OTHER}")
     if not np.isfinite(blob).all():
-        raise Refusal(f"{path}: {_called(address)} holds NaN or infinity: download the file again")
+        raise Refusal(f"{path}: {_name(address)} holds NaN or infinity: download the file again")
     return blob.reshape(shape)
-
-
-def _turned(blob: Array, place: Weight) -> Tensor:
-    tensor = torch.from_numpy(blob)
-    return tensor.clone() if place.order is None else tensor[:, list(place.order)].contiguous()
 
 
 def _check(path: Path, address: Address, blob: Array, place: Fixed) -> None:
     expected = place.expected()
     off = np.abs(blob - expected)
     if off.max() > TOLERANCE * expected.max():
-        at = np.unravel_index(int(off.argmax()), off.shape)
-        where = f"{_called(address)} is {blob[at]:.6g} at ({', '.join(str(int(index)) for index in at)})"
+        at = tuple(int(index) for index in np.unravel_index(int(off.argmax()), off.shape))
         rule = {"bilinear": "fixed bilinear upsampling", "scale": "skip_scales"}[place.kind]
-        raise Refusal(f"{path}: {where} where this net's {rule} has {expected[at]:.6g}: {OTHER}")
+        found = f"{_name(address)} is {blob[at]:.6g} at ({', '.join(map(str, at))})"
+        raise Refusal(f"{path}: {found} where this net's {rule} has {expected[at]:.6g}: {OTHER}")
 
 
-def _called(address: Address) -> str:
+def _name(address: Address) -> str:
     layer, number = address
     return f"blob {number} of {layer}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -57,7 +56,7 @@ def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list
     if inputs != ("color",):
         raise Refusal(f"this net sees {' and '.join(inputs)}, not photographs alone: serve it as an MLflow model")
     for head, spec in segmenter.heads.items():
-        _write(out / f"{head}-classes.csv", _classes(spec))
+        _write_classes(out / f"{head}-classes.csv", spec)
     refused = []
     for name, path in tqdm(pictures.items(), desc="label", unit="image", disable=None):
         try:
@@ -67,24 +66,15 @@ def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list
             refused.append(refusal)
             continue
         for head, spec in segmenter.heads.items():
-            _write(out / head / f"{name}.png", paint.png(labels[head], spec))
-            _write(out / f"{head}-overlay" / f"{name}.jpg", _jpeg(paint.overlay(pixels, labels[head], spec)))
+            with replacing(out / head / f"{name}.png") as scratch:
+                scratch.write_bytes(paint.png(labels[head], spec))
+            with replacing(out / f"{head}-overlay" / f"{name}.jpg") as scratch:
+                overlay = Image.fromarray(paint.overlay(pixels, labels[head], spec))
+                overlay.save(scratch, format="JPEG", quality=QUALITY, subsampling=0)
     return refused
 
 
-def _classes(spec: LabelSpec) -> bytes:
-    file = io.StringIO()
-    rows: Iterable[Sequence[object]] = ((i, spec.classes[i], *color) for i, color in enumerate(spec.palette))
-    csv.writer(file, lineterminator="\n").writerows([("index", "class", "red", "green", "blue"), *rows])
-    return file.getvalue().encode()
-
-
-def _jpeg(pixels: paint.Pixels) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="JPEG", quality=QUALITY, subsampling=0)
-    return file.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as scratch:
-        scratch.write_bytes(content)
+def _write_classes(path: Path, spec: LabelSpec) -> None:
+    rows = ((index, spec.classes[index], *color) for index, color in enumerate(spec.palette))
+    with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("index", "class", "red", "green", "blue"), *rows])

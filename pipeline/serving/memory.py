@@ -1,4 +1,4 @@
-"""How much memory a net needs to label an image, told without computing it, and how much there is."""
+"""How much memory a net needs to label an image, found without computing it, and how much there is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -27,18 +29,13 @@ class Allocations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         made = func(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, (tuple, list)) else (made,):
-            if isinstance(tensor, Tensor):
-                self._count(tensor.untyped_storage())
+        for storage in (tensor.untyped_storage() for tensor in tree_leaves(made) if isinstance(tensor, Tensor)):
+            if storage._cdata not in self._alive:
+                self._alive.add(storage._cdata)
+                self.bytes += storage.nbytes()
+                self.peak = max(self.peak, self.bytes)
+                weakref.finalize(storage, self._free, storage._cdata, storage.nbytes())
         return made
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._alive:
-            self._alive.add(key)
-            self.bytes += size
-            self.peak = max(self.peak, self.bytes)
-            weakref.finalize(storage, self._free, key, size)
 
     def _free(self, key: int, size: int) -> None:
         self._alive.discard(key)
@@ -65,18 +62,7 @@ def available(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    return min(_machine(), _container())
-
-
-def _machine() -> int:
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():  # only Linux has the file
-        return 4 << 30
-    rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(rows["MemAvailable"].split()[0]) * 1024
-
-
-def _container() -> int:
+    free = psutil.virtual_memory().available
     limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
     text = limit.read_text().strip() if limit.exists() else "max"
-    return _machine() if text == "max" else int(text) - int(used.read_text())
+    return int(free if text == "max" else min(free, int(text) - int(used.read_text())))

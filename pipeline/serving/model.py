@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
-import torch
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 import pipeline
-from pipeline.core.types import LabelSpec, Refusal
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import build
-from pipeline.serving import paint, picture
-from pipeline.serving.segment import Images, Segmenter
+from pipeline.serving import device, paint, picture
+from pipeline.serving.segment import Segmenter
 
 assert pipeline.PINS  # imported for what it sets
 
@@ -39,12 +37,9 @@ class LabelMaps(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         config = context.model_config or {}
-        device = config.get("device", "auto")
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         self.threads = config.get("threads")
         net = build(Path(context.artifacts["model"]))
-        self.segmenter = Segmenter(net, torch.device(device), config.get("tile"))
+        self.segmenter = Segmenter(net, device.chosen(config.get("device", "auto")), config.get("tile"))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -56,24 +51,23 @@ class LabelMaps(PythonModel):
             raise MlflowException(str(refusal), error_code=INVALID_PARAMETER_VALUE) from None
 
     def _labelled(self, frame: pd.DataFrame, form: str, head: str) -> pd.DataFrame:
-        heads = self.segmenter.heads
+        heads, columns = self.segmenter.heads, self.segmenter.net.spec.inputs
         if form not in ("array", "png"):
             raise Refusal(f"format is {form!r}: choose array or png")
         if head not in ("all", *heads):
             raise Refusal(f"head is {head!r}: choose all, {' or '.join(heads)}")
-        if missing := [column for column in self.segmenter.net.spec.inputs if column not in frame]:
+        if missing := [column for column in columns if column not in frame]:
             raise Refusal(f"the column {', '.join(missing)} is missing: there are {', '.join(map(str, frame))}")
         wanted = list(heads) if head == "all" else [head]
-        rows: list[dict[str, Any]] = []
-        with _threads(self.threads):
+        rows: list[list[Any]] = []
+        with device.threads(self.threads):
             for number, row in enumerate(frame.to_dict("records")):
-                labels = self.segmenter(self._images(row, number), f"image {number}")
-                rows.append({name: _told(labels[name], form, heads[name]) for name in wanted})
-        return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in wanted})
-
-    def _images(self, row: Mapping[Any, Any], number: int) -> Images:
-        columns = self.segmenter.net.spec.inputs
-        return {column: _pixels(row[column], f"image {number} ({column})", column) for column in columns}
+                name = f"image {number}"
+                images = {column: _pixels(row[column], f"{name} ({column})", column) for column in columns}
+                labels = self.segmenter(images, name)
+                rows.append([paint.png(labels[of], heads[of]) if form == "png" else labels[of] for of in wanted])
+        found = zip(*rows, strict=True) if rows else [[] for _ in wanted]
+        return pd.DataFrame({of: pd.Series(list(maps), dtype=object) for of, maps in zip(wanted, found, strict=True)})
 
 
 def _pixels(cell: Any, name: str, column: str) -> Any:
@@ -85,21 +79,6 @@ def _pixels(cell: Any, name: str, column: str) -> Any:
     with suppress(ValueError):  # MLflow decodes a dataframe's base64 but not that of inputs and instances
         encoded = base64.b64decode(encoded, validate=True)  # which no picture's own bytes can be taken for
     return picture.read(encoded, name, column)
-
-
-def _told(label: paint.Pixels, form: str, spec: LabelSpec) -> paint.Pixels | bytes:
-    return paint.png(label, spec) if form == "png" else label
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    """torch's CPU threads are those of the process, and others may share it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 mlflow.models.set_model(LabelMaps())

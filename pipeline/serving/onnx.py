@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +23,7 @@ from pipeline.spec import Upsampling
 
 OPSET = 20
 SCORES = "_scores"
-SMALLEST, LARGEST = (
-    64,
-    1 << 16,
-)  # pixels of a side: from 64 on there are two cells of the coarsest map, as tracing needs
+SMALLEST, LARGEST = 64, 1 << 16  # pixels of a side: from 64 on the coarsest map has two cells, as tracing needs
 TRACED = (157, 203)  # height and width of the pictures that are led through
 
 
@@ -43,13 +41,13 @@ def export(weights: Path, out: Path) -> None:
         raise Refusal("exporting needs the packages onnx and onnxscript: pip install 'fcn-pipeline[onnx]'")
     net = build(weights)
     spec = net.spec
-    pixels = [_example(column) for column in spec.inputs]
+    pixels = tuple(_example(column) for column in spec.inputs)
     sides = (torch.export.Dim(name, min=SMALLEST, max=LARGEST) for name in ("height", "width"))
     free = dict(enumerate((torch.export.Dim("batch"), *sides)))
     with replacing(out) as scratch, _quiet():
         program = torch.onnx.export(
             _Graph(net).eval(),
-            tuple(pixels),
+            pixels,
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
@@ -79,29 +77,23 @@ class _Graph(nn.Module):
             for name, pixels in zip(self.net.spec.inputs, columns, strict=True)
         ]
         image = torch.cat(stacked, 1) - self.mean
+        parts = {"": image}
         if isinstance(self.net, LateFCN):
-            parts = torch.split(image, self.net.widths, 1)
-            streams = [
-                _scores(self.net.get_submodule(column), part)
-                for column, part in zip(self.net.spec.inputs, parts, strict=True)
-            ]
-        else:
-            streams = [_scores(self.net, image)]
+            parts = dict(zip(self.net.spec.inputs, torch.split(image, self.net.widths, 1), strict=True))
+        streams = [_scores(cast(FCN, self.net.get_submodule(name)), part) for name, part in parts.items()]
         heads = [torch.stack(scores).mean(0) for scores in zip(*streams, strict=True)]
         return tuple(made for scores in heads for made in (scores.argmax(1).to(torch.uint8), scores))
 
 
-def _scores(stream: nn.Module, image: Tensor) -> list[Tensor]:
+def _scores(stream: FCN, image: Tensor) -> list[Tensor]:
     """The scores of every head of a net with one stream."""
-    assert isinstance(stream, FCN)
     pyramid = stream.backbone(image)
-    return [_fused(stream.get_submodule(name), pyramid, *image.shape[2:]) for name in stream.spec.heads]
+    return [_fused(cast(Head, stream.get_submodule(name)), pyramid, *image.shape[2:]) for name in stream.spec.heads]
 
 
-def _fused(head: nn.Module, pyramid: dict[int, Tensor], height: int, width: int) -> Tensor:
+def _fused(head: Head, pyramid: dict[int, Tensor], height: int, width: int) -> Tensor:
     """``Head.forward``, a minimum of two sizes being torch's."""
-    assert isinstance(head, Head)
-    scores = head.score_fr(pyramid[COARSEST])
+    scores: Tensor = head.score_fr(pyramid[COARSEST])
     for fine, step, scale in zip(head.skips, head.steps, head.scales, strict=True):
         skip = head.get_submodule(f"score_pool{fine.bit_length() - 1}")(pyramid[fine] * scale)
         h, w = (
@@ -142,8 +134,7 @@ def _quiet() -> Iterator[None]:
     before = log.level
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         log.setLevel(before)

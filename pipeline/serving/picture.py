@@ -17,7 +17,7 @@ from pipeline.fcn.inputs import MILLIMETRES
 
 Pixels = NDArray[np.uint8]
 GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
-OPAQUE = ("1", "L", "P", "CMYK", "YCbCr", "RGBX")  # what Pillow turns into RGB without a loss that matters
+OPAQUE = ("RGB", "1", "L", "P", "CMYK", "YCbCr", "RGBX")  # what Pillow turns into RGB without a loss that matters
 SEEN_THROUGH = ("LA", "PA", "La", "RGBA", "RGBa")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError, OverflowError)
 
@@ -32,15 +32,16 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
     Raises Refusal naming ``name`` where the bytes are no picture, not all of one, or more pixels than Pillow takes (179
     million, against decompression bombs), and for samples without a known range (32 bits, floats).
     """
-    encoded = source if isinstance(source, bytes) else _bytes(source, name)
+    try:
+        encoded = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise Refusal(f"{name} cannot be read ({error.strerror}): name a picture file") from None
     if not encoded:
         raise Refusal(f"{name} is empty: fetch or export it again")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's about half that limit and about odd metadata
-            with Image.open(io.BytesIO(encoded)) as image:
-                image.load()
-                return _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(encoded)) as image:
+            image.load()  # Pillow warns from half that limit on, and of odd metadata
+            return _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
     except Image.DecompressionBombError:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise Refusal(f"{name} has more than {most:,} pixels: cut it into pieces") from None
@@ -51,25 +52,16 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
         raise Refusal(f"{name} does not decode ({reason[:200]}): export it again") from None
 
 
-def _bytes(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Refusal(f"{name} cannot be read ({error.strerror}): name a picture file") from None
-
-
 def _rgb(image: Image.Image, name: str) -> Pixels:
     turned = ImageOps.exif_transpose(image)
     if turned.mode in GREY16:
         grey = (np.array(turned).astype(np.uint16) >> 8).astype(np.uint8)  # as Pillow itself does with RGB of 16 bits
         return np.repeat(grey[..., None], 3, axis=2)
     if turned.mode in SEEN_THROUGH or (turned.mode in ("1", "L", "P", "RGB") and "transparency" in turned.info):
-        clear = turned.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        turned = Image.alpha_composite(white, clear)
-    elif turned.mode not in ("RGB", *OPAQUE):
+        turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned.convert("RGBA"))
+    elif turned.mode not in OPAQUE:
         raise Refusal(f"{name} has samples of mode {turned.mode}, whose range is unknown: export it with 8 or 16 bits")
-    return np.array(turned if turned.mode == "RGB" else turned.convert("RGB"))
+    return np.array(turned.convert("RGB"))
 
 
 def _depth(image: Image.Image, name: str) -> NDArray[np.uint16]:

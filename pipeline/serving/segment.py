@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,7 @@ from pipeline.shards.reader import Example
 Images = Mapping[str, NDArray[Any]]
 WHOLE = 0  # as a side: never tile
 SCRATCH = 2  # of what torch's tensors take: measured on a CPU, a forward pass takes 1.2 to 1.5 times as much
-EVERY_NET = 4096  # bytes per pixel, padding included, that no net here comes near: below it nothing is estimated
-PADDING = 200  # pixels, the authors' 100 on both sides
+SAMPLE = 1024  # pixels of the side of the image whose memory is counted; nothing is computed
 LARGEST = 4096  # pixels of a tile's side where memory is plenty
 MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
 
@@ -41,14 +41,11 @@ class Segmenter:
         self.net, self.device = net, device
         self.side = tiles.checked(side) if side else side
         self.heads = net.spec.heads
-        self._reach: tiles.Reach | None = None
 
-    @property
+    @cached_property
     def reach(self) -> tiles.Reach:
         """How far the net looks; smaller tiles than its ``side`` are an approximation."""
-        if self._reach is None:
-            self._reach = tiles.reach(self.net.spec)
-        return self._reach
+        return tiles.reach(self.net.spec)
 
     def __call__(self, images: Images, name: str) -> dict[str, Pixels]:
         """{column: H×W×3 uint8, a depth H×W uint16} to {head: H×W uint8 class indices}.
@@ -78,61 +75,56 @@ class Segmenter:
                 raise Refusal(f"{name}: {column} is {image.dtype} of shape {image.shape}: it has to be {wanted}")
         sizes = {images[column].shape[:2] for column in spec.inputs}
         if len(sizes) > 1 or 0 in next(iter(sizes)):
-            raise Refusal(
-                f"{name} is of size {sorted(sizes)} (height, width): all inputs must be of one, and not empty"
-            )
+            sizes_seen = f"{name} is of size {sorted(sizes)} (height, width)"
+            raise Refusal(f"{sizes_seen}: all inputs must be of one, and not empty")
         return next(iter(sizes))
 
     def _padded(self, image: NDArray[Any], column: str) -> NDArray[Any]:
         """At least 32×32: the coarsest cell of a smaller image may lie outside, so the mean continues it."""
-        height, width = (max(0, COARSEST - length) for length in image.shape[:2])
-        if not height and not width:
+        height, width = (max(COARSEST, length) for length in image.shape[:2])
+        if (height, width) == image.shape[:2]:
             return np.require(image, requirements=["C", "W"])  # what torch takes without a word
-        mean = inputs.unstacked(self.net.spec.mean, self.net.spec.inputs)[column]
-        wide = np.empty((image.shape[0] + height, image.shape[1] + width, *image.shape[2:]), image.dtype)
-        wide[:] = mean
+        wide = np.empty((height, width, *image.shape[2:]), image.dtype)
+        wide[:] = inputs.unstacked(self.net.spec.mean, self.net.spec.inputs)[column]
         wide[: image.shape[0], : image.shape[1]] = image
         return wide
 
+    @cached_property
+    def _bytes_per_pixel(self) -> float:
+        """What labelling takes at once for each pixel of the image with its padding."""
+        spec = self.net.spec
+        with torch.device("meta"):
+            net = make(spec).eval()
+        return SCRATCH * memory.peak(net, len(spec.mean), SAMPLE, SAMPLE) / (SAMPLE + 2 * spec.padding) ** 2
+
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
-        room = memory.available(self.device)
-        if (height + PADDING) * (width + PADDING) * EVERY_NET < room:
+        room, around = memory.available(self.device), 2 * self.net.spec.padding
+        pixels = int(room / self._bytes_per_pixel)
+        if (height + around) * (width + around) <= pixels:
             return WHOLE
-        with torch.device("meta"):
-            net = make(self.net.spec).eval()
-
-        def too_large(side: int) -> bool:
-            shown = (min(side, height), min(side, width))
-            return SCRATCH * memory.peak(net, len(self.net.spec.mean), *shown) > room
-
-        if not too_large(max(height, width)):
-            return WHOLE
-        sides = range(self.reach.side, min(LARGEST, max(height, width)), COARSEST)
-        if fitting := bisect_left(sides, True, key=too_large):
-            return sides[fitting - 1]
-        raise Refusal(
-            f"{name} does not fit into {room >> 20} MB, nor do exact tiles of it, {self.reach.side} px or "
-            f"more: free some memory, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"
-        )
+        side = min(LARGEST, (isqrt(pixels) - around) // COARSEST * COARSEST)
+        if side < self.reach.side:
+            raise Refusal(
+                f"{name} does not fit into {room >> 20} MB, nor do exact tiles of it, {self.reach.side} px or "
+                f"more: free some memory, or choose tiles of {tiles.SMALLEST} px or more, which are an approximation"
+            )
+        return side
 
     def _tiled(self, images: Images, height: int, width: int, side: int, name: str) -> dict[str, Pixels]:
         plan = tiles.cut(height, width, side, self.reach)
         labels = {head: np.empty((height, width), np.uint8) for head in self.heads}
         shown = (
-            Example(id=name, images={column: image[_slices(tile.shown)] for column, image in images.items()}, labels={})
+            {column: image[slice(*tile.shown[0]), slice(*tile.shown[1])] for column, image in images.items()}
             for tile in plan
         )
-        for tile, (_, found) in zip(plan, self._predict(shown), strict=True):
+        found = self._predict(Example(id=name, images=part, labels={}) for part in shown)
+        for tile, (_, parts) in zip(plan, found, strict=True):
             (top, _), (left, _) = tile.shown
             (first, last), (begin, end) = tile.kept
-            for head, label in found.items():
+            for head, label in parts.items():
                 labels[head][first:last, begin:end] = label[first - top : last - top, begin - left : end - left]
         return labels
 
     def _predict(self, examples: Iterable[Example]) -> Iterator[tuple[Example, dict[str, Pixels]]]:
         return predict(self.net, self.net.spec, examples, self.device)
-
-
-def _slices(spans: tuple[tiles.Span, tiles.Span]) -> tuple[slice, slice]:
-    return slice(*spans[0]), slice(*spans[1])

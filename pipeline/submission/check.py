@@ -36,26 +36,19 @@ def check(archive: Path, pictures: Pictures, competition: str | None) -> list[st
     with archive.open("rb") as file:
         if file.read(len(GZIP)) != GZIP:
             raise Refusal(f"{archive} is not gzipped, and the server takes nothing else: tar -czf it")
-    try:
-        return list(_problems(archive, pictures, competition))
-    except _Unreadable as error:
-        raise Refusal(f"{error}: write it again") from None
+    return list(_problems(archive, pictures, competition))
 
 
-class _Unreadable(Exception):
-    """What ``_tar`` refuses, without its remedy, which is for archives that were fetched."""
-
-
-def _walked(archive: Path) -> Iterator[tar.Member]:
+def _members(archive: Path) -> Iterator[tar.Member]:
     try:
         yield from tar.walk(archive)
-    except Refusal as refusal:
-        raise _Unreadable(str(refusal).rpartition(": ")[0]) from None
+    except Refusal as refusal:  # its remedy is for archives that were fetched
+        raise Refusal(f"{str(refusal).rpartition(': ')[0]}: write it again") from None
 
 
 def _problems(archive: Path, pictures: Pictures, competition: str | None) -> Iterator[str]:
-    left, seen = set(pictures.ids), set[str]()
-    for member in _walked(archive):
+    missing, seen = set(pictures.ids), set[str]()
+    for member in _members(archive):
         path = PurePosixPath(member.name)
         competition = competition or next((each for each in COMPETITIONS if str(path.parent) == folder(each)), None)
         wanted = folder(competition or COMPETITIONS[-1])
@@ -67,12 +60,12 @@ def _problems(archive: Path, pictures: Pictures, competition: str | None) -> Ite
             yield f"{member.name}: stands twice in the archive"
         else:
             seen.add(path.stem)
-            left.discard(path.stem)
+            missing.discard(path.stem)
             if problem := _wrong(member.read(), pictures.read(path.stem).shape[:2]):
                 yield f"{member.name}: {problem}"
-    if left:
-        most = f" and {len(left) - 1} more" if len(left) > 1 else ""
-        yield f"{min(left)}{SUFFIX}{most}: missing of the split's {len(pictures.ids)}"
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        yield f"{min(missing)}{SUFFIX}{more}: missing of the split's {len(pictures.ids)}"
 
 
 def _wrong(encoded: bytes, size: tuple[int, ...]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def of_archive(archive: Path, split: str) -> Pictures:
 
     Raises Refusal where it does not list the split, or lacks a photograph that it lists.
     """
-    found = _unpacked(archive) if archive.is_dir() else _packed(archive)
+    found = _files(archive)
     lists = {name.removeprefix(LISTS): name for name in found if name.startswith(LISTS)}
     if f"{split}.txt" not in lists:
         known = ", ".join(sorted(Path(name).stem for name in lists)) or "none"
@@ -58,35 +59,23 @@ def of_archive(archive: Path, split: str) -> Pictures:
     return Pictures(ids=tuple(ids), read=lambda name: _decoded(found[f"{PHOTOGRAPHS}{name}.jpg"](), archive, name))
 
 
-Found = dict[str, Callable[[], bytes]]
-
-
-def _packed(archive: Path) -> Found:
-    places = tar.index(archive).places
-    root = _root(archive, places)
-    return {name.removeprefix(root): _cut(archive, *places[name]) for name in places if name.startswith(root)}
-
-
-def _unpacked(folder: Path) -> Found:
-    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.suffix in (".jpg", ".txt")]
-    root = _root(folder, names)
-    return {name.removeprefix(root): (folder / name).read_bytes for name in names if name.startswith(root)}
-
-
-def _root(archive: Path, names: dict[str, tuple[int, int]] | list[str]) -> str:
+def _files(archive: Path) -> dict[str, Callable[[], bytes]]:
+    """{path within VOC2012/: a call for its bytes} of a tar or a folder."""
+    if archive.is_dir():
+        files = (file for file in archive.rglob("*") if file.suffix in (".jpg", ".txt"))
+        found = {file.relative_to(archive).as_posix(): file.read_bytes for file in files}
+    else:
+        found = {name: partial(_cut, archive, *place) for name, place in tar.index(archive).places.items()}
     for root in ROOTS:
-        if any(name.startswith(root + LISTS) for name in names):
-            return root
+        if any(name.startswith(root + LISTS) for name in found):
+            return {name.removeprefix(root): read for name, read in found.items() if name.startswith(root)}
     raise Refusal(f"{archive} has no {LISTS}: name VOC2012test.tar, or the folder that it was unpacked to")
 
 
-def _cut(archive: Path, offset: int, size: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with archive.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
-
-    return read
+def _cut(archive: Path, offset: int, size: int) -> bytes:
+    with archive.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
 
 
 def _decoded(encoded: bytes, archive: Path, name: str) -> Pixels:

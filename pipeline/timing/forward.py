@@ -1,4 +1,4 @@
-"""Time a net's forward pass of one image as the paper's Table 1 does, and tell the memory that it takes."""
+"""Time a net's forward pass of one image as the paper's Table 1 does, and count the memory that it takes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN, LateFCN, build, make
 from pipeline.spec import NetSpec
-from pipeline.timing import resident
 
 WARM = 3  # passes that are not timed: libraries choose and load kernels in the first
 FULL = ("can't allocate memory", "out of memory", "size calculation overflowed")  # of a CPU, CUDA, and any at all
 CPUINFO = Path("/proc/cpuinfo")
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")  # Linux alone has them
+FORGET_PEAK = "5"  # written to clear_refs (proc_pid_clear_refs(5)); getrusage's ru_maxrss knows no such thing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,27 +69,24 @@ class Timing:
 def each(works: Iterable[Work]) -> Iterator[Timing]:
     """``measure`` each of ``works`` in a process of its own, one after another.
 
-    They are forked from one that has loaded torch and has computed nothing, which saves each the seconds of loading.
+    They are forked from one that has loaded torch, its kernels pinned, and has computed nothing: that saves seconds.
 
     Raises Refusal where ``measure`` does, and naming the net whose process was ended from outside.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["pipeline.determinism", __name__])
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         for work in works:
             try:
                 timing = pool.submit(measure, work).result()
             except BrokenProcessPool:
-                raise Refusal(
-                    f"the process of {work.name} was ended, for want of memory most likely: choose a smaller size"
-                ) from None
+                reason = f"the process of {work.name} was ended, for want of memory most likely"
+                raise Refusal(f"{reason}: choose a smaller size") from None
             except RuntimeError as error:
                 if not any(word in str(error) for word in FULL):
                     raise
-                size = f"{work.width}×{work.height} px"
-                raise Refusal(
-                    f"{size} do not fit into memory, says torch of {work.name}: choose a smaller size"
-                ) from None
+                reason = f"{work.width}×{work.height} px do not fit into memory, says torch of {work.name}"
+                raise Refusal(f"{reason}: choose a smaller size") from None
             yield timing
 
 
@@ -101,7 +99,7 @@ def measure(work: Work) -> Timing:
     """
     device = determinism.start({"threads": work.threads, "device": work.device})
     torch.nn.functional.conv2d(torch.zeros(1, 8, 32, 32), torch.zeros(8, 8, 3, 3))  # loads what counts for no net
-    before = resident.now()
+    before = _resident("VmRSS")
     net = _net(work.net).to(device).eval()
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, len(net.spec.mean), work.height, work.width, generator=generator)
@@ -131,38 +129,43 @@ def _net(source: Path | NetSpec) -> FCN | LateFCN:
 
 
 def _pass(net: FCN | LateFCN, image: Tensor) -> float:
-    """Milliseconds; on CUDA between two events of the stream."""
-    if image.device.type != "cuda":
-        begin = time.perf_counter()
-        net(image)
-        return (time.perf_counter() - begin) * 1000
-    first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    first.record()
+    """Milliseconds."""
+    begin = time.perf_counter()
     net(image)
-    last.record()
-    torch.cuda.synchronize()
-    return float(first.elapsed_time(last))
+    if image.device.type == "cuda":
+        torch.cuda.synchronize()
+    return (time.perf_counter() - begin) * 1000
 
 
 def _forget(device: torch.device) -> bool:
+    """Begin the peak anew; False where the kernel does not let a process do that, so that the peak is its life's."""
     if device.type == "cuda":
+        torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats(device)
         return True
-    return resident.forget()
+    try:
+        CLEAR.write_text(FORGET_PEAK)
+    except OSError:
+        return False
+    return True
 
 
 def _peak(device: torch.device, before: int | None) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    most = resident.peak()
+    most = _resident("VmHWM")
     return None if most is None or before is None else most - before
+
+
+def _resident(row: str) -> int | None:
+    """Bytes of this process in memory, shared libraries counted whole: now (VmRSS), or at most (VmHWM)."""
+    rows = dict(line.split(":", 1) for line in STATUS.read_text().splitlines()) if STATUS.is_file() else {}
+    return int(rows[row].split()[0]) * 1024 if row in rows else None
 
 
 def _machine(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    if CPUINFO.exists():
-        names = [line.partition(":")[2].strip() for line in CPUINFO.read_text().splitlines() if "model name" in line]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
+    rows = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    names = (line.partition(":")[2].strip() for line in rows if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from click.testing import CliRunner
 
 import pipeline
 from benchmarks import __main__ as every
-from benchmarks import _formats, _photos, _rounds, _side, _world, converting, histogram, reading, repro, starting, step
+from benchmarks import _formats, _photos, _rounds, _world, converting, histogram, reading, repro, starting, step
 from pipeline.core.types import Refusal
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
@@ -98,13 +97,12 @@ def test_real_photographs_that_are_not_there_are_refused(tmp_path: Path) -> None
 
 
 def test_starting_knows_each_stage_by_its_first_row() -> None:
-    found = starting.stages(ROOT)
+    found = starting.firsts(ROOT)
     assert found["train"] == next(iter(yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]))
     assert found["report"] == ""
     assert "download" not in found, "this scale downloads nothing"
-    words = ("-c", starting.START, "report", "")
-    starting.started(*words)()
-    assert len(starting.offenders(*words).split(", ")) == starting.OFFENDERS
+    for name in ("report", "train"):
+        starting.started("-c", starting.START, name, found[name])()
 
 
 def test_a_command_that_fails_in_the_world_is_told_by_its_last_line(tmp_path: Path) -> None:
@@ -149,12 +147,3 @@ def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> Non
 def test_who_comes_as_it_comes_inherits_no_pin() -> None:
     assert pipeline.PINS.items() <= os.environ.items()
     assert step.unpinned().keys() == os.environ.keys() - pipeline.PINS.keys()
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torchfcn's
-def test_the_step_that_is_timed_is_torchfcns_function() -> None:
-    try:
-        _side.torchfcn()
-    except ModuleNotFoundError:
-        pytest.skip("torchfcn is not installed")
-    assert re.search(r"in float64 \de-1\d and \de-1\d;", step.compared(_side.Work()))

@@ -51,22 +51,17 @@ def test_prints_a_table_of_each_precision_and_one_of_the_ladder_beside_peers(mon
     assert next(found, None) is None
 
 
-def test_peers_train_as_they_come_and_one_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchfcn", None)  # not installed, as far as find_spec is told
+def test_a_peer_that_is_not_there_or_fails_is_a_row_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchfcn", None)  # not installed, as far as find_spec sees
+    broken = partial(torch.nn.Conv2d, 4, _steps.CLASSES, 1)  # the image has three channels
+    monkeypatch.setattr(_steps, "PEERS", {"torch broken": broken, **_steps.PEERS})
     found = dict(peers(TINY, "fp32"))
     speed, absent = found["torchvision fcn_resnet50"], found["torchfcn FCN8s"]
+    assert str(found["torch broken"]).startswith("failed: Given groups=1, weight of size [21, 4, 1, 1]")
     assert isinstance(speed, float) and speed > 0
     assert beside("torchfcn FCN8s", "fp32", absent, TINY, 1e12) == "| torchfcn FCN8s | fp32 | not installed | – | – |"
     row = beside("torchvision fcn_resnet50", "fp32", speed, TINY, 1e12)
     assert re.fullmatch(rf"\| torchvision fcn_resnet50 \| fp32 \| {NUMBER} \| {SHARE} \| {NUMBER} \|", row), row
-
-
-def test_a_peer_that_fails_is_told_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = partial(torch.nn.Conv2d, 4, _steps.CLASSES, 1)  # the image has three channels
-    monkeypatch.setattr(_steps, "PEERS", {"torch broken": broken, "torch linear": partial(torch.nn.Conv2d, 3, 21, 1)})
-    found = dict(peers(TINY, "fp32"))
-    assert str(found["torch broken"]).startswith("failed: Given groups=1, weight of size [21, 4, 1, 1]")
-    assert isinstance(found["torch linear"], float)
 
 
 def test_refuses_what_the_device_cannot_compute_and_a_size_that_is_none() -> None:

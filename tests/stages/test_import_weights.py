@@ -15,17 +15,10 @@ from pipeline.core import plugins
 from pipeline.evaluation.evaluate import evaluate
 from pipeline.released import released
 from stages import import_weights as stage
+from tests.caffe.caffemodels import written
+from tests.closure import ROOT
 from tests.evaluation.test_evaluate import split
-from tests.fcn.test_released import caffe_blobs, drawn, thin, written
-
-DVC = {
-    "foreach": "${imports}",
-    "do": {
-        "cmd": "python -m stages.import_weights ${key}",
-        "deps": ["${item.file}"],
-        "params": ["imports.${key}.file", "imports.${key}.net"],
-    },
-}
+from tests.released.test_released import caffe_blobs, drawn, thin
 
 
 def test_a_released_net_is_imported_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +26,9 @@ def test_a_released_net_is_imported_and_scored(tmp_path: Path, monkeypatch: pyte
     label = plugins.load("datasets", "voc").SPEC.labels["semantic"]
     spec = replace(thin("voc-fcn8s"), heads={"semantic": label})
     monkeypatch.setattr(released, "spec", lambda net: spec)  # the published width fills half a gigabyte
-    row = {"file": "data/weights/voc-fcn8s/fcn8s-heavy-pascal.caffemodel", "net": "voc-fcn8s"}
-    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"import-weights": DVC}}))
+    row = {"folder": "data/weights/voc-fcn8s", "file": "fcn8s-heavy-pascal.caffemodel"}
+    row |= {"net": {"name": "voc-fcn8s", "backbone": "vgg16"}, "evaluate": {"shards": "voc", "split": "val"}}
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
     Path("params.yaml").write_text(yaml.safe_dump({"imports": {"voc-fcn8s-released": row}}))
 
     absent = CliRunner().invoke(stage.main, ["voc-fcn8s-released"])
@@ -43,8 +37,8 @@ def test_a_released_net_is_imported_and_scored(tmp_path: Path, monkeypatch: pyte
     unknown = CliRunner().invoke(stage.main, ["voc-fcn8s"])
     assert unknown.stderr == ("Error: no row 'voc-fcn8s' in params.yaml under imports: it has voc-fcn8s-released\n")
 
-    Path("data/weights/voc-fcn8s").mkdir(parents=True)
-    written(Path(row["file"]), caffe_blobs("voc-fcn8s", spec, drawn(spec).state_dict()), "V2")
+    Path(row["folder"]).mkdir(parents=True)
+    written(Path(row["folder"], row["file"]), caffe_blobs("voc-fcn8s", spec, drawn(spec).state_dict()), "V2")
     done = CliRunner().invoke(stage.main, ["voc-fcn8s-released"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     run = Path("runs/voc-fcn8s-released")
@@ -56,7 +50,6 @@ def test_a_released_net_is_imported_and_scored(tmp_path: Path, monkeypatch: pyte
     evaluate(
         model=run / "model.safetensors",
         shards=split(Path("val"), ["a", "b"], label),
-        train=split(Path("train"), ["c"], label),
         out=Path("eval"),
         device=torch.device("cpu"),
         scale="paper",

@@ -27,6 +27,7 @@ from pipeline.released.blobs import places
 from pipeline.released.released import RELEASED, import_released
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
+from tests.caffe.caffemodels import Blobs, written
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 CONVOLUTIONS = [f"conv{block}_{i}" for block, depth in enumerate(BLOCKS, 1) for i in range(1, depth + 1)]
@@ -120,9 +121,6 @@ def drawn(spec: NetSpec) -> FCN | LateFCN:
     return ours.eval()
 
 
-Blobs = dict[str, list[np.ndarray]]
-
-
 def bilinear(classes: int, kernel: int) -> np.ndarray:
     factor = (kernel + 1) // 2
     centre = factor - 1 if kernel % 2 else factor - 0.5
@@ -143,35 +141,6 @@ def caffe_blobs(name: str, spec: NetSpec, state: Mapping[str, Tensor]) -> Blobs:
     for layer, value in NETS[name].scales.items():
         blobs[layer] = [np.full(state[f"semantic.score_{layer.removeprefix('scale_')}.weight"].shape[1], value)]
     return blobs
-
-
-def varint(value: int) -> bytes:
-    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
-
-
-def message(number: int, value: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def written(path: Path, blobs: Blobs, layout: str) -> Path:
-    """A file of layers as V1LayerParameter (four sizes a blob, biases 1×1×1×O), or as LayerParameter since (V2)."""
-    parts = [message(1, b"a net"), message(100, message(1, b"data"))]
-    for layer, own in blobs.items():
-        if layout == "V1":
-            body = message(4, layer.encode())
-            for blob in own:
-                sizes = (1,) * (4 - blob.ndim) + blob.shape
-                shape = b"".join(varint(field << 3) + varint(size) for field, size in enumerate(sizes, 1))
-                body += message(6, shape + message(5, blob.astype("<f4").tobytes()))
-            parts.append(message(2, body))
-        else:
-            body = message(1, layer.encode()) + message(2, b"Convolution")
-            for blob in own:
-                shape = message(7, message(1, b"".join(map(varint, blob.shape))))
-                body += message(7, shape + message(5, blob.astype("<f4").tobytes()))
-            parts.append(message(100, body))
-    path.write_bytes(b"".join(parts))
-    return path
 
 
 def caffe_scores(name: str, blobs: Blobs, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -270,7 +239,7 @@ def test_every_blob_becomes_our_tensor(tmp_path: Path, name: str, layout: str) -
     spec = thin(name)
     state = drawn(spec).state_dict()
     path = written(tmp_path / "net", caffe_blobs(name, spec, state), layout)
-    tensors = released.read(path, spec)
+    tensors, _ = released.read(path, spec)
     assert tensors.keys() == state.keys()
     assert all(torch.equal(tensors[one], state[one]) for one in state)
     assert all(tensor.data_ptr() % 64 == 0 for tensor in tensors.values())
@@ -284,7 +253,7 @@ def test_every_blob_becomes_our_tensor(tmp_path: Path, name: str, layout: str) -
 def test_the_net_answers_as_caffe_does(tmp_path: Path, name: str) -> None:
     spec = thin(name)
     blobs = caffe_blobs(name, spec, drawn(spec).state_dict())
-    checkpoint.save(tmp_path / "model", released.read(written(tmp_path / "net", blobs, "V2"), spec), spec)
+    checkpoint.save(tmp_path / "model", released.read(written(tmp_path / "net", blobs, "V2"), spec)[0], spec)
     with torch.inference_mode():
         wanted = caffe_scores(name, blobs, fed(name))
     got = answered(tmp_path / "model")
@@ -301,7 +270,7 @@ def test_upsampling_that_was_learned_is_kept(tmp_path: Path) -> None:
     for layer, ours in {"upscore2": "upscore16", "upscore_pool4": "upscore8"}.items():
         blobs[layer] = [state[f"semantic.{ours}.weight"].numpy()]
     path = written(tmp_path / "net", blobs, "V2")
-    tensors = released.read(path, spec)
+    tensors, _ = released.read(path, spec)
     assert tensors.keys() == state.keys() and all(torch.equal(tensors[one], state[one]) for one in state)
     checkpoint.save(tmp_path / "model", tensors, spec)
     with torch.inference_mode():
@@ -320,13 +289,6 @@ def test_at_full_width_it_is_fed_as_the_authors_fed_it(name: str) -> None:
     assert spec.heads == plugins.load("datasets", dataset).SPEC.labels
     assert replace(spec, heads={}, width=0.02) == replace(thin(name), heads={})
     assert spec.width == 1
-    with torch.device("meta"):
-        ours = make(spec)
-    streams = [ours] if isinstance(ours, FCN) else [ours.get_submodule(column) for column in spec.inputs]
-    final = 18 if spec.backbone == "alexnet" else {32: 19, 16: 27, 8: 31}[spec.stride]
-    for head in (stream.get_submodule(name) for stream in streams for name in spec.heads):
-        assert [-step.offset for step in head.steps] == {32: [], 16: [5], 8: [5, 9]}[spec.stride]  # type: ignore[union-attr]
-        assert head.final.offset == final  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("layout", ["V1", "V2"])
@@ -362,15 +324,14 @@ def test_refuses_what_is_not_that_net(tmp_path: Path, layout: str) -> None:
 def test_float32_rounds_a_filter_and_that_is_all_it_may(tmp_path: Path) -> None:
     spec = thin("voc-fcn8s")
     blobs = caffe_blobs("voc-fcn8s", spec, drawn(spec).state_dict())
-    filters = blobs["upscore8"][0].copy()
-    filters[0, 0, 3, 3] += 5e-7
-    assert released.read(written(tmp_path / "net", {**blobs, "upscore8": [filters]}, "V2"), spec)
-    filters[0, 0, 3, 3] += 2e-6
+    blobs["upscore8"][0][0, 0, 3, 3] += 5e-7
+    assert released.read(written(tmp_path / "net", blobs, "V2"), spec)
+    blobs["upscore8"][0][0, 0, 3, 3] += 2e-6
     with pytest.raises(Refusal, match="blob 0 of upscore8"):
-        released.read(written(tmp_path / "net", {**blobs, "upscore8": [filters]}, "V2"), spec)
+        released.read(written(tmp_path / "net", blobs, "V2"), spec)
 
 
-def test_a_file_tells_which_net_it_is_of() -> None:
+def test_a_file_shows_which_net_it_is_of() -> None:
     """But for nyud-fcn32s-color and -hha, whose files differ in numbers only."""
     counts = {"voc": {"semantic": 21}, "nyud": {"semantic": 40}, "siftflow": {"semantic": 33, "geometric": 3}}
     shapes = {}
@@ -382,39 +343,40 @@ def test_a_file_tells_which_net_it_is_of() -> None:
 
 
 def test_refuses_files_and_names_there_are_not(tmp_path: Path) -> None:
-    spec = thin("voc-fcn32s")
+    spec, out = thin("voc-fcn32s"), tmp_path / "out"
     path = written(tmp_path / "net", caffe_blobs("voc-fcn32s", spec, drawn(spec).state_dict()), "V2")
-    with pytest.raises(Refusal, match=r"imports\.mine\.net is 'voc-fcn4s': the authors' nets are voc-fcn32s, voc-"):
-        import_released("mine", {"file": str(path), "net": "voc-fcn4s"}, tmp_path / "out")
-    with pytest.raises(Refusal, match=r"imports\.mine\.file is .*absent, which is no file: download it first"):
-        import_released("mine", {"file": str(tmp_path / "absent"), "net": "voc-fcn32s"}, tmp_path / "out")
-    with pytest.raises(Refusal, match=r"where this net has 64×3×3×3: the weights are another net's"):
-        import_released("mine", {"file": str(path), "net": "voc-fcn32s"}, tmp_path / "out")
+    cut = tmp_path / "cut"
+    cut.write_bytes(path.read_bytes()[:-9])
+    for file, name, reason in (
+        (path, "voc-fcn4s", r"imports\.mine\.net\.name is 'voc-fcn4s': the authors' nets are voc-fcn32s, voc-"),
+        (tmp_path / "absent", "voc-fcn32s", r"imports\.mine\.file is .*absent, which is no file: download it first"),
+        (path, "voc-fcn32s", r"where this net has 64×3×3×3: the weights are another net's"),
+        (cut, "voc-fcn32s", r"not a whole \.caffemodel"),
+    ):
+        with pytest.raises(Refusal, match=reason):
+            import_released("mine", file, name, out)
     with pytest.raises(Refusal, match="no released net has a head 'depth' beside another"):
         released.read(path, replace(spec, heads={"semantic": labels(5), "depth": labels(2)}))
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(Refusal, match=r"not a whole \.caffemodel"):
-        import_released("mine", {"file": str(path), "net": "voc-fcn32s"}, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not out.exists()
 
 
-def test_the_report_tells_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_gives_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "voc-fcn8s-atonce"
     spec = replace(thin(name), heads=plugins.load("datasets", "voc").SPEC.labels)
     monkeypatch.setattr(released, "spec", lambda net: spec)  # the published width fills half a gigabyte
     state = drawn(spec).state_dict()
     blobs = caffe_blobs(name, spec, state)
-    row = {"file": str(written(tmp_path / "net.caffemodel", blobs, "V2")), "net": name}
+    path = written(tmp_path / "net.caffemodel", blobs, "V2")
     for out in ("a", "b"):
-        import_released("mine", row, tmp_path / out)
+        import_released("mine", path, name, tmp_path / out)
     for file in ("model.safetensors", "import.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     loaded, tensors = checkpoint.load(tmp_path / "a/model.safetensors")
     assert loaded == spec and all(torch.equal(tensors[one], state[one]) for one in state)
-    told = json.loads((tmp_path / "a/import.json").read_text())
-    assert (told["net"], told["file"], told["spec"]["heads"]) == (name, "net.caffemodel", {"semantic": 21})
-    assert told["parameters"] == sum(tensor.numel() for tensor in state.values())
-    fates = {(blob["layer"], blob["blob"]): blob for blob in told["blobs"]}
+    found = json.loads((tmp_path / "a/import.json").read_text())
+    assert (found["net"], found["file"], found["spec"]["heads"]) == (name, "net.caffemodel", {"semantic": 21})
+    assert found["parameters"] == sum(tensor.numel() for tensor in state.values())
+    fates = {(blob["layer"], blob["blob"]): blob for blob in found["blobs"]}
     assert list(fates) == [(layer, i) for layer, own in blobs.items() for i in range(len(own))]
     assert fates["conv1_1", 0] == {
         "layer": "conv1_1", "blob": 0, "shape": [8, 3, 3, 3], "fate": "BGR to RGB", "tensor": "backbone.conv1_1.weight"
@@ -422,4 +384,4 @@ def test_the_report_tells_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.M
     assert fates["score_pool4", 1]["fate"] == "copied"
     assert fates["upscore8", 0] == {"layer": "upscore8", "blob": 0, "shape": [21, 21, 16, 16], "fate": "bilinear"}
     assert fates["scale_pool3", 0]["fate"] == "scale"
-    assert {blob["tensor"] for blob in told["blobs"] if "tensor" in blob} == state.keys()
+    assert {blob["tensor"] for blob in found["blobs"] if "tensor" in blob} == state.keys()

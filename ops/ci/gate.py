@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ops import gate, verify
+from ops import gate as gate_command
+from ops import verify
 from pipeline import gate, proof
 from pipeline.core.types import Refusal
 from stages.shared.dvc import entries
@@ -35,7 +36,7 @@ def main(ctx: click.Context, recipes: tuple[str, ...]) -> None:
     for candidate in candidates(root, recipes):
         prove(ctx, root, candidate)
         try:
-            ctx.invoke(gate.main, recipe=candidate.recipe)
+            ctx.invoke(gate_command.main, recipe=candidate.recipe)
         except click.exceptions.Exit:
             failed.append(candidate.recipe)
     if failed:

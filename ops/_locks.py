@@ -17,7 +17,10 @@ def holders(path: Path) -> set[int]:
     """
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        entries = [*rows["write"].values(), *(entry for readers in rows["read"].values() for entry in readers)]
+        entries = [
+            *rows.get("write", {}).values(),
+            *(each for readers in rows.get("read", {}).values() for each in readers),
+        ]
         return {int(entry["pid"]) for entry in entries if entry}
     except FileNotFoundError:
         return set()

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,16 +19,14 @@ import click
 import psutil
 
 from ops._amount import size
-from ops._git import asked, git
 from ops._locks import RWLOCK, holders
 from pipeline.tracking import record, spool
 from pipeline.types import Refusal
 from stages import _lock
 from stages._stage import Stage
 
-REFS = ("refs/heads", "refs/tags", "refs/exps", "refs/stash")  # the third are DVC's experiments
-HASH = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)")
-UPSTREAM = "upstream."  # a run's tag: the stage whose outputs it read, and as its value that stage's dvc.inputs
+DVC = [sys.executable, "-W", "ignore", "-m", "dvc"]
+MD5 = ["git", "grep", "-hoE", "-e", "md5: [0-9a-f]{32}([.]dir)?"]
 
 
 @click.command(cls=Stage)
@@ -35,148 +34,111 @@ UPSTREAM = "upstream."  # a run's tag: the stage whose outputs it read, and as i
 def main(yes: bool) -> None:
     """List what nobody needs, with its bytes; with --yes remove it.
 
-    Of DVC's cache: what no dvc.lock or .dvc file of the work tree, a branch, a tag or an experiment names. Of MLflow:
-    the trash, but for what a registered version or such a dvc.lock came from. Snapshots and spools of stages that are
-    as dvc.lock has them, unless a process writes them.
+    Of DVC's cache: what no dvc.lock of the work tree, a branch, a tag or an experiment names. Of MLflow: deleted runs,
+    but for those that a registered version or a dvc.lock came from. Snapshots and spools of stages that are as
+    dvc.lock has them, unless a process writes them.
     """
     root = Path.cwd()
     if not (root / ".dvc").is_dir():
         raise Refusal(f"{root} is no DVC repository: run fcn gc in the root of a clone")
-    for name, clean in (("DVC's cache", cache), ("MLflow", trash), (".snapshots and .spool", scratch)):
+    revisions = _run(root, ["git", "rev-list", "--no-walk", "--all"]).split()  # DVC's experiments among them
+    found = [_run(root, [*MD5, *where, "--", "*dvc.lock", "*.dvc"], 1) for where in (["--untracked"], revisions)]
+    named = set("".join(found).replace("md5: ", "").split())
+    for clean in (cache, runs, scratch):
         try:
-            clean(root, yes)
+            clean(root, named, yes)
         except Refusal as refusal:
-            click.echo(f"{name}: left alone, {refusal}", err=True)
+            click.echo(f"{clean.__name__} left alone: {refusal}", err=True)
     if not yes:
-        click.echo("nothing was removed: fcn gc --yes removes these")
+        click.echo("nothing was removed: fcn gc --yes does")
 
 
-def cache(root: Path, yes: bool) -> None:
-    """`dvc gc`, with a project beside it that needs whatever a dvc.lock names, also of stages that dvc.yaml lost."""
+def cache(root: Path, named: set[str], yes: bool) -> None:
+    """`dvc gc`, with a project beside it that needs all of ``named``: also what stages of another scale wrote."""
     rwlocks = [root / RWLOCK, *root.glob(f".dvc/tmp/exps/*/{RWLOCK}")]  # those of `dvc exp run --temp`, too
     if alive := [pid for path in rwlocks for pid in holders(path) if psutil.pid_exists(pid)]:
         raise Refusal(f"stages run (process {alive[0]})")
-    objects = Path(_dvc(root, "cache", "dir").strip())
+    objects = Path(_run(root, [*DVC, "cache", "dir"]).strip())
     if not objects.is_relative_to(root):
-        raise Refusal(f"{objects} lies outside of this clone, and others may use it")
-    named = {md5 for text in _texts(root) for md5 in HASH.findall(text)}
-    here = [md5 for md5 in named if (objects / "files/md5" / md5[:2] / md5[2:]).exists()]
-    with tempfile.TemporaryDirectory() as name:
-        (Path(name) / ".dvc").mkdir()
-        (Path(name) / ".dvc/config").write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {objects}\n")
-        outs = [{"path": md5, "md5": md5, "hash": "md5"} for md5 in here]
-        (Path(name) / "named.dvc").write_text(json.dumps({"outs": outs} if outs else {}))
-        command = ["gc", "--workspace", "--projects", name]
-        paths = re.findall(r"^Removing (.*)$", _dvc(root, *command, "--dry"), re.MULTILINE)
+        raise Refusal(f"{objects} lies outside of this clone, others may use it")
+    with tempfile.TemporaryDirectory() as beside:
+        (Path(beside) / ".dvc").mkdir()
+        (Path(beside) / ".dvc/config").write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {objects}\n")
+        outs = [{"path": md5, "md5": md5, "hash": "md5"} for md5 in named]
+        (Path(beside) / "named.dvc").write_text(json.dumps({"outs": outs}))
+        command = [*DVC, "gc", "--workspace", "--projects", beside]
+        paths = re.findall(r"^Removing (.*)$", _run(root, [*command, "--dry"]), re.MULTILINE)
         click.echo(f"cache: {len(paths)} objects, {_bytes(map(Path, paths))}")
-        if yes and paths:
-            _dvc(root, *command, "--force")
+        if yes:
+            _run(root, [*command, "--force"])
 
 
-def trash(root: Path, yes: bool) -> None:
-    """`mlflow gc` of the deleted runs that neither a registered version nor a dvc.lock came from."""
+def runs(root: Path, named: set[str], yes: bool) -> None:
+    """`mlflow gc` of deleted runs."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
         return
+    import mlflow
+    from mlflow.cli import cli
+    from mlflow.entities import ViewType
+
     from pipeline.tracking.registry import answering, ask
 
     client, _ = ask(root)
     if client.tracking_uri.startswith("http"):
         raise Refusal("a server's trash is emptied beside its database, by mlflow gc")
-    import mlflow
-    from mlflow.cli import cli
-    from mlflow.entities import ViewType
-
     mlflow.set_tracking_uri(client.tracking_uri)
-    with answering(client):
-        experiments = {each.experiment_id: each for each in mlflow.search_experiments(view_type=ViewType.ALL)}
-        runs = mlflow.search_runs([*experiments], run_view_type=ViewType.ALL, output_format="list")
-        kept = _kept(runs, mlflow.search_model_versions(), list(_entries(root)))
-        deleted = [run for run in runs if run.info.lifecycle_stage == "deleted"]
-        gone = [run for run in deleted if run.info.run_id not in kept]
-        for run in gone:
-            folder = Path(unquote(urlsplit(run.info.artifact_uri).path))
-            click.echo(f"run: {run.info.run_name} {run.info.run_id}, {_bytes(folder.rglob('*'))}")
-        emptied = {run.info.experiment_id for run in deleted if run not in gone}
-        if lost := [
-            each.name for key, each in experiments.items() if key in emptied and each.lifecycle_stage == "deleted"
-        ]:
-            raise Refusal(f"experiment {lost[0]} is in the trash with runs that are needed: restore it")
-        if yes and gone:  # without ids it would take all runs
-            ids = ",".join(run.info.run_id for run in gone)
-            cli(["gc", "--backend-store-uri", client.tracking_uri, "--run-ids", ids], standalone_mode=False)
+    with answering(client), warnings.catch_warnings(action="ignore"):  # MLflow's, of SQLAlchemy
+        experiments = mlflow.search_experiments(view_type=ViewType.ALL)
+        if thrown := [each.name for each in experiments if each.lifecycle_stage == "deleted"]:
+            raise Refusal(f"mlflow gc would take all of experiment {thrown[0]}, which is deleted: restore it first")
+        ids = [each.experiment_id for each in experiments]
+        found = mlflow.search_runs(ids, run_view_type=ViewType.ALL, output_format="list")
+        kept = _kept(found, mlflow.search_model_versions(), named, root)
+        gone = [run for run in found if run.info.lifecycle_stage == "deleted" and run.info.run_id not in kept]
+        files = (file for run in gone for file in Path(unquote(urlsplit(run.info.artifact_uri).path)).rglob("*"))
+        click.echo(f"MLflow: {len(gone)} deleted runs, {_bytes(files)}")
+        if yes and gone:  # without ids it takes all
+            command = ["gc", "--backend-store-uri", client.tracking_uri, "--run-ids"]
+            cli([*command, ",".join(run.info.run_id for run in gone)], standalone_mode=False)
 
 
-def scratch(root: Path, yes: bool) -> None:
+def _kept(found: Iterable[Any], versions: Iterable[Any], named: set[str], root: Path) -> set[str]:
+    """The ids of the runs that ``versions``, the outputs ``named`` or dvc.lock came from, over all their upstream."""
+    entries = _lock.entries(root).values() if (root / "dvc.lock").exists() else ()
+    mark = f"pipeline.{_lock.pipeline(entries)[:8]}"  # publish's, of all runs of dvc.lock
+    kept, upstream, before = {each.run_id for each in versions}, set(), -1
+    while len(kept) > before:
+        before = len(kept)
+        for run in found:
+            tags = run.data.tags
+            outs = {md5 for tag, md5 in tags.items() if tag.startswith("dvc.out.")}
+            tag = f"upstream.{record.key(tags.get('dvc.stage', ''))}", tags.get("dvc.inputs", "")
+            if run.info.run_id in kept or mark in tags or outs & named or tag in upstream:
+                kept.add(run.info.run_id)
+                upstream |= {(name, inputs) for name, inputs in tags.items() if name.startswith("upstream.")}
+    return kept
+
+
+def scratch(root: Path, named: set[str], yes: bool) -> None:
     """Snapshots and spools of stages that are as dvc.lock has them: no rerun goes on from there."""
-    places = [root / os.environ.get("FCN_SNAPSHOTS", ".snapshots"), spool.place()]
+    places = (root / os.environ.get("FCN_SNAPSHOTS", ".snapshots"), spool.place())
     folders = [path for place in places for path in sorted(place.glob("*/*")) if path.is_dir()]
     known = {path.parent.name for path in folders} & set(_lock.entries(root)) if folders else set()
-    changed = json.loads(_dvc(root, "status", "--json", *sorted(known))) if known else {}
-    for folder in folders:
-        if folder.parent.name in known - set(changed) and not spool.alive(spool.place().joinpath(*folder.parts[-2:])):
-            click.echo(f"{folder.relative_to(root)}: {_bytes(folder.rglob('*'))}")
+    changed = json.loads(_run(root, [*DVC, "status", "--json", *sorted(known)])) if known else {}
+    for path in folders:
+        if path.parent.name in known - set(changed) and not spool.alive(spool.place().joinpath(*path.parts[-2:])):
+            click.echo(f"{path}: {_bytes(path.rglob('*'))}")
             if yes:
-                shutil.rmtree(folder)
+                shutil.rmtree(path)
 
 
-def _kept(runs: Sequence[Any], versions: Sequence[Any], pipelines: Sequence[Sequence[_lock.Entry]]) -> set[str]:
-    """The ids of ``runs`` that ``versions`` and ``pipelines`` came from, over all their upstream."""
-    ids, marks = {each.run_id for each in versions}, {f"pipeline.{_lock.pipeline(each)[:8]}" for each in pipelines}
-    wanted = {(record.key(entry.stage), entry.inputs) for each in pipelines for entry in each}
-    wanted |= {(record.key(each.tags.get("dvc.stage", "")), each.tags.get("dvc.inputs", "")) for each in versions}
-    kept: set[str] = set()
-    while True:
-        found = [
-            run
-            for run in runs
-            if run.info.run_id not in kept
-            and (
-                run.info.run_id in ids
-                or marks & set(run.data.tags)
-                or (record.key(run.data.tags.get("dvc.stage", "")), run.data.tags.get("dvc.inputs", "?")) in wanted
-            )
-        ]
-        if not found:
-            return kept
-        kept |= {run.info.run_id for run in found}
-        tags = [tag for run in found for tag in run.data.tags.items() if tag[0].startswith(UPSTREAM)]
-        wanted |= {(stage.removeprefix(UPSTREAM), inputs) for stage, inputs in tags}
-
-
-def _revisions(root: Path) -> list[str]:
-    head = asked(root, "rev-parse", "--verify", "-q", "HEAD")
-    return list(dict.fromkeys([*head.split(), *git(root, "for-each-ref", "--format=%(objectname)", *REFS).split()]))
-
-
-def _texts(root: Path) -> Iterator[str]:
-    """All that DVC wrote of outputs: dvc.lock and .dvc files, here and in every revision."""
-    yield from (path.read_text(encoding="utf-8") for path in [root / "dvc.lock", *root.glob("*.dvc")] if path.is_file())
-    for revision in _revisions(root):
-        for path in git(root, "ls-tree", "-r", "--name-only", revision).splitlines():
-            if path.endswith((".dvc", "dvc.lock")):
-                yield git(root, "cat-file", "blob", f"{revision}:{path}")
-
-
-def _entries(root: Path) -> Iterator[list[_lock.Entry]]:
-    """The entries of the dvc.lock here and in every revision that has one."""
-    names = ("dvc.yaml", "params.yaml", "dvc.lock")
-    seen = {tuple((root / name).read_text(encoding="utf-8") if (root / name).exists() else "" for name in names)}
-    seen |= {tuple(asked(root, "cat-file", "blob", f"{each}:{name}") for name in names) for each in _revisions(root)}
-    for texts in seen:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, text in zip(names, texts, strict=True):
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-            if all(texts):
-                yield list(_lock.entries(Path(folder)).values())
-
-
-def _bytes(paths: Iterator[Path]) -> str:
+def _bytes(paths: Iterable[Path]) -> str:
     return size(sum(path.stat().st_size for path in paths if path.is_file()))
 
 
-def _dvc(root: Path, *arguments: str) -> str:
-    command = [sys.executable, "-W", "ignore", "-m", "dvc", *arguments]
+def _run(root: Path, command: list[str], fine: int = 0) -> str:
+    """What ``command`` prints; Refusal with its error where it exits with more than ``fine``."""
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refusal(f"dvc {arguments[0]}: {next(iter(done.stderr.splitlines()), 'failed')}")
+    if done.returncode > fine:
+        raise Refusal(f"{' '.join(command[-4:])[:40]}: {' '.join(done.stderr.split())}")
     return done.stdout

@@ -17,10 +17,10 @@ import psutil
 import pytest
 import torch
 import yaml
-
 from ops._doctor import apart, archives, device, disk, git, locks, runtime, secret, store
 from ops._doctor.examine import CHECKS, examine
 from ops._doctor.finding import Check, Finding
+
 from ops.doctor import main
 from pipeline.types import Refusal
 from tests.closure import ROOT

@@ -178,7 +178,6 @@ def refused(root: Path, **variables: str) -> list[str]:
     began = time.monotonic()
     code, lines = doctor(root, "remote", AWS_EC2_METADATA_DISABLED="true", **variables)
     took = time.monotonic() - began
-    print("\n".join(lines))
     assert code == 1
     assert not [line for line in lines if "wr0ng-word" in line or "WR0NGID" in line]
     # Imports take seconds of a core, and while tests run the cores are shared

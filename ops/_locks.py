@@ -25,4 +25,4 @@ def holders(path: Path) -> set[int]:
     except FileNotFoundError:
         return set()
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refusal(f"{path} is damaged, so no stage runs: where no dvc works here, rm {path}") from None
+        raise Refusal(f"{path} is damaged, so no stage runs: where no dvc works here, rm {RWLOCK}") from None

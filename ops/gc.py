@@ -88,12 +88,14 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
         raise Refusal("a server's trash is emptied beside its database, by mlflow gc")
     mlflow.set_tracking_uri(client.tracking_uri)
     with answering(client), warnings.catch_warnings(action="ignore"):  # MLflow's, of SQLAlchemy
-        experiments = mlflow.search_experiments(view_type=ViewType.ALL)
+        experiments, versions = mlflow.search_experiments(view_type=ViewType.ALL), mlflow.search_model_versions()
+        for model in re.findall(r"\bm-[0-9a-f]{32}\b", " ".join(str(each.source) for each in versions)):
+            client.get_logged_model(model)  # fails where it is deleted: mlflow gc would take it
         if thrown := [each.name for each in experiments if each.lifecycle_stage == "deleted"]:
             raise Refusal(f"mlflow gc would take all of experiment {thrown[0]}, which is deleted: restore it first")
         ids = [each.experiment_id for each in experiments]
         found = mlflow.search_runs(ids, run_view_type=ViewType.ALL, output_format="list")
-        kept = _kept(found, mlflow.search_model_versions(), named, root)
+        kept = _kept(found, versions, named, root)
         gone = [run for run in found if run.info.lifecycle_stage == "deleted" and run.info.run_id not in kept]
         files = (file for run in gone for file in Path(unquote(urlsplit(run.info.artifact_uri).path)).rglob("*"))
         click.echo(f"MLflow: {len(gone)} deleted runs, {_bytes(files)}")

@@ -213,9 +213,14 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     assert registry.history(client, registered.NAME).moves == history.moves
     assert "MLflow: 0 deleted runs" in fcn("--yes").stdout
 
-    client.delete_experiment(client.create_experiment("other"))
     run(client, experiment)
+    other = client.create_experiment("other")
+    client.delete_experiment(other)
     assert "runs left alone: mlflow gc would take all of experiment other" in fcn("--yes").stderr
+    client.restore_experiment(other)
+    client.delete_logged_model(Path(client.get_model_version(registered.NAME, "1").source).parent.name)
+    assert "not found" in fcn("--yes").stderr
+    assert whole(client, "1")
 
 
 def test_a_server_that_is_away_leaves_the_rest_to_be_cleaned(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

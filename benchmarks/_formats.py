@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._photos import Photos, encoded
-from pipeline.shards import writer
-from pipeline.types import Sample
+from pipeline.convert import writer
+from pipeline.core.types import Sample
 
 SHARD = 150  # samples a shard, so that two processes share them
 VOC = Path("VOCdevkit/VOC2012")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import _machine
-from pipeline import files
+from pipeline.core import files
 
 PAGE = "results.md"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
+from pipeline.core.types import Sample
 from pipeline.datasets import sbd, voc
-from pipeline.miniature import _archive
 from pipeline.miniature import voc as miniature
-from pipeline.types import Sample
+from pipeline.miniature.shared import _archive
 
 KEPT = Path(__file__).parents[1] / ".bench"
 SIDE = 500  # pixels on the long edge, as VOC's

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks import _formats
 from benchmarks._rounds import Timed
 from benchmarks.reading import Rows, loader, torch_decoded, whole
-from pipeline.types import Sample
+from pipeline.core.types import Sample
 
 Write = Callable[[Path, Sequence[Sample]], None]
 

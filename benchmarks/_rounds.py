@@ -15,7 +15,7 @@ import click
 from tqdm import tqdm
 
 from benchmarks import _machine, _page
-from pipeline import files
+from pipeline.core import files
 
 RESULTS = Path(__file__).parent / "results"
 Timed = Callable[[], object]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from unittest.mock import MagicMock, patch
 
-from pipeline import determinism  # noqa: F401  pins torch's kernels, so torch comes after it
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 
 # isort: split
 import torch
@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.fcn import surgery
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Item
 from pipeline.training.recipe import SolverSpec
 from pipeline.training.solver import Solver
-from pipeline.types import LabelSpec
 
 CLASSES = 21
 LABEL = LabelSpec(classes=tuple(map(str, range(CLASSES))), palette=((0, 0, 0),) * CLASSES)
@@ -55,7 +54,7 @@ class Work:
     def sample(self, device: torch.device, draw: int = 1) -> tuple[Tensor, Tensor]:
         """An image, 1×3×H×W float32 of noise, and its label, 1×H×W uint8; the same for the same ``draw``."""
         generator = torch.Generator().manual_seed(draw)
-        image = torch.randn(1, 3, self.down, self.across, generator=generator) * surgery.INPUT_STD
+        image = torch.randn(1, 3, self.down, self.across, generator=generator) * INPUT_STD
         label = torch.randint(0, CLASSES, (1, self.down, self.across), generator=generator, dtype=torch.uint8)
         return image.to(device), label.to(device)
 
@@ -69,7 +68,7 @@ def ours(work: Work, stride: int, precision: str, device: torch.device) -> tuple
 def started(work: Work, stride: int) -> FCN:
     spec = work.spec(stride)
     net = FCN(spec)
-    surgery.random_start(net, spec, torch.Generator().manual_seed(0))
+    random_start(net, spec, torch.Generator().manual_seed(0))
     return net
 
 

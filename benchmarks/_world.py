@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ops import _python
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 ROOT = Path(__file__).parents[1]
 EMPTY = ("pretrain", "backbones", "fusions", "recipes", "imports", "folders")

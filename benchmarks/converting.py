@@ -16,9 +16,9 @@ import click
 
 from benchmarks import _formats, _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
-from pipeline.shards import _check, _shard
-from pipeline.types import Sample
-from stages._stage import Stage
+from pipeline.convert import check, write_shard
+from pipeline.core.types import Sample
+from stages.shared.stage import Stage
 
 PACKERS = {
     "webdataset": _formats.tars,
@@ -42,16 +42,16 @@ def afresh(out: Path, write: Callable[[Path], object]) -> Timed:
 def packed(out: Path, held: Sequence[Sample], raw: Path) -> Timed:
     """A call that writes what was checked beforehand: Parquet and the digests that the manifest needs."""
     photos = _photos.Photos()
-    rows = [_check.checked(photos.SPEC, sample) for sample in held]
-    conversion = _shard.Conversion("voc", _photos.Photos, raw, out)
+    rows = [check.checked(photos.SPEC, sample) for sample in held]
+    conversion = write_shard.Conversion("voc", _photos.Photos, raw, out)
     names = [sample.id for sample in held]
 
     def write(_: Path) -> None:
         plan = [
-            _shard.Planned("train", f"part-{start}.parquet", tuple(names[start : start + _formats.SHARD]))
+            write_shard.Planned("train", f"part-{start}.parquet", tuple(names[start : start + _formats.SHARD]))
             for start in range(0, len(names), _formats.SHARD)
         ]
-        written = list(_shard.write_shards(conversion, plan, lambda *_: iter(rows)))
+        written = list(write_shard.write_shards(conversion, plan, lambda *_: iter(rows)))
         if sum(each.shard.rows for each in written) != len(names):
             raise ValueError("left samples out")
 

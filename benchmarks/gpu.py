@@ -23,8 +23,8 @@ import torch
 
 from benchmarks import _steps
 from benchmarks._steps import Work
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN
-from pipeline.types import Refusal
 
 LADDER = {"FCN-32s": 32, "FCN-16s": 16, "FCN-8s": 8}
 FINEST = "FCN-8s"

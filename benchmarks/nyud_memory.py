@@ -28,7 +28,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from pipeline.shards import writer
-from pipeline.shards.dataset import plugin
+from pipeline.convert.dataset import plugin
 if __name__ == "__main__":
     raw, out, processes = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     expect = ["trainval=795", "test=654"]

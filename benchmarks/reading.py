@@ -23,11 +23,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks import _formats, _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
+from pipeline.core.types import Sample
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import ahead
 from pipeline.training.order import drawn
-from pipeline.types import Sample
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 CEILINGS = ("decoding alone, torchvision.io", "decoding alone, Pillow")
 PILLOW = ("torchvision VOCSegmentation", "datasets")

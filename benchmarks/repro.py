@@ -10,7 +10,7 @@ import click
 
 from benchmarks import _rounds, _world
 from benchmarks._rounds import Case, Goal, Sides, Timed
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 STAGE = "leaks"
 IMAGES = 20  # of each split

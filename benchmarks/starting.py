@@ -18,7 +18,7 @@ import yaml
 from benchmarks import _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
 from benchmarks._world import ROOT
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 TORCH = "import torch"
 OFFENDERS = 4  # modules to name, the slowest to import first
@@ -29,9 +29,9 @@ stage = importlib.import_module("stages." + name.replace("-", "_"))
 if hasattr(stage, "declared"):
     params = stage.declared(name, key or None)
     if hasattr(stage, "determinism"):
-        stage.determinism.start(params.row("runtime"))
+        stage.determinism.start(params["runtime"])
     elif hasattr(stage, "versions"):
-        stage.versions.check(params.row("runtime"))
+        stage.versions.check(params["runtime"])
 """
 
 

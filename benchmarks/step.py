@@ -1,6 +1,6 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
-Each side trains in a process of its own, for ours is held to AVX2 (``pipeline/determinism.py``) and torchfcn, as it
+Each side trains in a process of its own, for ours is held to AVX2 (``pipeline.determinism``), torchfcn, as it
 comes, is not. The check leads both nets, with equal weights, through smaller images.
 """
 
@@ -17,7 +17,7 @@ from statistics import median
 import click
 
 from benchmarks._side import AS_IT_COMES, OURS, PINNED, SIDES, Work
-from pipeline import determinism  # pins torch's kernels, so torch comes after it
+from pipeline import determinism
 
 # isort: split
 from pathlib import Path
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from benchmarks import _rounds, _side
 from benchmarks._rounds import Case, Goal, Timed
 from pipeline.training.loss import cross_entropy
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 SMALL = (120, 150)  # height and width of the images whose gradients are compared
 DRAWS = 5  # of them: how many units lie on ReLU's corner differs from one image to the next, and the gradients with it

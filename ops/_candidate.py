@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import gate, proof
+from pipeline.core.types import Refusal
 from pipeline.gate import Champion, Verdict
 from pipeline.thresholds import Thresholds
 from pipeline.tracking.commit import checked_out
-from pipeline.types import Refusal
 from stages._live import md5
-from stages._lock import Entry, entries
+from stages.shared.dvc import Entry, entries
 
 PREFIX = "fcn-"  # of a registered model, before its data set
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from stages._params import declared
+from stages.shared.dvc import declared
 
 OWN, ANY = "comp5", "comp6"
 
@@ -20,7 +20,7 @@ def competition(root: Path, recipe: str | None) -> tuple[str, str]:
     if recipe is None:
         return ANY, "its training is not known"
     while True:
-        row = declared("train", recipe, root).row(f"recipes.{recipe}")
+        row = declared(f"train@{recipe}", root)[f"recipes.{recipe}"]
         if not row["train"].startswith("voc/"):
             return ANY, f"{recipe} trains on {row['train']}"
         if row["start"] == "random":

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ops._amount import duration, size
-from pipeline import files
-from pipeline.report import html, ladder, page
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
+from pipeline.report import html, page
 from pipeline.report.figures import FOLDER
 from pipeline.report.report import TABLES
 from pipeline.tracking.took import Took, took
-from pipeline.types import Refusal
-from stages._lock import entries
 from stages._records import identity
+from stages.shared.dvc import entries
 
 RESULTS = Path("results")
 STAGES = ("train", "evaluate", "evaluate-import")

@@ -5,30 +5,27 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 MARKS = ("error:", "fatal:", "! [")  # begin the lines in which git says why
 
 
-def git(root: Path, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
-    """What ``git arguments`` prints in ``root``, without the last newline; ``environment`` is added to this one's.
+def git(root: Path, *arguments: str) -> str:
+    """What ``git arguments`` prints in ``root``, without the last newline.
 
     Raises Refusal, in git's own words without the password in a URL, where it fails or is not installed.
     """
-    return answer(root, *arguments, stdin=stdin, environment=environment).decode(errors="replace").rstrip("\n")
+    return answer(root, *arguments).decode(errors="replace").rstrip("\n")
 
 
-def answer(root: Path, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+def answer(root: Path, *arguments: str) -> bytes:
     """As ``git``, byte for byte."""
     quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # a runner has nobody to type a password
     command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(
-            command, input=stdin, env={**os.environ, **quiet, **(environment or {})}, capture_output=True, check=False
-        )
+        done = subprocess.run(command, env={**os.environ, **quiet}, capture_output=True, check=False)
     except FileNotFoundError:
         raise Refusal("git is not installed: install it") from None
     if done.returncode:

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.types import Refusal
 from pipeline.tracking.adopt import Told, told
-from pipeline.types import Refusal
-from stages._lock import Entry, entries, overlap, upstream
 from stages._records import identity
 from stages._sources import urls
+from stages.shared.dvc import Entry, entries, overlap, upstream
 
 NO_RUN = "no run: fcn backfill"
 CODE = (".py", "pipeline", "stages")  # deps that are no data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 RWLOCK = ".dvc/tmp/rwlock"
 

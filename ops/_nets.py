@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.types import Refusal
-from stages._params import declared
+from pipeline.core.types import Refusal
+from stages.shared.dvc import declared
 
 CHAMPION = "champion"
 
@@ -27,7 +27,7 @@ def weights(root: Path, recipe: str | None, model: Path | None, registry: str | 
     if len(given) != 1:
         raise Refusal(f"say which net, with one of {_offer(root)}--model FILE or --registry NAME@ALIAS")
     if recipe:
-        declared("evaluate", recipe, root)  # refuses a name that is not there by telling which are
+        declared(f"evaluate@{recipe}", root)  # refuses a name that is not there by telling which are
         yield root / "runs" / recipe / "model.safetensors"
     elif model:
         yield model

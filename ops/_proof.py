@@ -12,8 +12,8 @@ from pipeline.proof import Proof
 # isort: split
 import torch
 
-from stages._fingerprint import kind
-from stages._lock import Entry
+from stages.shared.dvc import Entry
+from stages.shared.fingerprint import kind
 
 
 def keep(root: Path, entry: Entry, same: bool) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-TIMEOUT = 5.0  # seconds for a network to answer; DVC's clients alone wait up to half an hour
+TIMEOUT = 8.0  # seconds for a network to answer; DVC's clients alone wait up to half an hour
 SECRET = re.compile(r"secret|password|passphrase|token|key_id$|_key$|connection_string|auth_header", re.IGNORECASE)
 LOGIN = re.compile(r"//[^/@\s]*?:([^/@\s]+)@")  # the password of a URL
 
@@ -58,7 +58,7 @@ def _round_trip(config: Any, name: str) -> str | None:
     kind, options, folder = get_cloud_fs(config, name=name)
     if kind.protocol.startswith("http"):
         return "not asked: DVC only pulls from a web server"
-    files = kind(**({"timeout": TIMEOUT - 1} if kind.protocol == "ssh" else {}) | options)
+    files = kind(**({"timeout": TIMEOUT / 2} if kind.protocol == "ssh" else {}) | options)
     if kind.protocol in ("local", "ssh") and not files.isdir(folder):
         raise FileNotFoundError(f"no folder {folder}: mount it, or make it with mkdir -p")
     path = files.join(folder, f".fcn-doctor-{uuid.uuid4().hex}")

@@ -15,9 +15,9 @@ import yaml
 
 from ops import _python
 from ops._digest import difference, digest, locked
+from pipeline.core.types import Refusal
 from pipeline.tracking import record
-from pipeline.types import Refusal
-from stages._lock import LOADER, Entry, entries, overlap
+from stages.shared.dvc import LOADER, Entry, entries, overlap
 
 SAME, DIFFERS = "same", "DIFFERS"
 TAIL = 10  # lines of a failed command's output

@@ -22,7 +22,7 @@ from pipeline.tracking import uri as store
 # isort: split
 from mlflow.cli import cli as mlflow
 
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

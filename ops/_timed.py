@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.fcn.spec import NetSpec
+from pipeline.core.types import Refusal
+from pipeline.spec import NetSpec
 from pipeline.timing.paper import NETS
-from pipeline.types import Refusal
 from stages._live import md5
 
 if TYPE_CHECKING:  # it loads torch

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
+from pipeline.core.types import Refusal
 from pipeline.held import held
-from pipeline.types import Refusal
-from stages._lock import Entry, entries, overlap
+from stages.shared.dvc import Entry, entries, overlap
 
 PREFIX, LOCK = "fcn-verify-", ".lock"  # of the folder; in it a file that its process locks while it lives
 

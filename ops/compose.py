@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from pipeline.types import Refusal
-from stages._stage import Stage
+from pipeline.core.types import Refusal
+from stages.shared.stage import Stage
 
 
 def composed(root: Path, overrides: tuple[str, ...] = ()) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.group()
@@ -17,9 +17,9 @@ def main() -> None:
 @click.argument("row")
 def check(row: str) -> None:
     """Read every image and label of ROW and tell all that is wrong with them, or what they hold."""
-    from pipeline.datasets import folder  # it loads NumPy and Pillow, which no other command waits for
+    from pipeline.datasets.own import folder
 
-    found = folder.check(row, declared("convert-folder", row).row(f"folders.{row}"))
+    found = folder.check(row, declared(f"convert-folder@{row}")[f"folders.{row}"])
     for line in found:
         click.echo(line)
     if found.problems:

@@ -15,13 +15,13 @@ import yaml
 from ops import _remotes
 from ops._amount import size
 from ops._locks import RWLOCK, holders
+from pipeline.core.types import Refusal
 from pipeline.held import held
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
-from pipeline.types import Refusal
-from stages import _lock
-from stages._params import load
-from stages._stage import Stage
+from stages.shared import dvc
+from stages.shared.dvc import load
+from stages.shared.stage import Stage
 
 OK, FIX, NOTE, SKIP = "ok", "fix", "note", "skip"  # well; broken; worth knowing; not set up here
 Findings = Iterator[tuple[str, str]]  # a state and one line, which ends with the remedy
@@ -30,7 +30,8 @@ Params = Mapping[str, Any]  # params.yaml
 
 def runtime(root: Path, params: Params) -> Findings:
     """Python, each package and the device, against ``runtime``."""
-    from pipeline import determinism, versions
+    from pipeline import determinism
+    from pipeline.core import versions
 
     named = {name: wanted for name, wanted in params["runtime"].items() if name != "launch"}
     device = determinism.start(named)
@@ -46,7 +47,7 @@ def disk(root: Path, params: Params) -> Findings:
     need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
     if (root / "dvc.lock").is_file():
         locked = load(root / "dvc.lock")["stages"]
-        outs = [out for stage in _lock.stages(root) for out in locked.get(stage, {}).get("outs", ())]
+        outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())]
         need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
@@ -151,8 +152,8 @@ def main(checks: tuple[str, ...]) -> None:
     root, states = Path.cwd(), set()
     try:
         params: Params = load(root / "params.yaml")
-    except (OSError, yaml.YAMLError) as error:
-        raise Refusal(f"{' '.join(str(error).split())}: run fcn doctor in a clone, or python -m ops.compose") from None
+    except yaml.YAMLError as error:
+        raise Refusal(f"params.yaml: {' '.join(str(error).split())}: python -m ops.compose writes it anew") from None
     for name in (name for name in CHECKS if not checks or name in checks):
         try:
             found = [*CHECKS[name](root, params)]

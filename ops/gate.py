@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 FRACTION = click.FloatRange(0, 1, max_open=True)
 
@@ -25,7 +25,8 @@ def main(recipe: str, first: bool, **options: float | None) -> None:
     Writes gate/RECIPE.json, which nobody trusts: `fcn promote` judges anew.
     """
     from ops import _candidate  # the next imports take seconds, which `fcn data` need not wait for
-    from pipeline import files, gate, thresholds
+    from pipeline import gate, thresholds
+    from pipeline.core import files
 
     root = Path.cwd()
     candidate = _candidate.read(root, recipe)

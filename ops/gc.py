@@ -20,10 +20,10 @@ import psutil
 
 from ops._amount import size
 from ops._locks import RWLOCK, holders
+from pipeline.core.types import Refusal
 from pipeline.tracking import record, spool
-from pipeline.types import Refusal
-from stages import _lock
-from stages._stage import Stage
+from stages.shared import dvc
+from stages.shared.stage import Stage
 
 DVC = [sys.executable, "-W", "ignore", "-m", "dvc"]
 MD5 = ["git", "grep", "-hoE", "-e", "md5: [0-9a-f]{32}([.]dir)?"]
@@ -106,8 +106,8 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
 
 def _kept(found: Iterable[Any], versions: Iterable[Any], named: set[str], root: Path) -> set[str]:
     """The ids of the runs that ``versions``, the outputs ``named`` or dvc.lock came from, over all their upstream."""
-    entries = _lock.entries(root).values() if (root / "dvc.lock").exists() else ()
-    mark = f"pipeline.{_lock.pipeline(entries)[:8]}"  # publish's, of all runs of dvc.lock
+    entries = dvc.entries(root).values() if (root / "dvc.lock").exists() else ()
+    mark = f"pipeline.{dvc.pipeline(entries)[:8]}"  # publish's, of all runs of dvc.lock
     kept, upstream, before = {each.run_id for each in versions}, set(), -1
     while len(kept) > before:
         before = len(kept)
@@ -125,7 +125,7 @@ def scratch(root: Path, named: set[str], yes: bool) -> None:
     """Snapshots and spools of stages that are as dvc.lock has them: no rerun goes on from there."""
     places = (root / os.environ.get("FCN_SNAPSHOTS", ".snapshots"), spool.place())
     folders = [path for place in places for path in sorted(place.glob("*/*")) if path.is_dir()]
-    known = {path.parent.name for path in folders} & set(_lock.entries(root)) if folders else set()
+    known = {path.parent.name for path in folders} & set(dvc.entries(root)) if folders else set()
     changed = json.loads(_run(root, [*DVC, "status", "--json", *sorted(known)])) if known else {}
     for path in folders:
         if path.parent.name in known - set(changed) and not spool.alive(spool.place().joinpath(*path.parts[-2:])):

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.evaluation import shown
-from pipeline.evaluation.panels import GAP
-from pipeline.evaluation.shown import Shown
-from stages._stage import Stage
+from pipeline.panels import shown
+from pipeline.panels.panels import GAP
+from pipeline.panels.shown import Shown
+from stages.shared.stage import Stage
 
 TILE = 192  # pixels that a tile's longer side is drawn with
 TITLE = 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import click
 
@@ -28,15 +29,15 @@ def main(
     from dvc.repo import Repo
 
     from ops._repro.reproduce import reproduce
-    from ops._repro.settle import Settle
     from ops._repro.slots import slots
-    from pipeline.types import Refusal
+    from ops._repro.stage_runner import StageRunner
+    from pipeline.core.types import Refusal
 
     logging.getLogger("dvc").setLevel(logging.WARNING)  # a line for each stage that did not change, otherwise
     try:
         with Repo() as repo:
-            settle = Settle(repo, force, pull, allow_missing)
-            click.echo(reproduce(repo, targets, slots(jobs, gpus), settle, keep_going))
+            runner = StageRunner(repo, force=force, pull=pull, allow_missing=allow_missing)
+            click.echo(reproduce(Path.cwd(), targets, slots(jobs, gpus), runner, keep_going))
     except (DvcException, Refusal) as error:
         raise click.ClickException(str(error)) from None
 

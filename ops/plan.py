@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from pipeline.types import Refusal
-from stages._stage import Stage
+from pipeline.core.types import Refusal
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
@@ -25,19 +26,17 @@ from stages._stage import Stage
 def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missing: bool | None) -> None:
     """Tell what `fcn run` would do for STAGES, or for all of dvc.yaml; nothing runs, and nothing is pulled.
 
-    What does not stand will run, be restored from DVC's cache of runs, or may run: if a stage before it writes other
+    What is not up to date will run, be restored from DVC's cache of runs, or may run: if a stage before it writes other
     bytes than before.
     """
     from dvc.exceptions import NotDvcRepoError  # DVC loads in a second, which `fcn --help` need not wait for
-    from dvc.repo import Repo
 
-    from ops._repro import page
-    from ops._repro.plan import plan
+    from ops._plan import page
+    from ops._plan.plan import plan
 
     logging.getLogger("dvc").setLevel(logging.ERROR)
     try:
-        with Repo() as repo:
-            found = plan(repo, stages, allow_missing)
+        found = plan(Path.cwd(), stages, allow_missing)
     except NotDvcRepoError as error:
         raise Refusal(f"{error}: go to the clone's folder") from None
     if as_json:

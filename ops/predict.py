@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ops import _nets
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
@@ -28,7 +28,7 @@ def main(
     tile: int | None,
 ) -> None:
     """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
-    from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
+    from pipeline import determinism
 
     # isort: split
     from pipeline.fcn.net import build

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.types import Refusal
-from stages._stage import Stage
+from pipeline.core.types import Refusal
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ops import _competition, _nets
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 SHOWN = 20  # problems
 
@@ -42,7 +42,7 @@ def main(
     Competition comp5 is for nets that saw nothing but VOC's own labels, comp6 for all others: by default, comp5 only
     where the recipe, and each that it starts from, trains on VOC and begins at random.
     """
-    from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
+    from pipeline import determinism
 
     # isort: split
     from pipeline.fcn.net import build

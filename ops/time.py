@@ -10,8 +10,8 @@ import click
 from tqdm import tqdm
 
 from ops import _nets
-from pipeline.types import Refusal
-from stages._stage import Stage
+from pipeline.core.types import Refusal
+from stages.shared.stage import Stage
 
 OUT = Path("times.json")
 SMALLEST = 32  # pixels: the coarsest cell of a smaller image may lie outside of it

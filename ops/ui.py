@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from ops.run import supervise
+from pipeline.core.types import Refusal
 from pipeline.tracking import address
 from pipeline.tracking import uri as store
-from pipeline.types import Refusal
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import versions
-from pipeline.types import Refusal
+from pipeline.core import versions
+from pipeline.core.types import Refusal
 
 
 def pins(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
@@ -41,12 +41,11 @@ PRECISIONS = ("fp32", "tf32", "bf16")
 KEEP = {-1: 2**31 - 1, -3: 2**30}  # mallopt's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
-def start(runtime: Mapping[str, Any]) -> torch.device:
+def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     """Fix what torch lets vary and check what it does not; call first, before any tensor exists.
 
-    ``runtime`` is params.yaml's, as far as dvc.yaml declares it for the stage: ``threads``; versions, as
-    ``versions.check`` reads them; ``device`` (cpu where absent, or cuda) and ``precision`` (fp32 where absent, tf32 or
-    bf16), of which tf32 is a flag set here and bf16 the net's business (``training/autocast.py``).
+    ``runtime`` is params.yaml's: ``threads``, ``device`` (cpu or cuda), versions as ``versions.check`` reads them.
+    Of ``precision`` (fp32, tf32 or bf16) tf32 is a flag set here, bf16 the net's business (``training/autocast.py``).
     CPU results differ between thread counts, so ``threads`` belongs to the recipe. Denormals are kept: flushing them is
     a mode of the whole process, in which SciPy's k-d tree crashed, and of 2·10⁹ values that eight of the miniature's
     trainings computed, none was a denormal.
@@ -54,9 +53,9 @@ def start(runtime: Mapping[str, Any]) -> torch.device:
     Raises Refusal when a version is another, the device is absent or cannot compute in that precision, or torch was
     imported before its kernels were pinned.
     """
-    device, precision = runtime.get("device", "cpu"), runtime.get("precision", "fp32")
+    device = runtime.get("device", "cpu")
     _refuse_unpinned()
-    versions.check(runtime)
+    versions.check("runtime", runtime)
     _refuse_device(device, precision)
     if torch.backends.cpu.get_cpu_capability() != "AVX2":
         logging.getLogger(__name__).warning(

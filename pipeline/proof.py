@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import files
+from pipeline.core import files
 
 FOLDER = ".verified"  # in the repository's root; of this clone only, for nobody has run anything again elsewhere
 

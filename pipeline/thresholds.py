@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.training import fields
-from pipeline.types import Refusal
+from pipeline.core import fields
+from pipeline.core.types import Refusal
 
 DEFAULTS, CANDIDATE = "defaults", "candidate"
 

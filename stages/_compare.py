@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pipeline.report import ladder
-from pipeline.report.ours import METRICS, printed
+from pipeline.published import ladder
+from pipeline.published.ours import METRICS, printed
 from pipeline.tracking import record
-from stages._lock import Entry
+from stages.shared.dvc import Entry
 
 
 def keyless(params: Mapping[str, str], key: str) -> dict[str, str]:

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.fingerprint import Fingerprint
+from pipeline.core.types import Refusal
 from pipeline.held import held
-from pipeline.observer import Observer
+from pipeline.runtime.fingerprint import Fingerprint
+from pipeline.runtime.observer import Observer
 from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out
 from pipeline.tracking.live import Live
 from pipeline.tracking.record import dotted, key, keyless, shortened
-from pipeline.types import Refusal
-from stages._params import load
+from stages.shared.dvc import load
 
 MODES = ("live", "spool", "off")
 

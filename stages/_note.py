@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.report.ours import METRICS, printed
+from pipeline.published.ours import METRICS, printed
 from pipeline.tracking.written import Written
-from stages._lock import Entry
+from stages.shared.dvc import Entry
 
 
 def note(entry: Entry, before: Sequence[Entry], told: Written) -> str:

@@ -9,9 +9,9 @@ from pipeline.tracking import record, splits, written
 from pipeline.tracking.commit import Commit, checked_out
 from pipeline.tracking.record import RunRecord
 from stages._compare import keyless, named, published
-from stages._lock import Entry, entries, pipeline, upstream
 from stages._note import note
 from stages._sources import archives
+from stages.shared.dvc import Entry, entries, pipeline, upstream
 
 CONTEXTS = {"train": "training", "evaluate": "evaluation", "evaluate-import": "evaluation"}
 COMPARED = ("train", "import-weights", "evaluate", "evaluate-import")  # stages whose runs stand beside others'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from stages._lock import Entry, upstream
+from stages.shared.dvc import Entry, upstream
 
 FILES = (".files", ".file")  # the params that download and download-weights fetch by
 

@@ -1,4 +1,4 @@
-"""Tell what nets of each stride could score at best on a split: python -m stages.bounds voc/seg11valid."""
+"""Tell what nets of each stride could score at best on a split: python -m stages.bounds voc-seg11valid."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from pipeline.evaluation.bounds import write
-from stages._stage import Stage
+from pipeline.metrics.bounds import write
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
-@click.argument("split")
-def main(split: str) -> None:
-    """data/shards/SPLIT, a dataset/split → data/bounds/<dataset>-<split>.json."""
-    write(Path("data/shards", split), Path("data/bounds", f"{split.replace('/', '-')}.json"))
+@click.argument("key")
+def main(key: str) -> None:
+    """data/shards/<shards>/<split> of params.yaml's bounds.KEY → data/bounds/KEY.json."""
+    row = declared(f"bounds@{key}")[f"bounds.{key}"]
+    write(Path("data/shards", row["shards"], row["split"]), Path("data/bounds", f"{key}.json"))
 
 
 if __name__ == "__main__":

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
-from pipeline.shards import writer
-from pipeline.shards.dataset import plugin
-from stages._params import declared
-from stages._stage import Stage
+from pipeline.convert import writer
+from pipeline.convert.dataset import plugin
+from pipeline.core import versions
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """data/raw/KEY → data/shards/KEY/<split>."""
-    params = declared("convert", key)
-    versions.check(params.row("runtime"))
-    row = params.row(f"datasets.{key}")
+    params = declared(f"convert@{key}")
+    versions.check("parquet", params["parquet"])
+    row = params[f"datasets.{key}"]
     writer.convert(
         key,
         partial(plugin, key),
@@ -30,7 +30,7 @@ def main(key: str) -> None:
         rows_per_shard=row["rows_per_shard"],
         expect=row["expect"],
         processes=os.cpu_count() or 1,
-        engine=params["convert.engine"],
+        engine=params["parquet.engine"],
     )
 
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
-from pipeline.datasets import folder
-from pipeline.shards import writer
-from stages._params import declared
-from stages._stage import Stage
+from pipeline.convert import writer
+from pipeline.core import versions
+from pipeline.datasets.own import folder
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """The folder of params.yaml's folders.KEY → data/shards/KEY/<split>."""
-    params = declared("convert-folder", key)
-    versions.check(params.row("runtime"))
-    row = params.row(f"folders.{key}")
+    params = declared(f"convert-folder@{key}")
+    versions.check("parquet", params["parquet"])
+    row = params[f"folders.{key}"]
     rows_per_shard = row.pop("rows_per_shard")
     writer.convert(
         key,
@@ -31,7 +31,7 @@ def main(key: str) -> None:
         rows_per_shard=rows_per_shard,
         expect=None,
         processes=os.cpu_count() or 1,
-        engine=params["convert.engine"],
+        engine=params["parquet.engine"],
     )
 
 

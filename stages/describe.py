@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from pipeline import versions
+from pipeline.core import versions
 from pipeline.describe.describe import describe
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """data/shards/KEY → data/reports/KEY."""
-    versions.check(declared("describe").row("runtime"))
+    versions.check("parquet", declared(f"describe@{key}")["parquet"])
     describe(Path("data/shards") / key, Path("data/reports") / key)
 
 

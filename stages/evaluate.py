@@ -1,4 +1,4 @@
-"""Score a recipe's net on its validation split; run: python -m stages.evaluate voc-fcn32s [--dense]."""
+"""Score a net on a split that it never trained on; run: python -m stages.evaluate voc-fcn32s voc/seg11valid."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ from pathlib import Path
 
 import click
 
-from pipeline import determinism, distributed
+from pipeline import determinism
+from pipeline.core import versions
 from pipeline.evaluation.evaluate import evaluate
-from stages._fingerprint import fingerprint
+from pipeline.runtime import distributed
 from stages._live import watched
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.fingerprint import fingerprint
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
-@click.argument("recipe")
-@click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/RECIPE-dense.")
-def main(recipe: str, dense: bool) -> None:
-    """Write eval/RECIPE/: metrics.json, limits.json, hist.parquet, images.tsv, curve.tsv, panels/ and shown.parquet."""
-    params = declared("evaluate", recipe)
-    row = params.row(f"recipes.{recipe}")
-    device = distributed.local(determinism.start(params.row("runtime")))
-    out = Path("eval", f"{recipe}-dense" if dense else recipe)
-    outs = [out / name for name in ("metrics.json", "limits.json", "hist.parquet", "images.tsv", "curve.tsv")]
+@click.argument("key")
+@click.argument("split")
+@click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/KEY-dense.")
+def main(key: str, split: str, dense: bool) -> None:
+    """Write eval/KEY/: metrics.json, limits.json, hist.parquet, images.tsv, panels/ and shown.parquet.
+
+    KEY is a recipe or an import, SPLIT a dataset/split.
+    """
+    params = declared(f"evaluate@{key}")
+    versions.check("parquet", params["parquet"])
+    device = distributed.local(determinism.start(params["runtime"]))
+    out = Path("eval", f"{key}-dense" if dense else key)
+    outs = [out / name for name in ("metrics.json", "limits.json", "hist.parquet", "images.tsv")]
     with (
         distributed.joined(device) as group,
         watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads and not dense) as observer,
     ):
         evaluate(
-            model=Path("runs", recipe, "model.safetensors"),
-            shards=Path("data/shards", row["evaluate"]),
-            train=Path("data/shards", row["train"]),
-            history=None if dense else Path("runs", recipe, "history.tsv"),
+            model=Path("runs", key, "model.safetensors"),
+            shards=Path("data/shards", split),
             out=out,
             device=device,
             scale=params["scale"],

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from pipeline.fcn.fuse import fuse
-from stages._params import declared
-from stages._stage import Stage
+from pipeline.weights.fuse import fuse
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """The nets of params.yaml's fusions.KEY → weights/KEY.safetensors."""
-    row = declared("fuse", key).row(f"fusions.{key}")
+    row = declared(f"fuse@{key}")[f"fusions.{key}"]
     fuse([Path(row["first"]), Path(row["second"])], Path("weights") / f"{key}.safetensors")
 
 

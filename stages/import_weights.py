@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from pipeline.fcn.released import import_released
-from stages._params import declared
-from stages._stage import Stage
+from pipeline.released.released import import_released
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """The caffemodel of params.yaml's imports.KEY → runs/KEY/model.safetensors, and import.json: each blob's fate."""
-    row = declared("import-weights", key).row(f"imports.{key}")
-    import_released(key, row, Path("runs", key))
+    row = declared(f"import-weights@{key}")[f"imports.{key}"]
+    import_released(key, Path(row["folder"], row["file"]), row["net"]["name"], Path("runs", key))
 
 
 if __name__ == "__main__":

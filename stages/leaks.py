@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from pipeline.describe.leaks import leaks
-from stages._params import declared
-from stages._stage import Stage
+from pipeline.leaks import leaks
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 def main() -> None:
     """data/reports/*/fingerprints.parquet → data/leaks.json."""
     params = declared("leaks")
-    leaks(Path("data/reports"), params["recipes"], Path("data/leaks.json"))
+    leaks(Path("data/reports"), {**params["recipes"], **params["imports"]}, Path("data/leaks.json"))
 
 
 if __name__ == "__main__":

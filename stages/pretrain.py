@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 
 from pipeline import determinism
-from pipeline.training.pretrain import parse, pretrain
-from stages._fingerprint import fingerprint
+from pipeline.pretraining.pretrain import parse, pretrain
 from stages._live import watched
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.fingerprint import fingerprint
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 @click.argument("key")
 def main(key: str) -> None:
     """data/raw/imagenet → data/weights/KEY."""
-    params = declared("pretrain", key)
-    device = determinism.start(params.row("runtime"))
-    spec = parse(key, params.row(f"pretrain.{key}"))
+    params = declared(f"pretrain@{key}")
+    device = determinism.start(params["runtime"])
+    spec = parse(key, params[f"pretrain.{key}"])
     out = Path("data/weights", key)
     with watched(fingerprint(params, device), [out], say=click.echo) as observer:
         top1 = pretrain(key, spec, Path("data/raw/imagenet"), out, device, observer)

@@ -9,7 +9,7 @@ import click
 
 from pipeline.tracking import drain, spool, store
 from stages import _records
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

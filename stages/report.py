@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from pipeline.report import report, table
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
-from pipeline import determinism, distributed
+from pipeline import determinism
+from pipeline.runtime import distributed
 from pipeline.training import resume, signals
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
-from stages._fingerprint import fingerprint
+from pipeline.watching.watch import watch
 from stages._live import watched
-from stages._params import declared
-from stages._stage import Stage
+from stages.shared.dvc import declared
+from stages.shared.fingerprint import fingerprint
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
@@ -28,27 +31,29 @@ from stages._stage import Stage
     help="Threads that decode samples; the bytes are the same. Also $FCN_WORKERS.",
 )
 def main(recipe: str, workers: int) -> None:
-    """Write runs/RECIPE/model.safetensors and history.tsv, from the newest snapshot if one was killed."""
-    params = declared("train", recipe)
-    device = distributed.local(determinism.start(params.row("runtime")))
+    """Write runs/RECIPE/model.safetensors and eval/RECIPE/history.tsv, from the newest snapshot if one was killed."""
+    params = declared(f"train@{recipe}")
+    runtime = params["runtime"]
+    device = distributed.local(determinism.start(runtime, runtime["precision"]))
     with distributed.joined(device) as group, signals.noticed() as asked:
-        row = parse(recipe, params.row(f"recipes.{recipe}"))
-        mark, out = fingerprint(params, device), Path("runs", recipe)
+        row = parse(recipe, params[f"recipes.{recipe}"])
+        mark, shards = fingerprint(params, device), Path("data/shards", row.data.shards, row.data.split)
+        model, history = Path("runs", recipe, "model.safetensors"), Path("eval", recipe, "history.tsv")
         snapshots = resume.opened(mark, asked=lambda: any(group.gather(asked())), say=say, writes=group.leads)
-        outs = [out / "model.safetensors", out / "history.tsv"]
-        with watched(mark, outs, say=say, leads=group.leads) as observer:
+        with watched(mark, [model, history], say=say, leads=group.leads) as observer:
             train(
                 row,
-                shards=Path("data/shards", row.train),
-                init=Path(row.init),
-                out=out,
+                shards=shards,
+                init=Path(row.net.init),
+                model=model,
+                history=history,
                 device=device,
                 say=say,
-                precision=params["runtime.precision"],
+                precision=runtime["precision"],
                 snapshots=snapshots,
                 group=group,
                 workers=workers,
-                observer=observer,
+                watch=partial(watch, observer, shards) if observer else None,
             )
 
 

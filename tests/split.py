@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.core.types import DatasetSpec
 from pipeline.shards.schema import MANIFEST, Manifest, Moments, Shard, arrow_schema, shard_name
-from pipeline.types import DatasetSpec
 
 
 def encoded(pixels: np.ndarray) -> dict[str, object]:

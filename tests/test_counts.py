@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import counts
-from pipeline.types import Refusal
+from pipeline.core import counts
+from pipeline.core.types import Refusal
 
 
 def test_reads_one_number_a_split() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import determinism, files
-from pipeline.types import Refusal
+from pipeline import determinism
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from tests.training.world import classifier, shards
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""dvc.yaml tells the truth: a stage depends on exactly the code it imports and exactly the params it reads."""
+"""dvc.yaml tells the truth: a stage depends on folders that hold the code it imports, and on the params it reads."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import pytest
 import yaml
 
 from ops.compose import composed
-from stages._params import declared
+from stages.shared.dvc import Stage, declared, flat, stages
 from tests.closure import ROOT, closure
 
 SCALES = sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml"))
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-# The plugin folder a stage picks one file from, and the field of its row that names the file.
-PLUGINS: dict[str, tuple[str, str]] = {
-    stage: (found[1], found[2])
-    for stage, entry in STAGES.items()
-    if (found := re.search(r"pipeline/(\w+)/(\$\{[\w.]+\})\.py", " ".join(entry.get("do", entry)["deps"])))
-}
+BEYOND = 330  # lines: what a stage of minutes may declare and not import; the longer ones a tenth of theirs
+CODE = ("pipeline/", "stages/")
 
 
 def body(stage: str) -> dict[str, Any]:
@@ -36,39 +32,79 @@ def script(stage: str) -> str:
     return module[1].replace(".", "/") + ".py"
 
 
+def code(stage: str) -> list[str]:
+    return [dep for dep in body(stage)["deps"] if dep.startswith(CODE)]
+
+
+def sources(dep: str) -> set[str]:
+    """The files of a folder, one file, or all plugins that ``pipeline/datasets/${key}.py`` may be; no empty ones."""
+    path = ROOT / dep
+    found = path.parent.glob("[!_]*.py") if "$" in dep else path.rglob("*.py") if path.is_dir() else [path]
+    return {file.relative_to(ROOT).as_posix() for file in found if file.stat().st_size}
+
+
+def imported(stage: str) -> set[str]:
+    """What the stage's script runs, with every plugin that it may load by name."""
+    plugins = {file for dep in code(stage) if "$" in dep or dep in WHOLE for file in sources(dep)}
+    files = closure(script(stage)).union(*map(closure, plugins))
+    return {file for file in files if (ROOT / file).stat().st_size}
+
+
+WHOLE = ("pipeline/backbones", "pipeline/datasets")  # a stage that picks several plugins by name
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_code_deps_are_the_import_closure(stage: str) -> None:
-    code = {dep for dep in body(stage)["deps"] if dep.endswith(".py")}
-    packages = [dep for dep in body(stage)["deps"] if dep.startswith("pipeline/") and not dep.endswith(".py")]
-    inside = set().union(*(sources(package) for package in packages))  # a stage that picks several plugins by name
-    expected = closure(script(stage)) | set().union(*map(closure, inside))
-    expected -= inside
-    if stage in PLUGINS:
-        folder, name = PLUGINS[stage]
-        expected.add(f"pipeline/{folder}/{name}.py")
-        unused: set[str] = set()
-        rows = plugin_rows(stage)
-        for plugin, row in rows.items():
-            file = f"pipeline/{folder}/{plugin}.py"
-            own = sources(row["code"]) if "${item.code}" in body(stage)["deps"] else set()
-            unused |= own
-            shared = closure(file) - {file} - own
-            alone = shared - code - expected
-            assert not alone, f"{file} imports {sorted(alone)}, which {stage} does not depend on"
-            expected |= shared
-        unused -= set().union(*(closure(f"pipeline/{folder}/{plugin}.py") for plugin in rows))
-        assert not unused, f"a row's code names {sorted(unused)}, which no plugin imports"
-        code -= {"${item.code}"}
-    assert code == expected, f"missing {sorted(expected - code)}, needless {sorted(code - expected)}"
+def test_every_imported_file_lies_in_a_declared_folder(stage: str) -> None:
+    declared_ = set().union(*map(sources, code(stage)))
+    assert not imported(stage) - declared_
 
 
-def plugin_rows(stage: str) -> dict[str, dict[str, Any]]:
-    """The plugins that a scale uses in ``stage``, each with its row."""
-    _, name = PLUGINS[stage]
-    group = STAGES[stage]["foreach"].strip("${}")
-    field = name.removeprefix("${item.").strip("${}")
-    rows = [item for scale in SCALES for item in yaml.safe_load(params(scale))[group].items()]
-    return {key if field == "key" else row[field]: row for key, row in rows}
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_declared_folder_is_entered_and_little_of_it_is_not_imported(stage: str) -> None:
+    used, folders = imported(stage), [dep for dep in code(stage) if "$" not in dep]
+    for dep in folders:
+        assert sources(dep) & used, f"{stage} declares {dep} and imports nothing of it"
+    whole = set().union(*map(sources, folders))
+    beyond, total = _lines(whole - used), _lines(whole | used)
+    assert beyond <= max(BEYOND, total / 10), f"{stage} declares {beyond} of {total} lines needlessly"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_is_declared_by_folders_and_single_modules_beside_them(stage: str) -> None:
+    """A file inside of a folder is none, but for the one plugin: files that change together lie together."""
+    for dep in code(stage):
+        assert "$" in dep or (ROOT / dep).is_dir() or dep.count("/") == 1, f"{stage} picks {dep} out of its folder"
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_data_is_exactly_an_output_or_a_folder_that_only_outputs_fill(scale: str, tmp_path: Path) -> None:
+    found = laid(scale, tmp_path)
+    outs = {out for stage in found.values() for out in stage.outs}
+    for stage in found.values():
+        for dep in (dep for dep in stage.deps if not dep.startswith(CODE)):
+            parent = any(out.startswith(f"{dep}/") for out in outs)
+            own = stage.address.startswith("convert-folder@")  # a user's folder
+            assert dep in outs or own or (parent and dep in FILLED), (
+                f"{stage.address} reads {dep}, which no stage writes"
+            )
+
+
+FILLED = ("data/bounds", "data/reports", "eval")
+
+
+def test_dvc_yaml_is_short() -> None:
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 330
+
+
+def _lines(files: set[str]) -> int:
+    return sum(len((ROOT / file).read_text().splitlines()) for file in files)
+
+
+def laid(scale: str, folder: Path) -> dict[str, Stage]:
+    """The stages of ``scale``, from a folder with its params.yaml."""
+    (folder / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    (folder / "params.yaml").write_text(params(scale))
+    return stages(folder)
 
 
 @cache
@@ -77,32 +113,24 @@ def params(scale: str) -> str:
     return composed(ROOT, (f"scale={scale}",))
 
 
-def sources(path: str) -> set[str]:
-    """A module, or the modules of a package, whose ``__init__.py`` is empty."""
-    found = (ROOT / path).rglob("*.py") if (ROOT / path).is_dir() else [ROOT / path]
-    return {file.relative_to(ROOT).as_posix() for file in found if file.name != "__init__.py"}
-
-
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_declared_are_params_read(stage: str) -> None:
-    """Every declared name stands in the stage's source, as a subscript or under a row it asks for, and the reverse."""
-    names = body(stage).get("params", [])
-    read = _reads(ROOT / script(stage))
+    """Every declared name stands in the stage's source, as ``params[…]``, or a group of it does; and the reverse."""
+    names, read = body(stage).get("params", []), _reads(ROOT / script(stage))
     for name in names:
-        assert any(name == text or name.startswith(f"{text}.") for text in read), f"{stage} never reads {name}"
+        assert any(_within(name, text) or _within(text, name) for text in read), f"{stage} never reads {name}"
     for text in read:
-        assert any(name == text or name.startswith(f"{text}.") for name in names), f"{stage} reads {text} undeclared"
+        assert any(_within(name, text) or _within(text, name) for name in names), f"{stage} reads {text} undeclared"
+
+
+def _within(name: str, group: str) -> bool:
+    return name == group or name.startswith(f"{group}.")
 
 
 def _reads(path: Path) -> set[str]:
-    """The names in ``params["x"]`` and ``params.row(f"x.{key}")`` calls, with every placeholder written ``${key}``."""
-    reads = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Subscript) and _is_params(node.value):
-            reads.add(_text(node.slice))
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "row":
-            reads.add(_text(node.args[0]))
-    return reads
+    """The names in ``params["x.y"]`` and ``declared(…)["x.y"]``, with every placeholder written ``${key}``."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Subscript)]
+    return {_text(node.slice) for node in nodes if _is_params(node.value)}
 
 
 def _is_params(node: ast.expr) -> bool:
@@ -118,23 +146,13 @@ def _text(node: ast.expr) -> str:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_checks_the_runtime_its_bytes_depend_on(stage: str) -> None:
-    code = closure(script(stage))
-    runtime = {name.removeprefix("runtime.") for name in body(stage).get("params", []) if name.startswith("runtime.")}
-    if "pipeline/determinism.py" in code:
-        assert {"python", "torch", "threads"} <= runtime
-    if any("pq.write_table" in text or "pq.ParquetWriter" in text for text in map(_source, code)):
-        assert {"python", "pyarrow"} <= runtime
-    assert ("precision" in runtime) == ("pipeline/training/autocast.py" in code)
-    assert not runtime or "pipeline/versions.py" in code
-
-
-def _source(path: str) -> str:
-    return (ROOT / path).read_text()
-
-
-def test_a_stage_that_reads_nothing_of_its_row_needs_no_key() -> None:
-    assert declared("describe", root=ROOT).leaves.keys() == {"runtime.pyarrow", "runtime.python"}
+def test_a_stage_checks_the_versions_its_bytes_depend_on(stage: str) -> None:
+    texts = {path: (ROOT / path).read_text() for path in closure(script(stage))}
+    names = body(stage).get("params", [])
+    assert ("runtime" in names) == ("pipeline/determinism.py" in texts)
+    if any("pq.write_table" in text or "pq.ParquetWriter" in text for text in texts.values()):
+        assert {"parquet", "parquet.pyarrow"} & set(names)
+        assert 'versions.check("parquet"' in texts[script(stage)]
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -158,14 +176,9 @@ def test_both_yaml_dialects_read_the_same_params(scale: str) -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
-    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    (tmp_path / "params.yaml").write_text(params(scale))
-    tree = yaml.safe_load(params(scale))
-    for stage, entry in STAGES.items():
-        keys = tree[entry["foreach"].strip("${}")] if "foreach" in entry else [None]
-        for key in keys:
-            assert declared(stage, key, tmp_path).leaves is not None
-    assert tree["scale"] == scale
+    for address in laid(scale, tmp_path):
+        assert declared(address, tmp_path).leaves is not None
+    assert yaml.safe_load(params(scale))["scale"] == scale
 
 
 def test_our_reading_of_params_is_dvcs() -> None:
@@ -176,13 +189,13 @@ def test_our_reading_of_params_is_dvcs() -> None:
             theirs: dict[str, Any] = {}
             for dep in repo.stage.load_one(name=address).params:
                 theirs |= dep.read_params(flatten=True)
-            assert declared(*address.split("@"), ROOT).leaves == theirs
+            assert declared(address, ROOT).leaves == flat(theirs)
 
 
-def test_no_params_leaf_that_dvc_forgets() -> None:
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_params_leaf_that_dvc_forgets(scale: str) -> None:
     """DVC's run-cache key drops leaves named ``size`` and ``nfiles`` inside a declared group (treeverse/dvc#10296)."""
-    text = yaml.safe_dump(PARAMS)
-    assert not re.search(r"^\s*(size|nfiles):", text, re.MULTILINE)
+    assert not re.search(r"^\s*(size|nfiles):", params(scale), re.MULTILINE)
 
 
 def test_python_caches_are_no_dependency() -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.fetch import Download, Fetched, fetch, fetch_all, fetch_weights
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.fetch.archives import Download, Fetched, fetch, fetch_all, fetch_weights
 
 DATA = bytes(place * place % 251 for place in range(300_000))
 SHA256 = hashlib.sha256(DATA).hexdigest()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pipeline import thresholds
+from pipeline.core.types import Refusal
 from pipeline.gate import Verdict, judge
 from pipeline.thresholds import Thresholds
-from pipeline.types import Refusal
 
 ASKED = Thresholds(floor=0.3, tolerance=0.01, class_drop=0.1, heads=("semantic",), proofs=("train", "evaluate"))
 PROVED = {"train": "", "evaluate": ""}

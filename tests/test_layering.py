@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import plugins
-from tests.closure import FIRST_PARTY, LIVE, ROOT, closure, imported_names, imports
+from pipeline.core import plugins
+from tests.closure import FIRST_PARTY, LOOKS_ON, ROOT, closure, imported_names, imports
 
 LIBRARY = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("*.py"))
 PLUGIN_KINDS = ("backbones", "datasets", "miniature")
@@ -48,7 +48,7 @@ def test_data_stages_and_the_report_do_not_wait_for_torch(stage: str) -> None:
     assert not [path for path in files if "torch" in third_party(path)]
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate", "evaluate_import", "pretrain", "convolutionalize"])
+@pytest.mark.parametrize("stage", ["train", "evaluate", "pretrain", "convolutionalize"])
 def test_what_computes_pins_its_kernels_before_torch_is_imported(stage: str) -> None:
     names = imported_names(ast.parse((ROOT / f"stages/{stage}.py").read_text()))
     assert next(name for name in names if name.startswith("pipeline.")) == "pipeline.determinism"
@@ -71,11 +71,11 @@ def test_stages_hold_no_logic(path: Path) -> None:
 
 
 def test_whoever_looks_on_can_neither_compute_nor_answer() -> None:
-    """``stages/_live.py`` is no stage's dependency, so nothing it or its imports do may reach an output."""
-    watching = closure(LIVE)
+    """``LOOKS_ON`` is no stage's dependency, so nothing it or its imports do may reach an output."""
+    watching = closure(LOOKS_ON[0])
     assert not [path for path in watching if third_party(path) & {"torch", "mlflow", "dvc", "click"}]
     assert not [path for path in watching if path.startswith(("pipeline/training", "pipeline/fcn", "pipeline/shards"))]
-    told = ast.parse((ROOT / "pipeline/observer.py").read_text())
+    told = ast.parse((ROOT / "pipeline/runtime/observer.py").read_text())
     methods = [node for node in ast.walk(told) if isinstance(node, ast.FunctionDef)]
     assert methods
     assert all(isinstance(method.returns, ast.Constant) and method.returns.value is None for method in methods)

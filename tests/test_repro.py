@@ -182,16 +182,16 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
 
 
 COMMENTED = {
-    "pipeline/evaluation/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
+    "pipeline/metrics/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
     "pipeline/datasets/sbd.py": {"convert@sbd"},
     "pipeline/training/order.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
-    "pipeline/report/published.py": {"report", "publish"},
+    "pipeline/published/published.py": {"report", "publish"},
     "pipeline/backbones/googlenet.py": set(),
     "README.md": set(),
 }
 # Of these DVC's word is enough: that they write the same bytes twice the two clones show
 TOLD = {
-    "pipeline/depth/hha.py": {"convert@nyud"},
+    "pipeline/datasets/shared/hha.py": {"convert@nyud"},
     "pipeline/describe/bars.py": {"describe@voc", "describe@sbd", "describe@nyud", "describe@siftflow"},
 }
 

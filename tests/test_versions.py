@@ -8,8 +8,8 @@ from importlib import metadata
 
 import pytest
 
-from pipeline import versions
-from pipeline.types import Refusal
+from pipeline.core import versions
+from pipeline.core.types import Refusal
 
 HERE = {"python": platform.python_version(), "pyarrow": metadata.version("pyarrow")}
 

@@ -18,7 +18,7 @@ from dvc.rwlock import rwlock
 from dvc.stage.run import get_executable, prepare_kwargs
 
 from ops._repro.forks import Ended, fork
-from ops._repro.settle import say
+from ops._repro.stage_runner import say
 
 CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 

@@ -1,4 +1,4 @@
-"""Which stages may start when: DVC's graph, in the order in which people wait for its results."""
+"""Which stage starts next: DVC's graph, in the order in which people wait for its results."""
 
 from __future__ import annotations
 
@@ -9,28 +9,17 @@ Stage = TypeVar("Stage", bound=Hashable)
 
 
 class Order(Generic[Stage]):
-    """``stages`` in DVC's order, and the stages that each of them needs (``needs``; those outside of it count not).
-
-    ``alone`` are stages that are there for what they do and not for outputs, such as publishing all that went before:
-    they need every stage that DVC would walk before them. ``long`` are those that compute for long.
-    """
+    """``stages`` in DVC's order, what each needs (others than ``stages`` count not), and which compute for ``long``."""
 
     def __init__(
-        self,
-        stages: Sequence[Stage],
-        needs: Mapping[Stage, Collection[Stage]],
-        alone: Collection[Stage] = (),
-        long: Collection[Stage] = (),
+        self, stages: Sequence[Stage], needs: Mapping[Stage, Collection[Stage]], long: Collection[Stage] = ()
     ) -> None:
         self.stages = tuple(stages)
-        self.needs = {
-            stage: set(stages[:place]) if stage in alone else set(needs[stage]).intersection(stages)
-            for place, stage in enumerate(stages)
-        }
+        self.needs = {stage: set(needs[stage]).intersection(stages) for stage in stages}
         self.long = set(long)
         self._longest = dict.fromkeys(stages, 1)  # stages one behind another after each, itself included
         self._nearest: dict[Stage, int] = {}  # and on the shortest way to one that no other needs
-        for stage in reversed([stage for stage in stages if stage not in alone]):
+        for stage in reversed(stages):
             self._nearest.setdefault(stage, 1)
             for earlier in self.needs[stage]:
                 self._longest[earlier] = max(self._longest[earlier], self._longest[stage] + 1)
@@ -49,7 +38,7 @@ class Order(Generic[Stage]):
         return min(filter(fits, ready), key=self._rank, default=None)
 
     def _rank(self, stage: Stage) -> tuple[int, int]:
-        return self._nearest.get(stage, 0) if stage in self.long else 0, -self._longest[stage]
+        return self._nearest[stage] if stage in self.long else 0, -self._longest[stage]
 
     def begun(self, done: Collection[Stage]) -> list[Stage]:
         """The stages from the start up to the first that is not ``done``."""

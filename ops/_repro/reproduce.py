@@ -10,55 +10,70 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dvc.dvcfile import PROJECT_FILE
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
-from dvc.repo.reproduce import get_active_graph
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from tqdm import tqdm
 
-from ops._repro import journal
+from ops import _journal
 from ops._repro.job import Job, start
 from ops._repro.order import Order
-from ops._repro.plan import plan
-from ops._repro.settle import Settle, flat, say
 from ops._repro.slots import Slots, computes
-from ops._repro.stand import ordered
-from ops._repro.whole import complete
-from pipeline.types import Refusal
+from ops._repro.stage_runner import StageRunner, one_line, say
+from pipeline.core.types import Refusal
+from stages.shared.dvc import PUBLISH
 
 DUMP = 300.0  # seconds: DVC takes two to rewrite dvc.lock, so not after each stage; the cache of runs knows them all
 
 
-def reproduce(repo: Repo, targets: Sequence[str], slots: Slots, settle: Settle, keep_going: bool) -> str:
+def reproduce(root: Path, targets: Sequence[str], slots: Slots, runner: StageRunner, keep_going: bool) -> str:
     """Run what ``targets`` need, or all of dvc.yaml, and return what is left to do in words.
 
     Where a stage was new, `dvc repro` has the last word; else it has just said of each stage that it is unchanged.
     Raises Refusal naming the stages that failed, and DVC's own for a graph that it cannot walk.
     """
-    run = Run(repo, targets, slots, settle, keep_going)
+    run = Run(runner, targets, slots, keep_going)
     run()
-    if not settle.new:
+    if not runner.new:
         return f"nothing to run: {len(run.done)} stages unchanged"  # as `fcn plan` says it
-    repo._reset()
-    return _left(repo, targets) if settle.allow_missing else _last_word(repo, targets)
+    if runner.allow_missing:
+        return "nothing is left to do"  # `dvc repro` would run what reads a folder of which a part is missing
+    with Repo(str(root)) as repo:
+        left = repo.reproduce(list(targets) or None)
+    return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
+
+
+def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:
+    """What DVC would walk for ``targets``, or for all of dvc.yaml, in its order: the very stages of the index.
+
+    DVC itself is asked only for targets that are no stage's name, as paths are: it would read dvc.lock once more.
+    """
+    known = {stage: stage for stage in repo.index.stages}
+    chosen: list[Any] = []
+    for target in targets or [PROJECT_FILE]:
+        named = [stage for stage in known if stage.cmd and target in _names(stage)]
+        chosen += named or collect_stages(repo, [target])
+    return [known[stage] for stage in plan_repro(get_active_graph(repo.index.graph), list(dict.fromkeys(chosen)))]
+
+
+def _names(stage: Any) -> tuple[str, str, str]:
+    """``train@voc-fcn8s``, ``train`` and ``dvc.yaml``."""
+    return stage.addressing, stage.addressing.partition("@")[0], stage.relpath
 
 
 class Run:
     """One reproduction of ``targets``. With ``keep_going`` a failure stops only what needs the stage that failed."""
 
-    def __init__(self, repo: Repo, targets: Sequence[str], slots: Slots, settle: Settle, keep_going: bool) -> None:
-        self.repo = repo
+    def __init__(self, runner: StageRunner, targets: Sequence[str], slots: Slots, keep_going: bool) -> None:
+        self.repo = runner.repo
+        self.runner = runner
         self.slots = slots
-        self.settle = settle
         self.keep_going = keep_going
-        stages = ordered(repo, targets)
-        graph = get_active_graph(repo.index.graph)
-        self.order: Order[Any] = Order(
-            stages,
-            needs={stage: list(graph.successors(stage)) for stage in stages},
-            alone=[stage for stage in stages if _tells(stage)],
-            long=[stage for stage in stages if computes(stage)],
-        )
+        stages, graph = ordered(self.repo, targets), get_active_graph(self.repo.index.graph)
+        needs = {stage: list(graph.successors(stage)) for stage in stages}
+        self.order: Order[Any] = Order(stages, needs, long=[stage for stage in stages if computes(stage)])
         self.started: set[Any] = set()
         self.done: set[Any] = set()
         self.dumped: set[Any] = set()  # to dvc.lock, of those that are new
@@ -68,8 +83,6 @@ class Run:
         self.ended: queue.Queue[Job] = queue.Queue()
         self.stopping = False
         self._dumped = time.monotonic()
-        if settle.pull or settle.allow_missing:
-            complete(repo, stages, ran=settle.new)
 
     def __call__(self) -> None:
         """Until nothing is left to do, or a stage failed or a SIGTERM came: then what runs may end, and no more starts.
@@ -106,11 +119,11 @@ class Run:
             bar.update(len(self.done) - bar.n)
 
     def _begin(self, stage: Any) -> None:
-        if self.settle.stands(stage):
+        if self.runner.is_up_to_date(stage) or self.runner.restore(stage):
             self.done.add(stage)
             return
-        self.settle.prepare(stage)
-        self._dump_if_due(stage)
+        if stage.addressing == PUBLISH or time.monotonic() - self._dumped > DUMP:  # publish reads dvc.lock
+            self._dump(self.order.begun(self.done))
         self.running.append(start(stage, self.slots.of(stage).pop(0), self.ended))
 
     def _next_ended(self, bar: Any) -> Job:
@@ -135,9 +148,9 @@ class Run:
                 self._fail(stage, "stopped" if self.stopping else job.ending)
             else:
                 with self._failing(stage):
-                    self.settle.save(stage)
+                    self.runner.save(stage)
                     self.done.add(stage)
-                    journal.write(Path(self.repo.root_dir), stage, job.seconds, job.cpu)
+                    _journal.write(Path(self.repo.root_dir), stage, job.seconds, job.cpu)
                     say(stage, f"done in {job.seconds:.0f} s, {job.cpu:.0f} s of CPU")
 
     def _fail(self, stage: Any, why: str) -> None:
@@ -150,26 +163,14 @@ class Run:
         try:
             yield
         except (DvcException, Refusal) as error:
-            self._fail(stage, flat(error))
-
-    def _dump_if_due(self, stage: Any) -> None:
-        """Write to dvc.lock what is done, without gaps, so that entries stand where DVC puts them.
-
-        Always before a stage that only tells: it may read the lock, as publish does.
-        """
-        if _tells(stage) or time.monotonic() - self._dumped > DUMP:
-            self._dump(self.order.begun(self.done))
+            self._fail(stage, one_line(error))
 
     def _dump(self, stages: Sequence[Any]) -> None:
-        if new := [stage for stage in stages if stage in self.settle.new - self.dumped]:
+        """To dvc.lock, without gaps, so that entries stand where DVC puts them."""
+        if new := [stage for stage in stages if stage in self.runner.new - self.dumped]:
             new[0].dvcfile.dump_stages(new, update_pipeline=False)
             self.dumped.update(new)
         self._dumped = time.monotonic()
-
-
-def _tells(stage: Any) -> bool:
-    """Whether the stage writes nothing that DVC keeps, as publish, whose output is a receipt."""
-    return not any(out.use_cache or out.is_metric or out.is_plot for out in stage.outs)
 
 
 @contextmanager
@@ -187,14 +188,3 @@ def _locked(repo: Repo, patience: float = 60.0) -> Iterator[None]:
         yield
     finally:
         repo.lock.unlock()
-
-
-def _last_word(repo: Repo, targets: Sequence[str]) -> str:
-    left = repo.reproduce(list(targets) or None)
-    return f"dvc repro also ran {', '.join(map(str, left))}" if left else "dvc repro finds nothing to do"
-
-
-def _left(repo: Repo, targets: Sequence[str]) -> str:
-    """`dvc repro` would run what reads a folder of which a part is missing, so here it has no say."""
-    steps = plan(repo, targets, allow_missing=True).steps
-    return f"left to do: {', '.join(step.stage for step in steps)}" if steps else "nothing is left to do"

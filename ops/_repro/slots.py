@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages._params import load
+from stages.shared.dvc import load
 
-DEVICE = "runtime.device"
+RUNTIME = "runtime"
 LEAST = 8  # stages beside a GPU's: most of them download
 
 
@@ -26,13 +26,13 @@ class Slots:
 
 
 def computes(stage: Any) -> bool:
-    """Whether ``stage`` declares runtime.device, as those do that take long: trainings and evaluations."""
-    return any(DEVICE in dep.params for dep in stage.params)
+    """Whether ``stage`` declares ``runtime``, as those do that take long: trainings and evaluations."""
+    return any(RUNTIME in dep.params for dep in stage.params)
 
 
 def slots(jobs: int | None, gpus: str | None) -> Slots:
     """``jobs`` at once, or a stage a GPU, or one for each runtime.threads cores; beside a GPU others have their own."""
-    runtime = load(Path("params.yaml"))["runtime"]
+    runtime = load(Path("params.yaml"))[RUNTIME]
     cores = max(1, len(os.sched_getaffinity(0)) // runtime["threads"])
     if gpus or (runtime["device"] != "cpu" and not jobs):
         devices = [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")] if gpus else [{}]

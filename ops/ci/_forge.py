@@ -1,218 +1,145 @@
-"""What a CI host knows of the run and takes from it: GitHub Actions, GitLab CI, or a desk, where nobody listens."""
+"""The CI host: GitHub Actions or GitLab CI, known by their variables, or a desk, where everything is printed."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import secrets
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
+from typing import Any
+from urllib.parse import quote
 
 import click
 
 from ops._git import asked
-from ops.ci._request import Comments, Host, Unheard
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+
+MOST = 65_000  # characters of a comment; GitHub takes 65,536
+REMEDY = {
+    "gh": "install it (https://cli.github.com), give it GH_TOKEN, and the job `permissions: pull-requests: write`",
+    "glab": "install it (https://docs.gitlab.com/cli), give it GITLAB_HOST, and GITLAB_TOKEN with the scope `api`",
+}
 
 
+@dataclass(frozen=True, kw_only=True)
 class Forge:
-    """``base`` is the branch to compare with, such as ``origin/main``, None where it is unknown.
+    """``page`` is this run's page, where its artefacts are; what later jobs read is appended to the file ``outputs``.
 
-    ``url`` is this job's page, empty where it has none; ``repository`` is ``owner/name`` on a host.
+    The command ``cli`` asks the host's REST API: ``requests`` lists the branch's open requests, each with its
+    ``number``; ``comments`` are those of one request, and ``change`` is the method that replaces one ``comment``.
     """
 
-    name: str
     branch: str
-    commit: str
-    base: str | None
-    url: str
-    repository: str
-    alone = "the branch has no open request, or the job no token to ask with"
+    page: str = ""
+    outputs: str = ""
+    summary: str = ""
+    cli: str = ""
+    requests: str = ""
+    number: str = ""
+    comments: str = ""
+    comment: str = ""
+    change: str = ""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
+    def tell(self, name: str, value: str) -> None:
+        """Hand one line to the jobs that follow."""
+        click.echo(f"{name}={value}")
+        _append(self.outputs, f"{name}={value}\n")
 
-    def outputs(self, **values: str) -> None:
-        """Tell the steps or jobs that follow; on a desk, print."""
-        for name, value in values.items():
-            click.echo(f"{name}={value}")
-
-    def login(self) -> dict[str, str]:
-        """What git's environment lacks to push; nothing, where the host's own checkout left a login."""
-        return {}
-
-    def comment(self, mark: str, body: str) -> str:
-        """Leave ``body`` (Markdown) on the open request of the branch, in the place of what ``mark`` left there before.
-
-        Returns the comment's URL. Where there is no request, no token or no answer it is empty: the text went
-        elsewhere, and stderr says where and why. Nothing is raised, for no comment decides anything.
-        """
-        went, reason = self._also(body), self.alone
+    def leave(self, mark: str, body: str) -> None:
+        """Put ``body`` (Markdown) into the request's one comment with ``mark``, or print it and say why on stderr."""
+        _append(self.summary, f"{body}\n")
         try:
-            comments = self._comments()
-            if comments is not None:
-                return comments.leave(f"<!-- fcn:{mark} -->", body)
-        except Unheard as unheard:
-            reason = str(unheard)
-        if not went:
+            self._leave(f"<!-- fcn:{mark} -->", body)
+        except (Refusal, ValueError) as reason:  # or what it answered is no JSON
             click.echo(body)
-        click.echo(f"no comment ({reason}): the text is in {went or 'the output'}", err=True)
-        return ""
+            click.echo(f"no comment: {reason}", err=True)
 
-    def raw(self, branch: str) -> str:
-        """The URL under which pages show the files of a branch; empty where there is none."""
-        return ""
+    def _leave(self, mark: str, body: str) -> None:
+        if not self.cli:
+            raise Refusal("no CI host is known here; in its jobs `gh` or `glab` leaves one")
+        number = next((row[self.number] for row in self._api(self.requests) if self.number in row), None)
+        if number is None:
+            raise Refusal(f"{self.branch} has no open request")
+        path, text = self.comments.format(number=number), f"{mark}\n{body}"
+        if len(text) > MOST:
+            text = text[:MOST].rpartition("\n")[0] + "\n\n*Cut here: a comment takes no more.*"
+        for row in self._api(f"{path}?per_page=100", "--paginate"):
+            if str(row.get("body")).startswith(mark):
+                with suppress(Refusal):  # somebody else's comment may begin like ours
+                    one = self.comment.format(number=number, id=row["id"])
+                    self._api(one, "--method", self.change, text=text)
+                    return
+        self._api(path, "--method", "POST", text=text)
 
-    def _also(self, body: str) -> str:
-        """Write ``body`` where it always goes, and name the place; empty: nowhere."""
-        return ""
-
-    def _comments(self) -> Comments | None:
-        """Those of the branch's request; None where there is none or no way to ask. Raises Unheard."""
-        return None
-
-
-class Desk(Forge):
-    """A laptop, or a runner of no host that is known here: git tells what it can, and everything is printed."""
-
-    name = "desk"
-    alone = "no CI host"
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
-        here = Path.cwd()
-        self.branch = asked(here, "rev-parse", "--abbrev-ref", "HEAD")
-        self.commit = asked(here, "rev-parse", "HEAD")
-        self.base = asked(here, "rev-parse", "--abbrev-ref", "origin/HEAD") or None
-        self.url, self.repository = "", here.name
-
-
-class GitHub(Forge):
-    """GitHub Actions; its variables: https://docs.github.com/en/actions/reference/workflows-and-actions/variables."""
-
-    name = "github"
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
-        self.branch = environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME", "")
-        self.commit = environ.get("GITHUB_SHA", "")
-        self.repository = environ.get("GITHUB_REPOSITORY", "")
-        base = environ.get("GITHUB_BASE_REF") or _default_branch(environ.get("GITHUB_EVENT_PATH", ""))
-        self.base = f"origin/{base}" if base else None
-        self._page = f"{environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{self.repository}"
-        run = environ.get("GITHUB_RUN_ID")
-        self.url = f"{self._page}/actions/runs/{run}" if run else ""
-
-    def outputs(self, **values: str) -> None:
-        if "GITHUB_OUTPUT" not in self.environ:
-            return super().outputs(**values)
-        with Path(self.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-            for name, value in values.items():
-                end = f"end-{secrets.token_hex(8)}"  # no value can end early and set another
-                file.write(f"{name}<<{end}\n{value}\n{end}\n" if "\n" in value else f"{name}={value}\n")
-        return None
-
-    def raw(self, branch: str) -> str:
-        return f"{self._page}/raw/{branch}"
-
-    def _also(self, body: str) -> str:
-        if "GITHUB_STEP_SUMMARY" not in self.environ:
-            return ""
-        with Path(self.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as file:
-            file.write(f"{body}\n")
-        return "the job's summary"
-
-    def _comments(self) -> Comments | None:
-        token = self.environ.get("GITHUB_TOKEN")
-        if not token or not self.repository:
-            return None
-        host = Host(
-            name="GitHub",
-            api=f"{self.environ.get('GITHUB_API_URL', 'https://api.github.com')}/repos/{self.repository}",
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"},
-            remedy="the job needs `permissions: pull-requests: write`, which a fork's never has",
-        )
-        if (number := self._number(host)) is None:
-            return None
-        listed = f"issues/{number}/comments"
-        return Comments(host=host, listed=listed, one="issues/comments", method="PATCH", limit=65_536)
-
-    def _number(self, host: Host) -> str | None:
-        """The pull request's; its own event names it, and a branch of that name may be a fork's."""
-        if named := re.fullmatch(r"refs/pull/(\d+)/\w+", self.environ.get("GITHUB_REF", "")):
-            return named[1]
-        found = host.list("pulls", head=f"{self.repository.partition('/')[0]}:{self.branch}", state="open")
-        return str(found[0]["number"]) if found else None
-
-
-class GitLab(Forge):
-    """GitLab CI; its variables: https://docs.gitlab.com/ci/variables/predefined_variables/."""
-
-    name = "gitlab"
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        super().__init__(environ)
-        self.branch = environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or environ.get("CI_COMMIT_REF_NAME", "")
-        self.commit = environ.get("CI_COMMIT_SHA", "")
-        base = environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or environ.get("CI_DEFAULT_BRANCH")
-        self.base = f"origin/{base}" if base else None
-        self.url = environ.get("CI_JOB_URL", "")
-        self.repository = environ.get("CI_PROJECT_PATH", "")
-
-    def outputs(self, **values: str) -> None:
-        """Append to $FCN_OUTPUTS (ci.env), which the job names under ``artifacts: reports: dotenv``.
-
-        Raises Refusal for a value of several lines, which no dotenv file of GitLab's can hold.
-        """
-        if several := [name for name, value in values.items() if "\n" in value]:
-            raise Refusal(f"output {several[0]} has several lines, which GitLab cannot pass on: join them")
-        with Path(self.environ.get("FCN_OUTPUTS", "ci.env")).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in values.items())
-
-    def raw(self, branch: str) -> str:
-        return f"{self.environ.get('CI_PROJECT_URL')}/-/raw/{branch}"
-
-    def login(self) -> dict[str, str]:
-        """A header in a variable, for `ps` shows commands: the token of a job itself may only read."""
-        token, server = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_SERVER_URL")
-        if not token or not server:
-            return {}
-        basic = base64.b64encode(f"oauth2:{token}".encode()).decode()
-        key = f"http.{server}/.extraHeader"
-        return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}"}
-
-    def _comments(self) -> Comments | None:
-        token, project = self.environ.get("FCN_GITLAB_TOKEN"), self.environ.get("CI_PROJECT_ID")
-        if not token or not project:
-            return None
-        host = Host(
-            name="GitLab",
-            api=f"{self.environ.get('CI_API_V4_URL', 'https://gitlab.com/api/v4')}/projects/{project}",
-            headers={"PRIVATE-TOKEN": token},
-            remedy="FCN_GITLAB_TOKEN needs the scope `api` and the role Reporter or more",
-        )
-        if (number := self.environ.get("CI_MERGE_REQUEST_IID") or self._number(host)) is None:
-            return None
-        request = f"merge_requests/{number}"
-        page, notes = f"{self.environ.get('CI_PROJECT_URL')}/-/{request}", f"{request}/notes"
-        return Comments(host=host, listed=notes, one=notes, method="PUT", limit=1_000_000, page=page)
-
-    def _number(self, host: Host) -> str | None:
-        found = host.list("merge_requests", source_branch=self.branch, state="opened")
-        return str(found[0]["iid"]) if found else None
+    def _api(self, path: str, *options: str, text: str | None = None) -> list[dict[str, Any]]:
+        """The rows that the host answers; ``text`` becomes the field ``body``. Raises Refusal."""
+        command = [self.cli, "api", path, *options, *(["--field", "body=@-"] if text is not None else [])]
+        if not which(self.cli):
+            raise Refusal(f"{self.cli} is not here: {REMEDY[self.cli]}")
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, encoding="utf-8")
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+            raise Refusal(f"{self.cli} failed ({said[0].strip()}): {REMEDY[self.cli]}")
+        return list(_rows(done.stdout))
 
 
 def forge(environ: Mapping[str, str]) -> Forge:
     """The host that ``environ`` tells of."""
     if environ.get("GITHUB_ACTIONS") == "true":
-        return GitHub(environ)
-    return GitLab(environ) if environ.get("GITLAB_CI") == "true" else Desk(environ)
+        return _github(environ)
+    if environ.get("GITLAB_CI") == "true":
+        return _gitlab(environ)
+    return Forge(branch=asked(Path.cwd(), "rev-parse", "--abbrev-ref", "HEAD"))
 
 
-def _default_branch(event: str) -> str:
-    """The repository's, by the file that tells what started the workflow."""
-    try:
-        return str(json.loads(Path(event).read_bytes())["repository"]["default_branch"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+def _github(environ: Mapping[str, str]) -> Forge:
+    """By https://docs.github.com/en/actions/reference/workflows-and-actions/variables."""
+    branch, repository = environ["GITHUB_REF_NAME"], environ["GITHUB_REPOSITORY"]
+    head = quote(f"{repository.partition('/')[0]}:{branch}", safe="")
+    own = re.fullmatch(r"refs/pull/(\d+)/\w+", environ.get("GITHUB_REF", ""))  # a fork's branch may have any name
+    return Forge(
+        branch=branch,
+        page=f"{environ.get('GITHUB_SERVER_URL')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID')}",
+        outputs=environ.get("GITHUB_OUTPUT", ""),
+        summary=environ.get("GITHUB_STEP_SUMMARY", ""),
+        cli="gh",
+        requests=f"repos/{repository}/pulls/{own[1]}" if own else f"repos/{repository}/pulls?state=open&head={head}",
+        number="number",
+        comments=f"repos/{repository}/issues/{{number}}/comments",
+        comment=f"repos/{repository}/issues/comments/{{id}}",
+        change="PATCH",
+    )
+
+
+def _gitlab(environ: Mapping[str, str]) -> Forge:
+    """By https://docs.gitlab.com/ci/variables/predefined_variables/."""
+    branch, project = environ["CI_COMMIT_REF_NAME"], f"projects/{environ['CI_PROJECT_ID']}"
+    return Forge(
+        branch=branch,
+        page=environ.get("CI_PIPELINE_URL", ""),
+        outputs="ci.env",  # .gitlab-ci.yml names it under `artifacts: reports: dotenv`
+        cli="glab",
+        requests=f"{project}/merge_requests?state=opened&source_branch={quote(branch, safe='')}",
+        number="iid",
+        comments=f"{project}/merge_requests/{{number}}/notes",
+        comment=f"{project}/merge_requests/{{number}}/notes/{{id}}",
+        change="PUT",
+    )
+
+
+def _append(path: str, text: str) -> None:
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _rows(text: str) -> Iterator[dict[str, Any]]:
+    """Of every page: a list, or one object. Pages follow one another, as `--paginate` prints them."""
+    while text := text.strip():
+        page, end = json.JSONDecoder().raw_decode(text)
+        text = text[end:]
+        yield from page if isinstance(page, list) else [page]

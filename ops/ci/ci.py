@@ -12,10 +12,5 @@ def main() -> None:
     """The steps of .github/workflows/retrain.yml and .gitlab-ci.yml, in their order."""
 
 
-main.add_command(plan.main, "plan")
-main.add_command(run.main, "run")
-main.add_command(push.main, "push")
-main.add_command(commit.main, "commit")
-main.add_command(report.main, "report")
-main.add_command(gate.main, "gate")
-main.add_command(promote.main, "promote")
+for module in (plan, run, push, commit, report, gate, promote):
+    main.add_command(module.main, module.__name__.rpartition(".")[2])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from ops import promote
-from stages._stage import Stage
+from ops.ci.gate import candidates, prove
+from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
@@ -19,11 +19,7 @@ def main(ctx: click.Context, recipes: tuple[str, ...]) -> None:
 
     One whose weights are the champion's already stays as it is.
     """
-    from ops.ci import _candidates, _forge, _lock, _runner
-
-    root, forge = Path.cwd(), _forge.forge(os.environ)
-    found = _candidates.chosen(root, recipes)
-    with _lock.held(_runner.keep(root, os.environ), forge.url, click.echo):
-        for candidate in found:
-            _candidates.prove(ctx, root, candidate)
-            ctx.invoke(promote.main, recipe=candidate.recipe, force=None)
+    root = Path.cwd()
+    for candidate in candidates(root, recipes):
+        prove(ctx, root, candidate)
+        ctx.invoke(promote.main, recipe=candidate.recipe)

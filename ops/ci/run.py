@@ -1,14 +1,19 @@
-"""Retrain what changed, one retraining at a time: fcn ci run."""
+"""Retrain what changed: fcn ci run."""
 
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from ops import run
-from stages._stage import Stage
+from pipeline.core import files
+from stages.shared.stage import Stage
+
+OVERRIDES = "FCN_OVERRIDES"
 
 
 @click.command(cls=Stage)
@@ -17,15 +22,19 @@ from stages._stage import Stage
 @click.argument("stages", nargs=-1)
 @click.pass_context
 def main(ctx: click.Context, jobs: int | None, gpus: str | None, stages: tuple[str, ...]) -> None:
-    """Run what changed (of STAGES, or all), pulling only what that needs.
+    """Run what changed (of STAGES, or all) under $FCN_OVERRIDES, pulling only what that needs."""
+    override(Path.cwd(), os.environ)
+    ctx.invoke(run.main, jobs=jobs, gpus=gpus, pull=True, allow_missing=True, arguments=stages)
 
-    $FCN_SCRATCH is a folder that all runners share and that outlives a job: a training that was cancelled goes on from
-    its snapshot there, and a second job waits until the first is over, or dead.
+
+def override(root: Path, environ: Mapping[str, str]) -> None:
+    """Compose params.yaml anew under $FCN_OVERRIDES, as ``dvc exp run -S`` takes them; without any it stays.
+
+    They come in a variable and never in a command, so that no shell runs them. Raises Refusal before it writes.
     """
-    from ops.ci import _forge, _lock, _runner
+    given = shlex.split(environ.get(OVERRIDES, ""))
+    if given:
+        from ops.compose import composed  # it loads Hydra
 
-    root = Path.cwd()
-    _runner.override(root, os.environ)
-    path = _runner.keep(root, os.environ)
-    with _lock.held(path, _forge.forge(os.environ).url, click.echo):
-        ctx.invoke(run.main, jobs=jobs, gpus=gpus, pull=True, allow_missing=True, force=False, arguments=stages)
+        with files.replacing(root / "params.yaml") as scratch:
+            scratch.write_text(composed(root, tuple(given)), encoding="utf-8")

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones._coordinates import Coordinates
-from pipeline.backbones._layers import Conv2d, Linear, Sliding, narrowed
-from pipeline.backbones._lrn import lrn
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import Refusal
+from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, narrowed
+from pipeline.backbones.shared.lrn import lrn
+from pipeline.core.types import Refusal
+from pipeline.spec import Coordinates, NetSpec
 
 NATIVE_PADDING = 0
 # channels, kernel, stride, padding, groups (bvlc_reference_caffenet/deploy.prototxt)

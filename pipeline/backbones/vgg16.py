@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones._border import Border, Window
-from pipeline.backbones._coordinates import Coordinates
-from pipeline.backbones._layers import Conv2d, Linear, Sliding, narrowed
-from pipeline.fcn.spec import NetSpec
+from pipeline.backbones.shared.border import Border, Window
+from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, narrowed
+from pipeline.spec import Coordinates, NetSpec
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels); a 2×2 pool ends each
 FC = 4096

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.datasets import _split
-from pipeline.depth.hha import KINECT, hha
-from pipeline.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
+from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
+from pipeline.datasets.shared import id_lists
+from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
 CLASSES: dict[str, Color] = {
@@ -68,7 +68,7 @@ def ids(raw: Path, split: str) -> list[str]:
     if split in ("trainval", "test"):
         name = "trainNdxs" if split == "trainval" else "testNdxs"
         return [str(FIRST_ID + int(number)) for number in _matrix(raw / "splits.mat", name).ravel()]
-    lists = {name: _split.read_ids(raw / f"{name}.txt") for name in ("train", "val")}
+    lists = {name: id_lists.read_ids(raw / f"{name}.txt") for name in ("train", "val")}
     train, val = set(lists["train"]), set(lists["val"])
     if wrong := sorted((train | val) - set(ids(raw, "trainval"))) or sorted(train & val):
         raise Refusal(f"{raw}: {wrong[0]} of train.txt or val.txt is not in trainval, or is in both: fetch them again")

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.datasets import _split, _tar, _voc_classes
-from pipeline.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, color
+from pipeline.datasets.shared import id_lists, tar, voc_classes
 
 SPEC = DatasetSpec(
     name="sbd",
     images=("color",),
-    labels={"semantic": _voc_classes.LABEL},
-    mean={"color": _voc_classes.MEAN},
+    labels={"semantic": voc_classes.LABEL},
+    mean={"color": voc_classes.MEAN},
 )
 
 ROOT = "benchmark_RELEASE/dataset/"
-PALETTE = bytes(value for index in range(256) for value in _voc_classes.color(index))
+PALETTE = bytes(value for index in range(256) for value in color(index))
 
 
 def splits(raw: Path) -> tuple[str, ...]:
@@ -33,13 +33,13 @@ def splits(raw: Path) -> tuple[str, ...]:
 def ids(raw: Path, split: str) -> list[str]:
     """The split's ids in list order. Raises Refusal when ``train`` holds an id of ``seg11valid.txt``, the test set."""
     archive = raw / "benchmark.tgz"
-    texts = _tar.index(archive).texts
+    texts = tar.index(archive).texts
     member = f"{ROOT}{split}.txt"
     if member not in texts:
         raise Refusal(f"{archive} has no {member}: fetch it again")
-    names = _split.ids_of(texts[member], f"{archive}: {member}")
+    names = id_lists.ids_of(texts[member], f"{archive}: {member}")
     if split == "train":
-        kept_out = set(_split.read_ids(raw / "seg11valid.txt"))
+        kept_out = set(id_lists.read_ids(raw / "seg11valid.txt"))
         leak = next((name for name in names if name in kept_out), None)
         if leak is not None:
             raise Refusal(
@@ -52,14 +52,14 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, b
     """The bytes of each wanted sample in the archive's order: one pass, holding a part only until its partner comes."""
     archive = raw / "benchmark.tgz"
     parts: dict[str, dict[str, bytes]] = {name: {} for name in wanted}
-    places = _tar.index(archive).places
+    places = tar.index(archive).places
     members = {}
     for name in parts:
         for part, member in (("color", f"{ROOT}img/{name}.jpg"), ("semantic", f"{ROOT}cls/{name}.mat")):
             if member not in places:
                 raise Refusal(f"{archive} lists {name} but has no {member}: fetch it again")
             members[member] = (name, part)
-    for found in _tar.walk(archive):
+    for found in tar.walk(archive):
         if found.name in members:
             name, part = members.pop(found.name)
             parts[name][part] = found.read()

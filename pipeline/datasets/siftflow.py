@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.datasets import _split, _zip
-from pipeline.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
+from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
+from pipeline.datasets.shared import id_lists, unzip
 
 ARCHIVE = "SiftFlowDataset.zip"
 SPLITS = ("trainval", "test")
@@ -112,7 +112,7 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, E
     archive = raw / ARCHIVE
     members = _members(archive)
     found = [(name, _all_of(archive, members, name)) for name in wanted]
-    contents = _zip.read(archive, (path for _, paths in found for path in paths.values()))
+    contents = unzip.read(archive, (path for _, paths in found for path in paths.values()))
     for name, paths in found:
         yield name, {column: Encoded(bytes=next(contents), path=path) for column, path in paths.items()}
 
@@ -144,7 +144,7 @@ def sample(name: str, parts: Mapping[str, Encoded]) -> Sample:
 def _members(archive: Path) -> Members:
     """What the archive holds, wherever in it the three folders stand."""
     members: dict[str, dict[str, str]] = {}
-    for path in _zip.index(archive):
+    for path in unzip.index(archive):
         if match := _MEMBER.fullmatch(path):
             folder, name = (group for group in match.groups() if group is not None)
             paths = members.setdefault(name, {})
@@ -159,12 +159,12 @@ def _members(archive: Path) -> Members:
 
 def _test(archive: Path, members: Members) -> list[str]:
     """TestSet1.txt, whose lines are paths with back-slashes below Images, as ids."""
-    lists = [path for path in _zip.index(archive) if path.split("/")[-1] == "TestSet1.txt"]
+    lists = [path for path in unzip.index(archive) if path.split("/")[-1] == "TestSet1.txt"]
     if len(lists) != 1:
         raise Refusal(f"{archive} must hold one TestSet1.txt, found {', '.join(lists) or 'none'}: fetch it again")
-    (text,) = _zip.read(archive, lists)
+    (text,) = unzip.read(archive, lists)
     lines = text.decode("utf-8-sig", "replace").splitlines()
-    names = _split.ids_of("\n".join(PureWindowsPath(line.strip()).stem for line in lines), f"{archive}: {lists[0]}")
+    names = id_lists.ids_of("\n".join(PureWindowsPath(line.strip()).stem for line in lines), f"{archive}: {lists[0]}")
     for name in names:
         if "color" not in members.get(name, {}):
             raise Refusal(f"{archive}: {lists[0]} lists {name}, but no Images/**/{name}.jpg is there: fetch it again")
@@ -176,7 +176,7 @@ def _unannotated(archive: Path, size: int, mtime: int) -> frozenset[str]:
     """Ids of images nobody labelled, found by reading every semantic map once per version of the archive."""
     members = _members(archive)
     paths = {name: found["semantic"] for name, found in members.items() if "semantic" in found}
-    contents = zip(paths.items(), _zip.read(archive, paths.values()), strict=True)
+    contents = zip(paths.items(), unzip.read(archive, paths.values()), strict=True)
     annotated = {name for (name, path), data in contents if _variable(Encoded(bytes=data, path=path)).any()}
     return frozenset(members.keys() - annotated)
 

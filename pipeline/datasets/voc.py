@@ -8,14 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.datasets import _split, _tar, _voc_classes
-from pipeline.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.datasets.shared import id_lists, tar, voc_classes
 
 SPEC = DatasetSpec(
     name="voc",
     images=("color",),
-    labels={"semantic": _voc_classes.LABEL},
-    mean={"color": _voc_classes.MEAN},
+    labels={"semantic": voc_classes.LABEL},
+    mean={"color": voc_classes.MEAN},
 )
 
 ROOTS = ("VOCdevkit/VOC2012/", "TrainVal/VOCdevkit/VOC2011/")  # as the 2012 and the 2011 archive were packed
@@ -29,19 +29,19 @@ def splits(raw: Path) -> tuple[str, ...]:
 def ids(raw: Path, split: str) -> list[str]:
     """The split's ids in list order; ``seg11valid`` (VOC 2011 val minus SBD train) is the authors' list in ``raw``."""
     if split == "seg11valid":
-        return _split.read_ids(raw / "seg11valid.txt")
+        return id_lists.read_ids(raw / "seg11valid.txt")
     archive = _archive(raw)
     member = f"{_root(archive)}ImageSets/Segmentation/{split}.txt"
-    texts = _tar.index(archive).texts
+    texts = tar.index(archive).texts
     if member not in texts:
         raise Refusal(f"{archive} has no {member}: fetch it again")
-    return _split.ids_of(texts[member], f"{archive}: {member}")
+    return id_lists.ids_of(texts[member], f"{archive}: {member}")
 
 
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     """The bytes of each wanted sample, in the order asked for: an uncompressed tar is read by offset."""
     archive = _archive(raw)
-    root, places = _root(archive), _tar.index(archive).places
+    root, places = _root(archive), tar.index(archive).places
     with archive.open("rb") as file:
         for name in wanted:
             parts = {}
@@ -83,7 +83,7 @@ def _archive(raw: Path) -> Path:
 
 
 def _root(archive: Path) -> str:
-    texts = _tar.index(archive).texts
+    texts = tar.index(archive).texts
     for root in ROOTS:
         if any(name.startswith(f"{root}ImageSets/Segmentation/") for name in texts):
             return root

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline.types import LabelSpec
+from pipeline.core.types import LabelSpec
 
 ROW = 0.2  # inches a class takes
 LEAST = 1e-6  # share at the left edge: a class rarer than a pixel in a million looks absent

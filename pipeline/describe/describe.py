@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from pipeline.describe.bars import bars
 from pipeline.describe.sheet import sheet
 from pipeline.describe.survey import Survey, facts, survey
 from pipeline.shards.schema import MANIFEST
-from pipeline.types import Refusal
 
 FINGERPRINTS = pa.schema([("split", pa.string()), ("id", pa.string()), ("sha256", pa.string())])
 

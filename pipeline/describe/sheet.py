@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.shards.reader import Example, Shards
-from pipeline.types import DatasetSpec, LabelSpec
 
 Pixels = NDArray[np.uint8]
 

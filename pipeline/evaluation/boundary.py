@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.evaluation.scores import Map
 from pipeline.evaluation.settle import beside
+from pipeline.metrics.scores import Map
 
 TOLERANCE = 75  # of 10,000 parts of the image's diagonal
 FAR = np.iinfo(np.int64).max // 4

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones._coordinates import Coordinates
+from pipeline.core.types import Refusal
 from pipeline.fcn.bilinear import upscore
 from pipeline.fcn.net import COARSEST, FCN
-from pipeline.types import Refusal
+from pipeline.spec import Coordinates
 
 STRIDE = 8  # pools beyond it lose their stride, and what follows them is dilated
 

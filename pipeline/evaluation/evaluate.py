@@ -16,19 +16,20 @@ import pyarrow.parquet as pq
 import torch
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.distributed import ALONE, Group
-from pipeline.evaluation import curve, images, limits, panels, pictures
+from pipeline.core import files
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.evaluation import images, limits, pictures
 from pipeline.evaluation.dense import Dense
 from pipeline.evaluation.limits import Limits
 from pipeline.evaluation.predict import predict
-from pipeline.evaluation.scores import Histogram, histogram, scores
-from pipeline.evaluation.shown import Seen, Shown
 from pipeline.fcn.net import FCN, LateFCN, build
-from pipeline.observer import Observer
+from pipeline.metrics.scores import Histogram, histogram, scores
+from pipeline.panels import panels
+from pipeline.panels.shown import Seen, Shown
+from pipeline.runtime.distributed import ALONE, Group
+from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
-from pipeline.types import LabelSpec, Refusal
 
 POINTS = 300  # per curve
 COLUMNS: dict[str, pa.DataType] = {
@@ -54,8 +55,6 @@ def evaluate(
     *,
     model: Path,
     shards: Path,
-    train: Path,
-    history: Path | None = None,
     out: Path,
     device: torch.device,
     scale: str,
@@ -63,23 +62,20 @@ def evaluate(
     group: Group = ALONE,
     observer: Observer | None = None,
 ) -> None:
-    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv, shown.parquet and curve.tsv for the
-    net in ``model`` on the split in ``shards``.
+    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv and shown.parquet for the net in
+    ``model`` on the split in ``shards``.
 
-    ``train`` is the folder of the split the net learned from; only its manifest is read. ``history`` are the losses of
-    its training: without it there is no curve.tsv. One histogram per head over the whole split; scores are fractions
-    in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of ``group`` calls this alike
-    and scores its images; the first writes. ``observer`` is told how the scores run, ``POINTS`` times at most; those
-    of the first process's images alone.
+    That the net did not learn from the split is for ``pipeline.leaks`` to prove. One histogram per head over the whole
+    split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of
+    ``group`` calls this alike and scores its images; the first writes. ``observer`` is told how the scores run,
+    ``POINTS`` times at most; those of the first process's images alone.
 
-    Raises Refusal when the two splits share an image, the net's classes are not the split's, or ``history`` is none.
+    Raises Refusal when the net's classes are not the split's.
     """
     net: FCN | LateFCN | Dense = Dense(build(model)) if dense else build(model)
     heads = net.spec.heads
     split = Shards(shards, columns={read_manifest(shards).spec.images[0], *net.spec.inputs, *heads})
-    _refuse_leak(split.manifest.ids, read_manifest(train).ids, shards, train)
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
-    losses = curve.read(history) if history else None
     parts = group.gather(_part(net, split, device, group, f"evaluate {out.name}", observer))
     if not group.leads:
         return
@@ -87,8 +83,6 @@ def evaluate(
     ids = {index: name for part in parts for index, name in part.ids.items()}
     pictures.write(out, _shown(rows, parts, net, split, device))
     images.write(out / "images.tsv", rows, list(heads))
-    if losses:
-        curve.write(out / "curve.tsv", *losses)
     digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
     _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
 
@@ -173,15 +167,6 @@ def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, 
     ]
     with files.replacing(path) as scratch:
         pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), scratch, compression="none")
-
-
-def _refuse_leak(evaluated: tuple[str, ...], trained: tuple[str, ...], shards: Path, train: Path) -> None:
-    leaked = sorted(set(evaluated) & set(trained))
-    if leaked:
-        raise Refusal(
-            f"{leaked[0]} and {len(leaked) - 1} more images of {shards} are also in {train}, which the net trained on: "
-            "evaluate on a split that leaves them out (for SBD training that is seg11valid)"
-        )
 
 
 def _refuse_other_classes(

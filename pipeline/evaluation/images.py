@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import files
-from pipeline.evaluation.scores import Scores
+from pipeline.core import files
+from pipeline.metrics.scores import Scores
 
 COLUMNS = ("head", "position", "id", "pixel_acc", "mean_iu")
 WORST = 3

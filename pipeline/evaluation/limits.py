@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import boundary, size, trimap
-from pipeline.evaluation.scores import Map
 from pipeline.evaluation.settle import settled
-from pipeline.types import LabelSpec
+from pipeline.metrics.scores import Map
 
 
 class Limits:

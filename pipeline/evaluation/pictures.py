@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import files
-from pipeline.evaluation import panels, shown
-from pipeline.evaluation.shown import Shown
+from pipeline.core import files
+from pipeline.panels import panels, shown
+from pipeline.panels.shown import Shown
 
 
 def write(out: Path, rows: Sequence[Shown]) -> None:

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pipeline.core.types import Refusal
 from pipeline.fcn import inputs
-from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 
 Pixels = NDArray[np.uint8]
 

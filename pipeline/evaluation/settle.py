@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.evaluation.scores import Map
-from pipeline.types import LabelSpec
+from pipeline.core.types import LabelSpec
+from pipeline.metrics.scores import Map
 
 Mask = NDArray[np.bool_]
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from scipy.ndimage import label as connected
 
-from pipeline.evaluation.scores import Map
-from pipeline.types import LabelSpec
+from pipeline.core.types import LabelSpec
+from pipeline.metrics.scores import Map
 
 BACKGROUND = "background"  # no object
 BINS = ("lt01", "01to04", "04to16", "gt16")  # percent of the image's pixels

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.evaluation.scores import Map, histogram, scores
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation.settle import beside
-from pipeline.types import LabelSpec
+from pipeline.metrics.scores import Map, histogram, scores
 
 BANDS = (1, 2, 3, 5, 8, 12, 20, 30, 40)  # px on each side of a boundary
 

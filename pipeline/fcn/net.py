@@ -9,14 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline import plugins
-from pipeline.backbones._coordinates import Coordinates, Upsampling
-from pipeline.backbones._layers import Conv2d
-from pipeline.fcn import checkpoint
+from pipeline.backbones.shared.layers import Conv2d
+from pipeline.core import plugins
+from pipeline.core.types import Refusal
 from pipeline.fcn.bilinear import upsample_filter, upscore
 from pipeline.fcn.inputs import channels
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import Refusal
+from pipeline.spec import Coordinates, NetSpec, Upsampling
+from pipeline.weights import checkpoint
 
 COARSEST = 32
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature import _archive
-from pipeline.miniature._camera import jpeg
-from pipeline.miniature.scenes.classes import NAMES
-from pipeline.miniature.scenes.scene import portrait
+from pipeline.core import files
+from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared._camera import jpeg
+from pipeline.miniature.shared.scenes.classes import NAMES
+from pipeline.miniature.shared.scenes.scene import portrait
 
 _WNIDS = tuple(f"n9{label:07d}" for label in range(1, len(NAMES) + 1))  # WordNet's own end below n16
 

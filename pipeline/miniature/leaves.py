@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature._camera import jpeg
-from pipeline.miniature.litter.scene import scene
+from pipeline.core import files
+from pipeline.miniature.shared._camera import jpeg
+from pipeline.miniature.shared.litter.scene import scene
 
 COUNTS = ("images",)
 

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature import _archive
-from pipeline.miniature._chance import generator
-from pipeline.miniature.rooms import matlab73
-from pipeline.miniature.rooms.frame import Frame
-from pipeline.miniature.rooms.frame import render as render_frame
-from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW
-from pipeline.miniature.rooms.plans import PLANS, subject
-from pipeline.types import Refusal
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared._chance import generator
+from pipeline.miniature.shared.rooms import matlab73
+from pipeline.miniature.shared.rooms.frame import Frame
+from pipeline.miniature.shared.rooms.frame import render as render_frame
+from pipeline.miniature.shared.rooms.names import CLASSES, MAP_CLASS, RAW
+from pipeline.miniature.shared.rooms.plans import PLANS, subject
 
 COUNTS = ("train", "val", "test")
 _FIRST_ID = 5000  # frame 1 is called 5001 in the authors' lists

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature import _archive
-from pipeline.miniature._camera import jpeg
-from pipeline.miniature.scenes import cast
-from pipeline.miniature.scenes.classes import NAMES
-from pipeline.miniature.scenes.scene import Scene
-from pipeline.miniature.scenes.scene import render as render_scene
+from pipeline.core import files
+from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared._camera import jpeg
+from pipeline.miniature.shared.scenes import cast
+from pipeline.miniature.shared.scenes.classes import NAMES
+from pipeline.miniature.shared.scenes.scene import Scene
+from pipeline.miniature.shared.scenes.scene import render as render_scene
 
 _ROOT = "benchmark_RELEASE/dataset"
 COUNTS = ("train", "val", "held_out")

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline.miniature import _archive
-from pipeline.miniature._camera import jpeg
-from pipeline.miniature.outdoors import cast
-from pipeline.miniature.outdoors.classes import GEOMETRIES, NAMES
-from pipeline.miniature.outdoors.scene import render as render_scene
-from pipeline.miniature.outdoors.zipped import write_zip
+from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared._camera import jpeg
+from pipeline.miniature.shared.outdoors import cast
+from pipeline.miniature.shared.outdoors.classes import GEOMETRIES, NAMES
+from pipeline.miniature.shared.outdoors.scene import render as render_scene
+from pipeline.miniature.shared.outdoors.zipped import write_zip
 
 _FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 _NEVER_TESTED = frozenset({"cow", "desert", "moon"})  # as in the original

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature import _archive
-from pipeline.miniature._camera import jpeg
-from pipeline.miniature.scenes import cast
-from pipeline.miniature.scenes.scene import render as render_scene
+from pipeline.core import files
+from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared._camera import jpeg
+from pipeline.miniature.shared.scenes import cast
+from pipeline.miniature.shared.scenes.scene import render as render_scene
 
 _ROOT = "VOCdevkit/VOC2012"
 COUNTS = ("train", "val", "held_out")

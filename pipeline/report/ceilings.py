@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline.report import ladder, page
-from pipeline.report.ours import Ours
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
+from pipeline.published.ours import Ours
+from pipeline.report import page
 
 Bounds = dict[tuple[str, str, int], float]  # mean IU in percent by the images' digest, head and factor
 

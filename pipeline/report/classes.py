@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.report import hist, ladder
+from pipeline.published import ladder
+from pipeline.report import hist
 from pipeline.report.figures import FAINT, WIDTH, Figures, color, drawing
 from pipeline.report.hist import Counts
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
-from pipeline.report import hist, ladder
+from pipeline.published import ladder
+from pipeline.report import hist
 from pipeline.report.figures import Figures, drawing, escaped
 from pipeline.report.hist import Counts
 

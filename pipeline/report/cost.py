@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pipeline.report import ladder, page
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
+from pipeline.report import page
 
 
 def section(recipes: Iterable[str], rows: Mapping[str, Any]) -> Iterator[str]:
@@ -27,9 +28,9 @@ def section(recipes: Iterable[str], rows: Mapping[str, Any]) -> Iterator[str]:
 
 def _cells(recipe: str, row: Any) -> list[str]:
     try:
-        solver = row["solver"]
+        net, solver = row["net"], {"batch": 1, **row["solver"]}
         seen = solver["iterations"] * solver["batch"]
-        start = row["init"] if row["start"] == "init" else row["start"]
+        start = net["init"] if net.get("start", "init") == "init" else net["start"]
         known = str(start).removeprefix("runs/").removeprefix("weights/").partition(".")[0].partition("/")[0]
         counts = (str(solver["batch"]), f"{solver['iterations']:,}", f"{seen:,}")
         return [recipe, known, f"{solver['lr']:.1e}", *counts]

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from pipeline.report import ladder
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
 from pipeline.report.left import left
-from pipeline.types import Refusal
 
-CURVE = "curve.tsv"
+CURVE = "history.tsv"
 DASHES = ("-", "--", ":", "-.")
 WINDOW = 15  # rows of a curve that its line is the mean of: 5 % of a training
 Curve = NDArray[np.float64]  # rows of (iteration, loss per valid pixel)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.evaluation import shown
-from pipeline.evaluation.panels import TILES
-from pipeline.evaluation.shown import Pixels, Shown
-from pipeline.report import ladder, page
+from pipeline.core.types import Refusal
+from pipeline.panels import shown
+from pipeline.panels.panels import TILES
+from pipeline.panels.shown import Pixels, Shown
+from pipeline.published import ladder
+from pipeline.report import page
 from pipeline.report.figures import Figures, escaped
-from pipeline.types import Refusal
 
 SCORES = "images.tsv"
 SIDE = 180  # pixels of a tile's longer side

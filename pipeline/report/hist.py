@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 HIST = "hist.parquet"
 

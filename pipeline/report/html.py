@@ -13,9 +13,9 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from pipeline.core.types import Refusal
 from pipeline.report.figures import FOLDER
 from pipeline.report.style import CSS
-from pipeline.types import Refusal
 
 KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 BROAD = 300  # points

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import ladder, page
+from pipeline.core.types import Refusal
+from pipeline.published import ladder
+from pipeline.report import page
 from pipeline.report.figures import HEIGHT, Figures, color, drawing
 from pipeline.report.left import left
-from pipeline.types import Refusal
 
 LIMITS = "limits.json"
 SIZES = {"lt01": "< 1 %", "01to04": "1–4 %", "04to16": "4–16 %", "gt16": "> 16 %"}  # of the image's pixels

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 
-from pipeline.report import ladder
-from pipeline.report.ours import METRICS, Ours, reference
-from pipeline.report.published import (
+from pipeline.published import ladder
+from pipeline.published.ours import METRICS, Ours, reference
+from pipeline.published.published import (
     APPENDIX,
     BOUNDS,
     NETWORKS,

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.report import curves, hist, ladder, limits
-from pipeline.report.ours import Ours
+from pipeline.published import ladder
+from pipeline.published.ours import Ours
+from pipeline.report import curves, hist, limits
 
 FOLDER = "plots"
 

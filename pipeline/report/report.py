@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.published.ours import Ours, bounds, read
 from pipeline.report import ceilings, classes, confusion, cost, curves, extremes, html, limits, page, plots, zoom
 from pipeline.report.figures import FOLDER, Figures
-from pipeline.report.ours import Ours, bounds, read
 
 TABLES = "## Table by table"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.published.ours import METRICS, Ours, bounds, read, reference
 from pipeline.report import page
-from pipeline.report.ours import METRICS, Ours, bounds, read, reference
 
 
 def write(evaluations: Path, out: Path, scale: str, bound: Path | None = None) -> None:

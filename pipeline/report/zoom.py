@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.evaluation import shown
-from pipeline.evaluation.shown import Pixels, Shown
-from pipeline.report import ladder, page
+from pipeline.panels import shown
+from pipeline.panels.shown import Pixels, Shown
+from pipeline.published import ladder
+from pipeline.report import page
 from pipeline.report.figures import Figures
 
 Mask = NDArray[np.bool_]

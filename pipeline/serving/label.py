@@ -10,10 +10,10 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from pipeline.files import replacing
+from pipeline.core.files import replacing
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.serving import paint, picture
 from pipeline.serving.segment import Segmenter
-from pipeline.types import LabelSpec, Refusal
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 QUALITY = 92  # of an overlay's JPEG

@@ -20,10 +20,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import build
 from pipeline.serving import paint, picture
 from pipeline.serving.segment import Images, Segmenter
-from pipeline.types import LabelSpec, Refusal
 
 assert determinism.PINS  # imported for what it sets
 

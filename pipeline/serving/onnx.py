@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.backbones._coordinates import Upsampling
+from pipeline.core.files import replacing
+from pipeline.core.types import Refusal
 from pipeline.fcn.inputs import MILLIMETRES
 from pipeline.fcn.net import COARSEST, FCN, Head, LateFCN, build
-from pipeline.files import replacing
-from pipeline.types import Refusal
+from pipeline.spec import Upsampling
 
 OPSET = 20
 SCORES = "_scores"

@@ -23,9 +23,9 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType
 
-from pipeline.fcn import checkpoint
-from pipeline.fcn.spec import NetSpec
-from pipeline.files import replacing, write_json
+from pipeline.core.files import replacing, write_json
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 
 CODE = Path(__file__).parents[1]  # pipeline/
 NEEDED = ("mlflow", "numpy", "pandas", "pillow", "pyarrow", "safetensors", "torch", "tqdm")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.types import LabelSpec
+from pipeline.core.types import LabelSpec
 
 Pixels = NDArray[np.uint8]
 OPAQUE = 0.6  # of a class's colour over the picture

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.core.types import Refusal
 from pipeline.fcn.inputs import MILLIMETRES
-from pipeline.types import Refusal
 
 Pixels = NDArray[np.uint8]
 GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")

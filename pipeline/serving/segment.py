@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import Pixels, predict
 from pipeline.fcn import inputs
 from pipeline.fcn.bilinear import matrix
 from pipeline.fcn.net import COARSEST, FCN, LateFCN, make
 from pipeline.serving import memory, tiles
 from pipeline.shards.reader import Example
-from pipeline.types import Refusal
 
 Images = Mapping[str, NDArray[Any]]
 WHOLE = 0  # as a side: never tile

@@ -8,11 +8,10 @@ from itertools import product
 
 import torch
 
-from pipeline.backbones._coordinates import Upsampling
-from pipeline.fcn.geometry import SIDE, Field, walked
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import COARSEST, FCN, Head, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import Refusal
+from pipeline.serving.geometry import SIDE, Field, walked
+from pipeline.spec import NetSpec, Upsampling
 
 SMALLEST = 2 * COARSEST  # pixels of a tile's side
 Span = tuple[int, int]

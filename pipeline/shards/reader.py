@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline import files
-from pipeline.shards import _decode
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.shards import decode
 from pipeline.shards.schema import ROW_GROUP, columns_of, read_manifest
-from pipeline.types import Refusal
 
 Pixels = NDArray[np.uint8]
 
@@ -93,8 +93,8 @@ class Shards:
         encoded = {column: table[column][row]["bytes"].as_buffer() for column in self._columns}
         return Example(
             id=table["id"][row].as_py(),
-            images={name: _decode.image(encoded[name], spec.mode(name)) for name in spec.images if name in encoded},
-            labels={head: _decode.label(encoded[head]) for head in spec.labels if head in encoded},
+            images={name: decode.image(encoded[name], spec.mode(name)) for name in spec.images if name in encoded},
+            labels={head: decode.label(encoded[head]) for head in spec.labels if head in encoded},
         )
 
     def _group(self, shard: int, group: int) -> pa.Table:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.types import DatasetSpec, Refusal
+from pipeline.core.types import DatasetSpec, Refusal
 
 MANIFEST = "manifest.json"
 ROW_GROUP = 16  # rows; about 2 MB of photographs: one read serves them all, and no column nears Arrow's 2 GB

@@ -13,11 +13,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from pipeline.datasets import _tar
-from pipeline.datasets._voc_classes import LABEL
+from pipeline.core.types import Refusal
+from pipeline.datasets.shared import tar
+from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.submission.pack import COMPETITIONS, folder
 from pipeline.submission.pictures import Pictures
-from pipeline.types import Refusal
 
 GZIP = b"\x1f\x8b"
 SUFFIX = ".png"
@@ -46,9 +46,9 @@ class _Unreadable(Exception):
     """What ``_tar`` refuses, without its remedy, which is for archives that were fetched."""
 
 
-def _walked(archive: Path) -> Iterator[_tar.Member]:
+def _walked(archive: Path) -> Iterator[tar.Member]:
     try:
-        yield from _tar.walk(archive)
+        yield from tar.walk(archive)
     except Refusal as refusal:
         raise _Unreadable(str(refusal).rpartition(": ")[0]) from None
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.datasets._voc_classes import LABEL
+from pipeline.core.types import Refusal
+from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import FCN, LateFCN
-from pipeline.miniature import _archive
+from pipeline.miniature.shared import _archive
 from pipeline.serving.segment import Segmenter
 from pipeline.submission.pictures import Pictures
-from pipeline.types import Refusal
 
 HEAD = "semantic"
 SUFFIXES = (".tar.gz", ".tgz")  # an archive that is not gzipped fails there (zhanghang1989/PyTorch-Encoding#225)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.datasets import _split, _tar
+from pipeline.core.types import Refusal
+from pipeline.datasets.shared import id_lists, tar
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import MANIFEST
-from pipeline.types import Refusal
 
 Pixels = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ def of_archive(archive: Path, split: str) -> Pictures:
         known = ", ".join(sorted(Path(name).stem for name in lists)) or "none"
         raise Refusal(f"{archive} has no {LISTS}{split}.txt: name a split that it lists ({known})")
     source = f"{archive}: {lists[f'{split}.txt']}"
-    ids = _split.ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
+    ids = id_lists.ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
     if missing := [name for name in ids if f"{PHOTOGRAPHS}{name}.jpg" not in found]:
         raise Refusal(f"{archive} lists {missing[0]} but has no {PHOTOGRAPHS}{missing[0]}.jpg: fetch it again")
     return Pictures(ids=tuple(ids), read=lambda name: _decoded(found[f"{PHOTOGRAPHS}{name}.jpg"](), archive, name))
@@ -62,7 +62,7 @@ Found = dict[str, Callable[[], bytes]]
 
 
 def _packed(archive: Path) -> Found:
-    places = _tar.index(archive).places
+    places = tar.index(archive).places
     root = _root(archive, places)
     return {name.removeprefix(root): _cut(archive, *places[name]) for name in places if name.startswith(root)}
 

@@ -14,17 +14,17 @@ from statistics import mean, median
 from typing import Any
 
 from pipeline import determinism
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 
 # determinism pins torch's kernels, so torch comes after it
 # isort: split
 import torch
 from torch import Tensor
 
-from pipeline.fcn import surgery
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 from pipeline.timing import resident
-from pipeline.types import Refusal
 
 WARM = 3  # passes that are not timed: libraries choose and load kernels in the first
 FULL = ("can't allocate memory", "out of memory", "size calculation overflowed")  # of a CPU, CUDA, and any at all
@@ -108,7 +108,7 @@ def measure(work: Work) -> Timing:
     net = _net(work.net).to(device).eval()
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, len(net.spec.mean), work.height, work.width, generator=generator)
-    image = (noise * surgery.INPUT_STD).to(device)
+    image = (noise * INPUT_STD).to(device)
     del noise
     with torch.inference_mode():
         for _ in range(WARM):
@@ -129,7 +129,7 @@ def _net(source: Path | NetSpec) -> FCN | LateFCN:
     if isinstance(source, Path):
         return build(source)
     net = make(source)
-    surgery.random_start(net, source, torch.Generator().manual_seed(0))
+    random_start(net, source, torch.Generator().manual_seed(0))
     return net
 
 

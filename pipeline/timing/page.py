@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline import files
+from pipeline.core import files
 from pipeline.tables import markdown
 from pipeline.timing.forward import Timing
 from pipeline.timing.paper import printed

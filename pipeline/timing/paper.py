@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.datasets._voc_classes import LABEL, MEAN
-from pipeline.fcn.spec import NetSpec
-from pipeline.report.published import NETWORKS, PUBLISHED, TABLE1, TABLE3, TIMES
+from pipeline.datasets.shared.voc_classes import LABEL, MEAN
+from pipeline.published.published import NETWORKS, PUBLISHED, TABLE1, TABLE3, TIMES
+from pipeline.spec import NetSpec
 
 FULL = 1.0  # the width of the paper's nets
 

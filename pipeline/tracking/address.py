@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 EVERY = ("0.0.0.0", "::")  # stand for all addresses of the machine
 

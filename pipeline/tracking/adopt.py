@@ -13,7 +13,7 @@ from pipeline.tracking.connect import connect
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 Tags = Mapping[str, str]
 

@@ -16,8 +16,8 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import schema
-from pipeline.types import Refusal
 
 EXPERIMENT = "fcn"
 PATIENCE = 4  # seconds for a server to answer, asked twice

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.evaluation.panels import GAP, WHITE, panel
-from pipeline.observer import Pixels
+from pipeline.core.types import LabelSpec
+from pipeline.panels.panels import GAP, WHITE, panel
+from pipeline.runtime.observer import Pixels
 from pipeline.tracking.spool import Spool
-from pipeline.types import LabelSpec
 
 SIDE = 256  # pixels of a picture's longer side at most: all 72 panels of a training stay below 20 MB
 

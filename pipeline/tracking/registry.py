@@ -24,11 +24,11 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from pipeline.gate import Champion, table
 from pipeline.tracking import moves, version
 from pipeline.tracking.moves import Aliases, Move
-from pipeline.types import Refusal
 
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", str(sys.stderr.isatty()).lower())  # 540 MB take a while

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from mlflow.store.db import utils
 from mlflow.version import VERSION
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 tables: Any = utils  # MLflow's are untyped
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import spool
 from pipeline.tracking.drain import Sender
 from pipeline.tracking.machine import Machine
-from pipeline.types import Refusal
 
 # drain sets what MLflow reads when it is imported, so MLflow comes after it
 # isort: split

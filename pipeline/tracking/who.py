@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 ACTORS = ("FCN_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")  # said by hand, or by CI of whoever started it
 

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 import torch
 
-from pipeline.distributed import ALONE, Group
+from pipeline.core.types import Refusal
 from pipeline.fcn import inputs
-from pipeline.fcn.spec import NetSpec
+from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Example, Shards
+from pipeline.spec import NetSpec
 from pipeline.training import alter
 from pipeline.training.loss import valid_pixels
 from pipeline.training.order import drawn
-from pipeline.types import Refusal
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import log_softmax
 
-from pipeline.types import LabelSpec, Refusal
+from pipeline.core.types import LabelSpec, Refusal
 
 
 def cross_entropy(

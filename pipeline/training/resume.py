@@ -11,14 +11,14 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from pipeline import files
-from pipeline.fingerprint import Fingerprint
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.training import snapshot
 from pipeline.training.history import History
 from pipeline.training.signals import Stopped
 from pipeline.training.snapshot import Snapshot
 from pipeline.training.solver import Solver
-from pipeline.types import Refusal
 
 KEPT = 2
 SECONDS = 60.0  # of work between two snapshots: what kill -9 may cost

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from pipeline import files
+from pipeline.core import files
 from pipeline.training.history import History
 from pipeline.training.solver import Solver
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 
 from pipeline import determinism
-from pipeline.distributed import ALONE, Group
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.runtime.distributed import ALONE, Group
 from pipeline.training.feed import Item
 from pipeline.training.history import Tally
 from pipeline.training.loss import cross_entropy
 from pipeline.training.momentum import Momentum
 from pipeline.training.recipe import SolverSpec
-from pipeline.types import LabelSpec, Refusal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,25 +11,25 @@ import torch
 from tqdm import tqdm
 
 from pipeline import determinism
-from pipeline.distributed import ALONE, Group
-from pipeline.fcn import checkpoint, surgery
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.observer import Observer
+from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
+from pipeline.spec import NetSpec
+from pipeline.training import surgery
 from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
 from pipeline.training.history import History
 from pipeline.training.loss import balance
-from pipeline.training.preview import Preview
 from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
-from pipeline.training.watch import Watch
-from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.weights import checkpoint
 
 Say = Callable[[str], None]
+Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Callable[[], None]]
 
 
 def train(
@@ -37,51 +37,52 @@ def train(
     *,
     shards: Path,
     init: Path,
-    out: Path,
+    model: Path,
+    history: Path,
     device: torch.device,
     say: Say,
     precision: str = "fp32",
     snapshots: Snapshots | None = None,
     group: Group = ALONE,
     workers: int = 1,
-    observer: Observer | None = None,
+    watch: Watching | None = None,
 ) -> None:
-    """Write ``out/model.safetensors`` and ``out/history.tsv``; ``say`` is told where the first weights come from.
+    """Write the weights ``model`` and the losses ``history``; ``say`` is told where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
-    ranks; the first writes and speaks. ``workers`` as in ``Feed``. ``observer`` is shown the curves and ``Preview``.
+    ranks; the first writes and speaks. ``workers`` as in ``Feed``. What ``watch`` makes of the
+    training is called after each iteration; it only looks on.
 
     Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
     evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
     """
     _check_share(recipe, group)
-    samples = Shards(shards, columns=[*recipe.inputs, *recipe.heads])
+    samples = Shards(shards, columns=[*recipe.net.inputs, *recipe.net.heads])
     net, report = start(recipe, init, samples.manifest)
     for line in summary(report) if group.leads else ():
         say(line)
     autocast(net.to(device).train(), precision, device)
-    if recipe.tune == "scores":
+    if recipe.solver.tune == "scores":
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(".score_" in name or ".upscore" in name)
     solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device), group)
-    history = History(recipe.solver.iterations)
+    losses = History(recipe.solver.iterations)
     feed = Feed(
         samples,
         seed=recipe.solver.seed,
         net=net.spec,
         device=device,
-        jitter=recipe.alter == "jitter",
-        sampling=recipe.sampling,
+        jitter=recipe.data.alter == "jitter",
+        sampling=recipe.solver.sampling,
         group=group,
         workers=workers,
     )
     if snapshots:
-        snapshots.resume(solver, history)
+        snapshots.resume(solver, losses)
     began = time.perf_counter()
-    preview = Preview(net, shards, recipe.solver.iterations) if observer and group.leads else None
-    watch = Watch(observer, solver, feed, history, preview) if observer and preview else None
-    run(solver, feed, history, name=recipe.name, snapshots=snapshots, watch=watch)
+    look = watch(net, solver, feed, losses) if watch else None
+    run(solver, feed, losses, name=recipe.name, snapshots=snapshots, look=look)
     if group.leads:
         seconds = time.perf_counter() - began
         say(f"trained for {seconds:.0f} s, {feed.waited / seconds:.1%} of them waiting for samples")
@@ -89,8 +90,8 @@ def train(
     if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{lost[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
     if group.leads:
-        checkpoint.save(out / "model.safetensors", tensors, net.spec)
-        history.write(out / "history.tsv")
+        checkpoint.save(model, tensors, net.spec)
+        losses.write(history)
     if snapshots:
         snapshots.clear()
 
@@ -111,62 +112,64 @@ def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN
     too; ``random`` draws others.
     """
     parent, tensors = checkpoint.load(init)
-    if recipe.backbone != parent.backbone:
-        raise Refusal(f"recipes.{recipe.name}.backbone is {recipe.backbone}, {init} is {parent.backbone}: change one")
+    if recipe.net.backbone != parent.backbone:
+        raise Refusal(
+            f"recipes.{recipe.name}.net.backbone is {recipe.net.backbone}, {init} is {parent.backbone}: change one"
+        )
     net = make(
         replace(
             parent,
-            inputs=recipe.inputs,
-            streams=recipe.streams,
+            inputs=recipe.net.inputs,
+            streams=recipe.net.streams,
             mean=_mean(recipe, parent, manifest),
-            stride=recipe.stride,
-            skip_scales=recipe.skip_scales,
-            fusion=recipe.fusion,
-            upsampling=recipe.upsampling,
+            stride=recipe.net.stride,
+            skip_scales=recipe.net.skip_scales,
+            fusion=recipe.net.fusion,
+            upsampling=recipe.net.upsampling,
             heads=_heads(recipe, manifest.spec),
         )
     )
-    if recipe.start == "init":
+    if recipe.net.start == "init":
         return net, surgery.inherit(net, net.spec, parent, tensors)
     generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
-    return net, surgery.random_start(net, net.spec, generator)
+    return net, random_start(net, net.spec, generator)
 
 
 def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
-    columns, dataset = ", ".join(recipe.inputs), manifest.spec
-    if recipe.mean == "init":
-        if recipe.inputs != parent.inputs:
+    net, columns, dataset = recipe.net, ", ".join(recipe.net.inputs), manifest.spec
+    if net.mean == "init":
+        if net.inputs != parent.inputs:
             raise Refusal(
-                f"recipes.{recipe.name}.mean is init, but {recipe.init} saw {', '.join(parent.inputs)}, not {columns}: "
-                "write published or measured"
+                f"recipes.{recipe.name}.net.mean is init, but {net.init} saw {', '.join(parent.inputs)}, not "
+                f"{columns}: write published or measured"
             )
         return parent.mean
-    known = dataset.mean if recipe.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
-    for column in recipe.inputs:
+    known = dataset.mean if net.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
+    for column in net.inputs:
         if column not in known:
             raise Refusal(
-                f"recipes.{recipe.name}.mean is {recipe.mean}, but of {dataset.name}'s {column} there is none: "
+                f"recipes.{recipe.name}.net.mean is {net.mean}, but of {dataset.name}'s {column} there is none: "
                 "write another mean"
             )
-    return tuple(value for column in recipe.inputs for value in known[column])
+    return tuple(value for column in net.inputs for value in known[column])
 
 
 def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[str, torch.Tensor]:
-    if recipe.balance == "none":
+    if recipe.solver.balance == "none":
         return {}
     return {
         head: torch.tensor(balance(manifest.pixels[head], manifest.spec.labels[head]), device=device)
-        for head in recipe.heads
+        for head in recipe.net.heads
     }
 
 
 def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:
-    for head in recipe.heads:
+    for head in recipe.net.heads:
         if head not in dataset.labels:
             raise Refusal(
-                f"recipes.{recipe.name}.heads names {head!r}: {dataset.name} labels {', '.join(dataset.labels)}"
+                f"recipes.{recipe.name}.net.heads names {head!r}: {dataset.name} labels {', '.join(dataset.labels)}"
             )
-    return {head: dataset.labels[head] for head in recipe.heads}
+    return {head: dataset.labels[head] for head in recipe.net.heads}
 
 
 def run(
@@ -176,7 +179,7 @@ def run(
     *,
     name: str,
     snapshots: Snapshots | None = None,
-    watch: Watch | None = None,
+    look: Callable[[], None] | None = None,
 ) -> None:
     """Take the solver from where it stands to its last iteration, under a bar of images/s, time left and loss."""
     spec = solver.spec
@@ -191,8 +194,8 @@ def run(
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
             bar.update(spec.batch)
-            if watch:
-                watch.beat()
+            if look:
+                look()
             if snapshots:
                 snapshots.beat(solver, history)
 

@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.backbones import alexnet
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.convolutionalize import convolutionalize
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
+from pipeline.convolutionalize.convolutionalize import convolutionalize
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.training import surgery
+from pipeline.weights import checkpoint
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 VOC = LabelSpec(classes=tuple(map(str, range(21))), palette=((0, 0, 0),) * 21)
@@ -31,7 +33,7 @@ GEOMETRIES = [(224, 100), (224, 85), (96, 21), (64, 5), (64, 20)]
 def drawn(net: torch.nn.Module) -> torch.nn.Module:
     """With random weights and biases in every layer, in evaluation mode."""
     generator = torch.Generator().manual_seed(0)
-    surgery.random_start(net, SPEC, generator)
+    random_start(net, SPEC, generator)
     for name, parameter in net.named_parameters():
         if name.endswith(".bias") or name.startswith("fc8"):
             torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
@@ -268,9 +270,9 @@ def test_a_caffemodel_becomes_convolutions_that_say_the_same(tmp_path: Path, cro
 def test_a_random_start_draws_grouped_filters_by_what_they_see() -> None:
     """Each layer's gain is the same, over half of the channels where there are two groups."""
     net = FCN(replace(SPEC, width=0.25, heads={"semantic": VOC}))
-    report = surgery.random_start(net, net.spec, torch.Generator().manual_seed(0))
+    report = random_start(net, net.spec, torch.Generator().manual_seed(0))
     assert {name for name, fate in report.items() if fate == "random"} == {f"backbone.{n}.weight" for n in LAYERS[:7]}
-    gain = np.sqrt(2) * surgery.INPUT_STD ** (-1 / 8)
+    gain = np.sqrt(2) * INPUT_STD ** (-1 / 8)
     for name in LAYERS[:5]:
         weight = net.backbone.get_submodule(name).weight
         assert float(weight.detach().std()) * np.sqrt(weight[0].numel()) == pytest.approx(gain, rel=0.05)

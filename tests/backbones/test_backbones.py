@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from pipeline import plugins
-from pipeline.fcn.spec import NetSpec
+from pipeline.core import plugins
+from pipeline.spec import NetSpec
 
 NAMES = plugins.names("backbones")
 MEAN = (123.0, 117.0, 104.0)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.backbones import _border
-from pipeline.backbones._border import Axis, Border, Run, Window
+from pipeline.backbones.shared import border
+from pipeline.backbones.shared.border import Axis, Border, Run, Window
 from pipeline.backbones.vgg16 import WINDOWS, Backbone
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 
 SIZES = [(97, 120), (64, 65), (33, 40)]
 
@@ -33,9 +33,7 @@ def test_nothing_shows_that_rows_were_left_out(
         torch.nn.init.normal_(parameter, 0, 0.08, generator=generator)
     image = torch.randn(1, 3, height, width, generator=generator, dtype=torch.float64)
     got = led(net, image)
-    monkeypatch.setattr(
-        _border.Axis, "of", lambda length, padding, blocks: Axis(((0, 0),) * 6, ((Run(0, 1),) * 2,) * 5)
-    )
+    monkeypatch.setattr(border.Axis, "of", lambda length, padding, blocks: Axis(((0, 0),) * 6, ((Run(0, 1),) * 2,) * 5))
     for cell, want in zip(got, led(net, image), strict=True):
         assert cell.shape == want.shape
         assert float((cell - want).detach().abs().max()) <= 1e-13 * float(want.detach().abs().max())

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipeline.backbones._coordinates import Coordinates, Upsampling
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.spec import Coordinates, Upsampling
 
 
 def along(*windows: tuple[int, int, int]) -> Coordinates:

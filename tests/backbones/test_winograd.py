@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.backbones import _winograd
-from pipeline.backbones._layers import Conv2d, Sliding
+from pipeline.backbones.shared import winograd
+from pipeline.backbones.shared.layers import Conv2d, Sliding
 
 
 def made(n: int, height: int, width: int, dtype: torch.dtype, wide: int = 16, deep: int = 8) -> list[Tensor]:
@@ -31,7 +31,7 @@ def results(convolve: type[torch.autograd.Function] | None, tensors: list[Tensor
 @pytest.mark.parametrize("n", [1, 2])
 def test_it_is_the_convolution(n: int, height: int, width: int) -> None:
     tensors = made(n, height, width, torch.float64)
-    for got, want in zip(results(_winograd.Winograd, tensors), results(None, tensors), strict=True):
+    for got, want in zip(results(winograd.Winograd, tensors), results(None, tensors), strict=True):
         assert got.shape == want.shape
         assert float((got - want).abs().max()) <= 1e-12 * float(want.abs().max())
 
@@ -39,14 +39,14 @@ def test_it_is_the_convolution(n: int, height: int, width: int) -> None:
 def test_in_single_precision_it_stays_within_a_digit_of_the_nine_products() -> None:
     tensors = made(1, 40, 44, torch.float32, wide=128, deep=128)
     exact = results(None, [tensor.detach().double().requires_grad_() for tensor in tensors])
-    for got, plain, want in zip(results(_winograd.Winograd, tensors), results(None, tensors), exact, strict=True):
+    for got, plain, want in zip(results(winograd.Winograd, tensors), results(None, tensors), exact, strict=True):
         error, usual = (float((map_.double() - want).abs().max() / want.abs().max()) for map_ in (got, plain))
         assert error <= max(10 * usual, 1e-5)
 
 
 def test_an_image_that_wants_no_gradient_gets_none() -> None:
     image, weight, bias = made(1, 8, 8, torch.float64)
-    scores = _winograd.Winograd.apply(image.detach(), weight, bias)
+    scores = winograd.Winograd.apply(image.detach(), weight, bias)
     scores.sum().backward()
     assert weight.grad is not None
 
@@ -54,18 +54,18 @@ def test_an_image_that_wants_no_gradient_gets_none() -> None:
 def test_only_wide_layers_over_large_maps_take_it() -> None:
     large, small = torch.empty(1, 128, 20, 20), torch.empty(1, 128, 20, 19)
     weight = torch.empty(128, 128, 3, 3)
-    assert _winograd.pays(large, weight, (1, 1), (1, 1))
-    assert not _winograd.pays(small, weight, (1, 1), (1, 1))
-    assert not _winograd.pays(large, torch.empty(64, 128, 3, 3), (1, 1), (1, 1))
-    assert not _winograd.pays(large, torch.empty(128, 128, 5, 5), (1, 1), (2, 2))
-    assert not _winograd.pays(large, weight, (2, 2), (1, 1))
-    assert not _winograd.pays(large, weight, (1, 1), (0, 0))
+    assert winograd.pays(large, weight, (1, 1), (1, 1))
+    assert not winograd.pays(small, weight, (1, 1), (1, 1))
+    assert not winograd.pays(large, torch.empty(64, 128, 3, 3), (1, 1), (1, 1))
+    assert not winograd.pays(large, torch.empty(128, 128, 5, 5), (1, 1), (2, 2))
+    assert not winograd.pays(large, weight, (2, 2), (1, 1))
+    assert not winograd.pays(large, weight, (1, 1), (0, 0))
 
 
 def test_layers_choose_by_shape_and_only_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(
-        _winograd.Winograd, "apply", lambda *tensors: asked.append(tensors) or functional.conv2d(*tensors, padding=1)
+        winograd.Winograd, "apply", lambda *tensors: asked.append(tensors) or functional.conv2d(*tensors, padding=1)
     )
     layer, image = Conv2d(128, 128, 3, padding=1), torch.zeros(1, 128, 24, 24)
     layer(image)

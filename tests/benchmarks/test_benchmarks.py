@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from benchmarks import __main__ as every
 from benchmarks import _formats, _photos, _rounds, _side, _world, converting, histogram, reading, repro, starting, step
 from pipeline import determinism
+from pipeline.core.types import Refusal
 from pipeline.shards.reader import Shards
-from pipeline.types import Refusal
 from tests.closure import ROOT
 
 

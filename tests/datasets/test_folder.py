@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import folder, voc
-from pipeline.datasets.own import splits
-from pipeline.types import Encoded, Refusal
+from pipeline.core.types import Encoded, Refusal
+from pipeline.datasets import voc
+from pipeline.datasets.own import folder, splits
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)

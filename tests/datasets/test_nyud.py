@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from pipeline.convert import writer
+from pipeline.convert.dataset import plugin
+from pipeline.core.types import Refusal, Sample
 from pipeline.datasets import nyud
-from pipeline.depth.hha import KINECT, hha
+from pipeline.datasets.shared.hha import KINECT, hha
 from pipeline.miniature import nyud as miniature
-from pipeline.shards import writer
-from pipeline.shards.dataset import plugin
-from pipeline.types import Refusal, Sample
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 HEIGHT, WIDTH = 120, 160  # a quarter of the Kinect's frame

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from pipeline.core.types import Refusal
 from pipeline.datasets import sbd
-from pipeline.types import Refusal
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 

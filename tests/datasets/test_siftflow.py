@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from pipeline.core.types import Refusal
 from pipeline.datasets import siftflow
 from pipeline.miniature import siftflow as world
-from pipeline.miniature.outdoors.classes import FACING, NAMES
-from pipeline.types import Refusal
+from pipeline.miniature.shared.outdoors.classes import FACING, NAMES
 
 FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 

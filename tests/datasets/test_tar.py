@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import _tar
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.datasets.shared import tar
 
 
 def pack(path: Path, members: dict[str, bytes], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> Path:
@@ -25,7 +25,7 @@ def pack(path: Path, members: dict[str, bytes], mode: str = "w", kind: bytes = t
 def test_walk_yields_every_file_in_archive_order(tmp_path: Path, mode: str) -> None:
     members = {"b/2.bin": b"two" * 400, "./a/1.txt": b"one\n", "c/empty": b""}
     archive = pack(tmp_path / "any.name", members, mode)
-    assert [(member.name, member.read()) for member in _tar.walk(archive)] == [
+    assert [(member.name, member.read()) for member in tar.walk(archive)] == [
         ("b/2.bin", b"two" * 400),
         ("a/1.txt", b"one\n"),
         ("c/empty", b""),
@@ -34,7 +34,7 @@ def test_walk_yields_every_file_in_archive_order(tmp_path: Path, mode: str) -> N
 
 def test_index_gives_offsets_into_the_tar_and_the_texts(tmp_path: Path) -> None:
     archive = pack(tmp_path / "x.tar", {"a.bin": b"abc", "list.txt": b"1\n2\n"})
-    index = _tar.index(archive)
+    index = tar.index(archive)
     offset, size = index.places["a.bin"]
     assert archive.read_bytes()[offset : offset + size] == b"abc"
     assert index.texts == {"list.txt": "1\n2\n"}
@@ -42,16 +42,16 @@ def test_index_gives_offsets_into_the_tar_and_the_texts(tmp_path: Path) -> None:
 
 def test_a_changed_archive_is_indexed_anew(tmp_path: Path) -> None:
     archive = pack(tmp_path / "x.tar", {"a.txt": b"1"})
-    _tar.index(archive)
+    tar.index(archive)
     pack(archive, {"b.txt": b"1" * 20_000})
-    assert list(_tar.index(archive).places) == ["b.txt"]
+    assert list(tar.index(archive).places) == ["b.txt"]
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "a/../../outside", "a\\..\\..\\outside", "C:/windows"])
 def test_a_member_that_escapes_its_folder_is_refused(tmp_path: Path, name: str) -> None:
     archive = pack(tmp_path / "evil.tar", {"good": b"1", name: b"2"})
     with pytest.raises(Refusal, match=r"evil\.tar holds .* a name outside its folder") as refusal:
-        list(_tar.walk(archive))
+        list(tar.walk(archive))
     assert repr(name) in str(refusal.value)
 
 
@@ -59,7 +59,7 @@ def test_a_member_that_escapes_its_folder_is_refused(tmp_path: Path, name: str) 
 def test_a_link_or_device_is_refused(tmp_path: Path, kind: bytes) -> None:
     archive = pack(tmp_path / "evil.tgz", {"shadow": b""}, "w:gz", kind)
     with pytest.raises(Refusal, match=r"evil\.tgz holds 'shadow', a link or a device"):
-        list(_tar.walk(archive))
+        list(tar.walk(archive))
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
@@ -70,7 +70,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, mode: str, keep: float) 
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(len(whole) * keep)])
     with pytest.raises(Refusal, match=r"cut\.tgz is truncated: fetch it again"):
-        list(_tar.walk(archive))
+        list(tar.walk(archive))
 
 
 def test_a_flipped_byte_in_a_gzip_is_refused(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_flipped_byte_in_a_gzip_is_refused(tmp_path: Path) -> None:
     whole[-6] ^= 1  # the checksum
     archive.write_bytes(whole)
     with pytest.raises(Refusal, match=r"bad\.tgz is damaged .*: fetch it again"):
-        list(_tar.walk(archive))
+        list(tar.walk(archive))
 
 
 def test_a_flipped_byte_in_a_later_header_does_not_end_the_archive_silently(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_flipped_byte_in_a_later_header_does_not_end_the_archive_silently(tmp_
     whole[1024] ^= 1  # the first letter of the second header's name
     archive.write_bytes(whole)
     with pytest.raises(Refusal, match=r"bad\.tar is damaged .*: fetch it again"):
-        list(_tar.walk(archive))
+        list(tar.walk(archive))
 
 
 def test_an_absent_archive_is_refused(tmp_path: Path) -> None:
-    for ask in (lambda path: list(_tar.walk(path)), _tar.index):
+    for ask in (lambda path: list(tar.walk(path)), tar.index):
         with pytest.raises(Refusal, match=r"none\.tar is missing: run its download or miniature stage"):
             ask(tmp_path / "none.tar")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.datasets import _voc_classes, voc
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal, color
+from pipeline.datasets import voc
+from pipeline.datasets.shared import voc_classes
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 
@@ -69,10 +70,10 @@ def test_a_list_with_an_id_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_palette_is_pascals() -> None:
-    assert _voc_classes.LABEL.palette[1] == (128, 0, 0)
-    assert _voc_classes.LABEL.palette[15] == (192, 128, 128)
-    assert _voc_classes.LABEL.palette[20] == (0, 64, 128)
-    assert _voc_classes.color(255) == (224, 224, 192)
+    assert voc_classes.LABEL.palette[1] == (128, 0, 0)
+    assert voc_classes.LABEL.palette[15] == (192, 128, 128)
+    assert voc_classes.LABEL.palette[20] == (0, 64, 128)
+    assert color(255) == (224, 224, 192)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from pipeline.depth.hha import KINECT, Intrinsics, hha
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.datasets.shared.hha import KINECT, Intrinsics, hha
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared/real/hha"

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pipeline.core.types import Refusal
 from pipeline.describe.describe import describe
 from pipeline.describe.sheet import WIDTH, sheet
-from pipeline.types import Refusal
 from tests.describe.world import shards
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.types import Refusal
 from pipeline.describe.describe import describe
-from pipeline.describe.leaks import leaks
-from pipeline.types import Refusal
+from pipeline.leaks import leaks
 from tests.describe.world import shards
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.shards import writer
-from pipeline.types import DatasetSpec, Encoded, LabelSpec, Sample
+from pipeline.convert import writer
+from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Sample
 
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
 

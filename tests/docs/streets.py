@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.miniature.outdoors.cast import troupe
-from pipeline.miniature.outdoors.classes import CODE
-from pipeline.miniature.outdoors.scene import render
+from pipeline.miniature.shared.outdoors.cast import troupe
+from pipeline.miniature.shared.outdoors.classes import CODE
+from pipeline.miniature.shared.outdoors.scene import render
 
 SIDE = 96
 SPLITS = {"train": 12, "val": 4, "test": 4}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
+from pipeline.core import files
 from tests.closure import ROOT
 from tests.launch import finish, launch
 from tests.training.world import repository

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import boundary
 from pipeline.evaluation.settle import beside, settled
-from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("ground", "thing", "other"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 

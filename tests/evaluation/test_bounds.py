@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.datasets import voc
-from pipeline.evaluation.bounds import FACTORS, bound, resampled, write
-from pipeline.evaluation.scores import Map
-from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.metrics.bounds import FACTORS, bound, resampled, write
+from pipeline.metrics.scores import Map
 from tests.split import encoded, written
 
 REAL = Path(__file__).parents[2].parent / "shared/real"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation.dense import STRIDE, Dense, stitched
-from pipeline.fcn import surgery
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
 
 LABEL = LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
@@ -19,7 +19,7 @@ def net(stride: int = 32, backbone: str = "vgg16") -> FCN:
         backbone=backbone, width=0.02, crop=64, padding=20, mean=(0.0,) * 3, stride=stride, heads={"semantic": LABEL}
     )
     made = FCN(spec)
-    surgery.random_start(made, spec, torch.Generator().manual_seed(1))
+    random_start(made, spec, torch.Generator().manual_seed(1))
     with torch.no_grad():
         made.get_submodule("semantic").score_fr.weight.normal_(generator=torch.Generator().manual_seed(2))  # type: ignore[operator,union-attr]
     return made.eval()

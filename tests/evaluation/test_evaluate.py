@@ -20,15 +20,15 @@ import torch
 import yaml
 
 from pipeline import determinism
-from pipeline.distributed import ALONE, Group, T
-from pipeline.evaluation import shown
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.evaluation.evaluate import evaluate
-from pipeline.evaluation.scores import scores
-from pipeline.fcn import checkpoint
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.observer import Observer
-from pipeline.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.metrics.scores import scores
+from pipeline.panels import shown
+from pipeline.runtime.distributed import ALONE, Group, T
+from pipeline.runtime.observer import Observer
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 from tests.launch import finish, launch
 from tests.split import encoded, written
 from tests.training.world import runtime

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.evaluation import panels
-from pipeline.types import LabelSpec
+from pipeline.core.types import LabelSpec
+from pipeline.panels import panels
 
 LABEL = LabelSpec(classes=("sky", "tree"), palette=((0, 0, 128), (0, 128, 0)))
 

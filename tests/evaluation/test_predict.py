@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import determinism
+from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
-from pipeline.fcn.spec import NetSpec
 from pipeline.shards.reader import Example
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 from tests.fcn.test_net import drawn
 from tests.fcn.test_net import spec as net_spec
 

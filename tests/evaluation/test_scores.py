@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.evaluation.scores import histogram, scores
-from pipeline.types import LabelSpec, Refusal
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.metrics.scores import histogram, scores
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 THREE = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))

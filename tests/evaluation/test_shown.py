@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.evaluation import panels, pictures, shown
-from pipeline.evaluation.shown import Seen, Shown
-from pipeline.types import LabelSpec, Refusal
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.evaluation import pictures
+from pipeline.panels import panels, shown
+from pipeline.panels.shown import Seen, Shown
 
 HEADS = {  # the first has a white class, and two classes of one colour
     "semantic": LabelSpec(classes=("sky", "snow", "ice"), palette=((0, 0, 9), (255,) * 3, (0, 0, 9)), ignore_label=254),

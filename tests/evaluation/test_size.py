@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import size
-from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 

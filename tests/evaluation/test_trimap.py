@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import trimap
 from pipeline.evaluation.settle import beside, settled
-from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("ground", "thing"), palette=((0, 0, 0), (1, 1, 1)))
 

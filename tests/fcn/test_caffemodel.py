@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.fcn import caffemodel
-from pipeline.types import Refusal
+from pipeline.caffe import caffemodel
+from pipeline.core.types import Refusal
 
 REAL = Path(__file__).parents[2].parent / "shared/real/bvlc_googlenet.caffemodel"
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline.fcn import checkpoint
-from pipeline.fcn.spec import NetSpec
-from pipeline.files import sha256
-from pipeline.types import LabelSpec, Refusal
+from pipeline.core.files import sha256
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 
 SEMANTIC = LabelSpec(classes=("background", "chat noir"), palette=((0, 0, 0), (128, 0, 0)))
 SPEC = NetSpec(

@@ -15,13 +15,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, surgery, weights
-from pipeline.fcn.convolutionalize import classify, convolutionalize, fold, logits, prove, reshape
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.convolutionalize import weights
+from pipeline.convolutionalize.convolutionalize import classify, convolutionalize, fold, logits, prove, reshape
+from pipeline.convolutionalize.weights import Manifest
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.fcn.weights import Manifest
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.training import surgery
+from pipeline.weights import checkpoint
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 CAFFE = {"format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0]}
@@ -44,7 +47,7 @@ def written(folder: Path, backbone: str, facts: dict[str, Any], *, crop: int = 9
     spec = NetSpec(backbone=backbone, width=0.05, crop=crop, padding=3, mean=(0.0, 0.0, 0.0))
     module, generator = plugins.load("backbones", backbone), torch.Generator().manual_seed(1)
     net = module.Classifier(spec, CLASSES)
-    surgery.random_start(net, spec, generator)
+    random_start(net, spec, generator)
     for name, parameter in net.named_parameters():
         if name.endswith(".bias") or name.startswith(module.LAST):
             torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.fuse import fuse
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, build
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
+from pipeline.weights.fuse import fuse
 
 LABEL = LabelSpec(classes=("wall", "floor", "bed"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 COLOR = NetSpec(backbone="vgg16", width=0.02, crop=32, padding=20, mean=(90.0, 97.0, 116.0), heads={"semantic": LABEL})
@@ -21,7 +22,7 @@ HHA = replace(COLOR, inputs=("hha",), mean=(132.0, 94.0, 118.0))
 
 def trained(path: Path, spec: NetSpec, seed: int) -> Path:
     net = FCN(spec)
-    surgery.random_start(net, spec, torch.Generator().manual_seed(seed))
+    random_start(net, spec, torch.Generator().manual_seed(seed))
     with torch.no_grad():
         net.get_submodule("semantic").score_fr.weight.normal_(generator=torch.Generator().manual_seed(seed))  # type: ignore[union-attr,operator]
     checkpoint.save(path, net.state_dict(), spec)

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline import plugins
-from pipeline.fcn import geometry
-from pipeline.fcn.geometry import Field, walked
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.serving import geometry
+from pipeline.serving.geometry import Field, walked
+from pipeline.spec import NetSpec
 
 BACKBONES = plugins.names("backbones")
 PADDING = {"vgg16": 100, "alexnet": 100, "googlenet": 3}

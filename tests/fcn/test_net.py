@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.bilinear import upscore
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.training import surgery
+from pipeline.weights import checkpoint
 
 MEAN = (123.0, 117.0, 104.0)
 
@@ -36,7 +38,7 @@ def on_meta(net_spec: NetSpec) -> FCN:
 def drawn(net_spec: NetSpec, seed: int = 0) -> FCN:
     """A net with random weights in every layer, score layers too."""
     net, generator = FCN(net_spec), torch.Generator().manual_seed(seed)
-    surgery.random_start(net, net_spec, generator)
+    random_start(net, net_spec, generator)
     for name, parameter in net.named_parameters():
         if ".score_" in name:
             torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)

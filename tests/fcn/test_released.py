@@ -17,13 +17,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, inputs, released, surgery
-from pipeline.fcn.blobs import places
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.fcn import inputs
 from pipeline.fcn.net import FCN, LateFCN, build, make
-from pipeline.fcn.released import RELEASED, import_released
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.released import released
+from pipeline.released.blobs import places
+from pipeline.released.released import RELEASED, import_released
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 CONVOLUTIONS = [f"conv{block}_{i}" for block, depth in enumerate(BLOCKS, 1) for i in range(1, depth + 1)]
@@ -110,7 +113,7 @@ def thin(name: str) -> NetSpec:
 def drawn(spec: NetSpec) -> FCN | LateFCN:
     """A net with something in every tensor, and scores of about 1."""
     ours, generator = make(spec), torch.Generator().manual_seed(0)
-    surgery.random_start(ours, spec, generator)
+    random_start(ours, spec, generator)
     for name, parameter in ours.named_parameters():
         if ".score_" in name or ".upscore" in name or name.endswith(".bias"):
             torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)

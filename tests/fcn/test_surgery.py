@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline import plugins
-from pipeline.fcn import surgery
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
+from pipeline.core import plugins
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec, Refusal
+from pipeline.spec import NetSpec
+from pipeline.training import surgery
 
 LABELS = LabelSpec(classes=("background", "cat"), palette=((0, 0, 0), (64, 0, 0)))
 SPEC = NetSpec(
@@ -27,7 +28,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def classifier_tensors() -> dict[str, torch.Tensor]:
     """What a convolutionalized classifier's file holds."""
     net = FCN(SPEC)
-    surgery.random_start(net, SPEC, generator(5))
+    random_start(net, SPEC, generator(5))
     tensors = {name: tensor for name, tensor in net.state_dict().items() if name.startswith("backbone.")}
     return {**tensors, "score.imagenet.weight": torch.ones(7, 512, 1, 1), "score.imagenet.bias": torch.ones(7)}
 
@@ -80,7 +81,7 @@ def test_refuses_a_parent_of_other_make() -> None:
 
 def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:
     classifier = FCN(replace(SPEC, heads={}))
-    surgery.random_start(classifier, SPEC, generator(3))
+    random_start(classifier, SPEC, generator(3))
     tensors = {**classifier.state_dict(), "score.imagenet.weight": torch.zeros(1, 512, 1, 1)}
     color, hha = SPEC, replace(SPEC, inputs=("hha",), mean=(132.0, 94.0, 118.0))
     nets = [FCN(spec) for spec in (color, hha)]
@@ -122,10 +123,10 @@ def test_transplant_changes_nothing_when_it_refuses() -> None:
 def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
     spec = replace(SPEC, backbone=name, crop=224, padding=100 if name != "googlenet" else 3, width=0.25)
     net = FCN(spec).eval()
-    report = surgery.random_start(net, spec, generator())
+    report = random_start(net, spec, generator())
     assert set(report) == set(net.state_dict())
     assert {fate for layer, fate in report.items() if layer.startswith("semantic.")} == {"zero"}
-    image = surgery.INPUT_STD * torch.randn(1, 3, 224, 224, generator=generator(1))
+    image = INPUT_STD * torch.randn(1, 3, 224, 224, generator=generator(1))
     with torch.inference_mode():
         scale = {stride: math.sqrt(float(f.square().mean())) for stride, f in net.backbone(image).items()}
     assert 57 > scale[8] > scale[16] > scale[32] > 0.5
@@ -134,7 +135,7 @@ def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
 
 def test_a_random_start_repeats_and_fits_a_classifier() -> None:
     nets = [plugins.load("backbones", "vgg16").Classifier(SPEC, 5) for _ in range(3)]
-    reports = [surgery.random_start(net, SPEC, generator(seed)) for net, seed in zip(nets, (1, 1, 2), strict=True)]
+    reports = [random_start(net, SPEC, generator(seed)) for net, seed in zip(nets, (1, 1, 2), strict=True)]
     assert reports[0]["fc8.weight"] == reports[0]["conv1_1.bias"] == "zero"
     assert reports[0]["fc6.weight"] == "random"
     assert torch.equal(nets[0].conv5_3.weight, nets[1].conv5_3.weight)

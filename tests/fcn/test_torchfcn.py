@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from benchmarks import _side
-from pipeline.fcn import surgery
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec
+from pipeline.spec import NetSpec
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_the_same_weights_give_the_same_scores(name: str, stride: int, scales: t
     )
     ours = FCN(spec).eval()
     generator = torch.Generator().manual_seed(0)
-    surgery.random_start(ours, spec, generator)
+    random_start(ours, spec, generator)
     with torch.no_grad():
         for layer, parameter in ours.named_parameters():
             if ".score_" in layer:

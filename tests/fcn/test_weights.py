@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import surgery, weights
-from pipeline.fcn.spec import NetSpec
-from pipeline.fcn.weights import Manifest
-from pipeline.types import Refusal
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.convolutionalize import weights
+from pipeline.convolutionalize.weights import Manifest
+from pipeline.core import plugins
+from pipeline.core.types import Refusal
+from pipeline.spec import NetSpec
 
 VGG = plugins.load("backbones", "vgg16")
 GOOGLENET = plugins.load("backbones", "googlenet")
@@ -105,7 +106,7 @@ def test_refuses_files_of_another_kind(tmp_path: Path) -> None:
 def test_leaves_out_the_auxiliary_classifiers_of_the_published_googlenet(tmp_path: Path) -> None:
     spec = NetSpec(backbone="googlenet", width=0.02, crop=96, padding=3, mean=SPEC.mean)
     net = GOOGLENET.Classifier(spec, 4)
-    surgery.random_start(net, spec, torch.Generator().manual_seed(0))
+    random_start(net, spec, torch.Generator().manual_seed(0))
     save_file({**net.state_dict(), "loss1.fc.weight": torch.ones(2), "loss2.fc.bias": torch.ones(2)}, tmp_path / "net")
     assert set(weights.read(tmp_path / "net", manifest(tmp_path), GOOGLENET, spec)) == set(net.state_dict())
 

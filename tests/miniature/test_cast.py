@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from pipeline.miniature.scenes import cast
-from pipeline.miniature.scenes.classes import NAMES
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.miniature.shared.scenes import cast
+from pipeline.miniature.shared.scenes.classes import NAMES
 
 
 def test_seg11valid_is_voc_val_minus_sbd_train() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.datasets import folder
+from pipeline.datasets.own import folder
 from pipeline.miniature import leaves
-from pipeline.miniature.litter import scene
+from pipeline.miniature.shared.litter import scene
 
 ROOT = Path(__file__).parents[2]
 ROW = {

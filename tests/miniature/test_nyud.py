@@ -14,11 +14,11 @@ from PIL import Image
 from scipy.io import loadmat, whosmat
 from scipy.ndimage import binary_erosion
 
-from pipeline import files
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from pipeline.datasets import nyud as reader
 from pipeline.miniature import nyud
-from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW
-from pipeline.types import Refusal
+from pipeline.miniature.shared.rooms.names import CLASSES, MAP_CLASS, RAW
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared/real"

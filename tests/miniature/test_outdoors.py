@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.miniature.outdoors import cast
-from pipeline.miniature.outdoors.classes import CODE, FACING, GEOMETRIES, NAMES
-from pipeline.miniature.outdoors.scene import KINDS, Scene, render
-from pipeline.miniature.outdoors.view import View
+from pipeline.miniature.shared.outdoors import cast
+from pipeline.miniature.shared.outdoors.classes import CODE, FACING, GEOMETRIES, NAMES
+from pipeline.miniature.shared.outdoors.scene import KINDS, Scene, render
+from pipeline.miniature.shared.outdoors.view import View
 
 
 def test_equal_arguments_give_equal_pixels_whatever_came_before() -> None:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.miniature.rooms.cast_rays import cast
-from pipeline.miniature.rooms.finish import Decor
-from pipeline.miniature.rooms.frame import Frame, render
-from pipeline.miniature.rooms.kinect import measure
-from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW, RAW_LABEL
-from pipeline.miniature.rooms.room import furnish
-from pipeline.miniature.rooms.solids import BOX, CYLINDER, ELLIPSOID, SHELL, Solids, solids
-from pipeline.miniature.rooms.viewpoint import Viewpoint, intrinsics, rays
+from pipeline.miniature.shared.rooms.cast_rays import cast
+from pipeline.miniature.shared.rooms.finish import Decor
+from pipeline.miniature.shared.rooms.frame import Frame, render
+from pipeline.miniature.shared.rooms.kinect import measure
+from pipeline.miniature.shared.rooms.names import CLASSES, MAP_CLASS, RAW, RAW_LABEL
+from pipeline.miniature.shared.rooms.room import furnish
+from pipeline.miniature.shared.rooms.solids import BOX, CYLINDER, ELLIPSOID, SHELL, Solids, solids
+from pipeline.miniature.shared.rooms.viewpoint import Viewpoint, intrinsics, rays
 
 FLAT = ("blinds", "curtain", "door", "mirror", "paper", "picture", "television", "whiteboard", "window")
 

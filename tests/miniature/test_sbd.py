@@ -9,8 +9,8 @@ import numpy as np
 from scipy.io import loadmat
 
 from pipeline.miniature import sbd
-from pipeline.miniature.scenes import cast
-from pipeline.miniature.scenes.scene import render
+from pipeline.miniature.shared.scenes import cast
+from pipeline.miniature.shared.scenes.scene import render
 
 
 def test_torchvision_reads_it(tmp_path: Path) -> None:

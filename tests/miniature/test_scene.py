@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.miniature.scenes import cast
-from pipeline.miniature.scenes.scene import Scene, portrait, render
+from pipeline.miniature.shared.scenes import cast
+from pipeline.miniature.shared.scenes.scene import Scene, portrait, render
 
 
 def test_equal_arguments_give_equal_pixels_whatever_came_before() -> None:

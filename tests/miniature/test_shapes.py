@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.miniature._shapes import Box, Ellipse, Grid, Polygon, Primitive, Ring, Tube
-from pipeline.miniature.scenes.classes import KINDS, NAMES
+from pipeline.miniature.shared._shapes import Box, Ellipse, Grid, Polygon, Primitive, Ring, Tube
+from pipeline.miniature.shared.scenes.classes import KINDS, NAMES
 
 
 def grid(side: int = 80, *, unit: float = 40.0, aspect: float = 1.0, thin: float = 0.0) -> Grid:

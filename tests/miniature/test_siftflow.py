@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline import files
+from pipeline.core import files
 from pipeline.miniature import siftflow
 
 ROOT = Path(__file__).parents[2]

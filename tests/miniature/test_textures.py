@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.miniature.scenes.classes import KINDS, NAMES
+from pipeline.miniature.shared.scenes.classes import KINDS, NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.types import Refusal
 from pipeline.miniature import sbd, voc
-from pipeline.types import Refusal
 
 TAR = "VOCtrainval_11-May-2012.tar"
 

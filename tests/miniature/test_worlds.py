@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import files
+from pipeline.core import files
 
 ROOT = Path(__file__).parents[2]
 RENDER = """

@@ -22,7 +22,7 @@ HEAD = """
 import json, os, signal, sys, time
 from pathlib import Path
 import click
-from stages._stage import Stage
+from stages.shared.stage import Stage
 
 @click.command(cls=Stage)
 @click.argument("key")

@@ -19,8 +19,8 @@ from mlflow.entities import RunTag
 from ops.fcn import main
 from pipeline.tracking import registry
 from pipeline.tracking.connect import connect
-from stages import _lock
 from stages._records import identity
+from stages.shared import dvc
 from tests.tracking import registered
 from tests.tracking.registered import aliases, promote, whole
 
@@ -186,11 +186,11 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     promote(client, former, "first")
     promote(client, now, "second")
     client.delete_run(former)
-    entries = _lock.entries(project)
+    entries = dvc.entries(project)
     git("checkout", "-q", "side")
-    elsewhere = identity(_lock.entries(project)["train@a"])
+    elsewhere = identity(dvc.entries(project)["train@a"])
     git("checkout", "-q", "main")
-    published = _lock.pipeline(entries.values())[:8]
+    published = dvc.pipeline(entries.values())[:8]
     active = client.create_run(experiment).info.run_id
     kept = {
         *(upstream, former, now, active),

@@ -27,12 +27,6 @@ def test_what_is_outside_the_plan_is_not_waited_for() -> None:
     assert Order(["a"], {"a": ["data"]}).next(set(), set()) == "a"
 
 
-def test_a_stage_without_outputs_waits_for_all_that_dvc_walks_before_it() -> None:
-    plan = Order(["a", "b", "publish"], {"a": [], "b": [], "publish": ["b"]}, alone=["publish"])
-    assert plan.next({"a", "b"}, {"b"}) is None
-    assert plan.next({"a", "b"}, {"a", "b"}) == "publish"
-
-
 def test_entries_are_written_without_gaps() -> None:
     plan = Order(list(DIAMOND), DIAMOND)
     assert plan.begun({"data", "b"}) == ["data"]
@@ -58,7 +52,7 @@ LONG = ("pretrain", "train32", "train16", "evaluate32", "evaluate16", "other", "
 
 def started() -> list[str]:
     """The order of the ladder's stages where one runs at a time."""
-    order, done = Order(list(LADDER), LADDER, alone=["publish"], long=LONG), list[str]()
+    order, done = Order(list(LADDER), LADDER, long=LONG), list[str]()
     while (stage := order.next(done, done)) is not None:
         done.append(stage)
     return done
@@ -80,6 +74,6 @@ def test_the_ladder_whose_evaluation_is_nearest_goes_first() -> None:
 
 
 def test_what_has_no_slot_makes_way_for_what_has_one() -> None:
-    order = Order(list(LADDER), LADDER, alone=["publish"], long=LONG)
+    order = Order(list(LADDER), LADDER, long=LONG)
     assert order.next({"download"}, {"download"}, fits=LONG.__contains__) == "pretrain"
     assert order.next({"download"}, {"download"}, fits=lambda _: False) is None

@@ -18,9 +18,9 @@ from PIL import Image
 
 from ops.fcn import main
 from pipeline.fcn.net import build
-from pipeline.fcn.spec import NetSpec
 from pipeline.serving import package, picture
 from pipeline.serving.segment import Segmenter
+from pipeline.spec import NetSpec
 from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 

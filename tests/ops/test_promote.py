@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from ops import _candidate
 from ops.fcn import main
 from pipeline import proof
-from pipeline.fcn import checkpoint
-from pipeline.fcn.spec import NetSpec
+from pipeline.core.types import LabelSpec
 from pipeline.proof import Proof
+from pipeline.spec import NetSpec
 from pipeline.tracking import registry
 from pipeline.tracking.connect import connect
-from pipeline.types import LabelSpec
-from stages import _lock
+from pipeline.weights import checkpoint
+from stages.shared import dvc
 
 # isort: split
 
@@ -88,7 +88,7 @@ def train(recipe: str, mean_iu: float, *, verified: bool = True, published: bool
         },
     }
     relock(entries)
-    known = _lock.entries(Path.cwd())
+    known = dvc.entries(Path.cwd())
     for entry in (known[name] for name in entries if verified):
         versions = {"torch": "2", "python": "3", "processor": "cpu"}
         proof.write(Path.cwd(), Proof(stage=entry.stage, inputs=entry.inputs, outputs=entry.outputs, **versions))
@@ -167,7 +167,7 @@ def test_promote_rollback_and_history_of_both(world: Path) -> None:
     assert done.stdout.splitlines()[-1] == "fcn-voc version 1, new, is champion, the first"
     client, _ = connect(world)
     version = client.get_model_version_by_alias("fcn-voc", "champion")
-    entry = _lock.entries(world)["train@voc-fcn8s"]
+    entry = dvc.entries(world)["train@voc-fcn8s"]
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     wanted = {
         "recipe": "voc-fcn8s",

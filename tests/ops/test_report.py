@@ -11,8 +11,8 @@ from mlflow.entities import Metric
 from ops import report
 from pipeline.tracking.connect import connect
 from pipeline.tracking.took import energy
-from stages._lock import entries
 from stages._records import identity
+from stages.shared.dvc import entries
 from tests.stages.world import enter
 
 

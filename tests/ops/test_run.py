@@ -135,7 +135,7 @@ def test_a_failure_is_named_and_what_ran_beside_it_is_kept(tmp_path: Path) -> No
 
 def test_each_gpu_has_one_stage_at_a_time(tmp_path: Path) -> None:
     stages = {
-        name: {"cmd": f"echo $CUDA_VISIBLE_DEVICES > {name}; sleep 1", "params": ["runtime.device"], "outs": [name]}
+        name: {"cmd": f"echo $CUDA_VISIBLE_DEVICES > {name}; sleep 1", "params": ["runtime"], "outs": [name]}
         for name in ("a", "b", "c", "d")
     }
     root = project(tmp_path / "project", stages)
@@ -146,7 +146,7 @@ def test_each_gpu_has_one_stage_at_a_time(tmp_path: Path) -> None:
 
 def test_beside_a_gpu_downloads_have_slots_of_their_own_and_fail_before_any_training(tmp_path: Path) -> None:
     """All at once, however many: a broken one is told at once, whatever the others take."""
-    train = {"cmd": "echo trained > net", "params": ["runtime.device"], "deps": ["d0"], "outs": ["net"]}
+    train = {"cmd": "echo trained > net", "params": ["runtime"], "deps": ["d0"], "outs": ["net"]}
     stages: dict[str, object] = {"train": train}
     stages |= {f"d{name}": {"cmd": f"sleep 3; touch d{name}", "outs": [f"d{name}"]} for name in range(5)}
     stages["broken"] = {"cmd": "exit 1", "outs": ["broken"]}

@@ -19,11 +19,11 @@ from PIL import Image
 
 from ops import _competition
 from ops.fcn import main
-from pipeline.datasets._voc_classes import LABEL
+from pipeline.core.types import DatasetSpec
+from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import build
-from pipeline.miniature import _archive
+from pipeline.miniature.shared import _archive
 from pipeline.serving.segment import Segmenter
-from pipeline.types import DatasetSpec
 from tests.closure import ROOT
 from tests.ops.test_predict import trained
 from tests.serving.world import labels, photograph, saved, spec

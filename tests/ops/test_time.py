@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 
 from ops import _timed
 from ops.fcn import main
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
-from pipeline.report.published import NETWORKS
+from pipeline.published.published import NETWORKS
 from pipeline.timing import forward, page, paper
-from pipeline.types import Refusal
 from stages._live import md5
 from tests.ops.test_predict import trained
 from tests.serving.world import spec

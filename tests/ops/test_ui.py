@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from ops import ui
+from pipeline.core.types import Refusal
 from pipeline.tracking import address
 from pipeline.tracking.views import TAG, VIEWS
-from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.tracking import servers
 from tests.tracking.older import older

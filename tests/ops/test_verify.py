@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from ops.fcn import main
 from pipeline import proof
 from pipeline.proof import Proof
-from stages import _lock
+from stages.shared import dvc
 
 DVC = """
 stages:
@@ -107,7 +107,7 @@ def test_a_clean_tree_gives_the_same_and_is_not_touched(world: Path) -> None:
 
 def test_what_came_out_the_same_is_proved_and_only_for_what_dvc_lock_says(world: Path) -> None:
     verify("count")
-    entry = _lock.entries(world)["count"]
+    entry = dvc.entries(world)["count"]
     found = proof.read(world, "count")
     assert found is not None
     assert not proof.lacking(found, "count", entry.inputs, entry.outputs)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import images, pictures
-from pipeline.evaluation.shown import Seen
+from pipeline.panels.shown import Seen
 from pipeline.report import extremes
 from pipeline.report.figures import Figures
-from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("sky", "sea"), palette=((0, 0, 0), (0, 128, 0)))
 

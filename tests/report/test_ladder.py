@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import plugins
-from pipeline.report import ladder
+from pipeline.core import plugins
+from pipeline.published import ladder
 
 LADDER = [
     "voc-fcn32s",

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.published.ours import read
 from pipeline.report import plots
-from pipeline.report.ours import read
 from tests.closure import ROOT
 from tests.report.world import NETS, evaluations
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.report.published import (
+from pipeline.published.published import (
     ABSTRACT,
     BOUNDS,
     EXTRA,

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.types import Refusal
+from pipeline.published.published import PUBLISHED
 from pipeline.report import confusion, html, report
 from pipeline.report.hist import Counts
-from pipeline.report.published import PUBLISHED
-from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.report.world import RECIPES, evaluations
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.types import Refusal
+from pipeline.published.published import BOUNDS, PUBLISHED
 from pipeline.report import table
-from pipeline.report.published import BOUNDS, PUBLISHED
-from pipeline.types import Refusal
 
 COLUMNS = "recipe,head,images,classes,scored,pixel_acc,mean_acc,mean_iu,fw_iu,scale,published_pixel_acc,"
 COLUMNS += "published_mean_acc,published_mean_iu,published_fw_iu,published_split,published_source"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.types import Color, LabelSpec
 from pipeline.evaluation import pictures
-from pipeline.evaluation.shown import Pixels, Seen, Shown
+from pipeline.panels.shown import Pixels, Seen, Shown
 from pipeline.report import zoom
 from pipeline.report.figures import Figures
-from pipeline.types import Color, LabelSpec
 
 PLAIN: tuple[Color, ...] = ((0, 0, 0), (0, 128, 0), (9, 9, 9))
 WHITE: tuple[Color, ...] = ((0, 0, 0), (255, 255, 255), (9, 9, 9))

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation import pictures
-from pipeline.evaluation.shown import Seen
-from pipeline.types import LabelSpec
+from pipeline.panels.shown import Seen
 
 LABEL = LabelSpec(classes=("background", "cat|<b>dog</b>"), palette=((0, 0, 0), (0, 128, 0)))
 NETS = {"voc-fcn32s": 16, "voc-fcn8s": 4}  # pixels that a label's edge is off by

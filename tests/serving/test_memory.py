@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from pipeline.fcn.net import make
-from pipeline.fcn.spec import NetSpec
 from pipeline.serving import memory
 from pipeline.serving.segment import EVERY_NET, PADDING, SCRATCH
+from pipeline.spec import NetSpec
 from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, spec
 

@@ -12,11 +12,11 @@ import onnxruntime
 import pytest
 import torch
 
+from pipeline.core.types import Refusal
 from pipeline.fcn import inputs
 from pipeline.fcn.net import build
-from pipeline.fcn.spec import NetSpec
 from pipeline.serving import onnx
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 

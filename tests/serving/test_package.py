@@ -24,12 +24,12 @@ import torch
 import yaml
 from PIL import Image
 
+from pipeline.core.types import DatasetSpec, Refusal
 from pipeline.evaluation.predict import predict
 from pipeline.fcn.net import build
 from pipeline.serving import package
 from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards
-from pipeline.types import DatasetSpec, Refusal
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 from tests.split import written
 

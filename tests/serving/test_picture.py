@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.types import DatasetSpec, Refusal
 from pipeline.serving import picture
 from pipeline.shards.reader import Shards
-from pipeline.types import DatasetSpec, Refusal
 from tests.serving.world import photograph
 from tests.split import written
 

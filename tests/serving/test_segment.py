@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
 from pipeline.fcn.net import make
-from pipeline.fcn.spec import NetSpec
 from pipeline.serving import memory
 from pipeline.serving.segment import SCRATCH, WHOLE, Segmenter
 from pipeline.shards.reader import Example
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 from tests.serving.world import MEAN, labels, net, photograph, spec
 
 CPU = torch.device("cpu")

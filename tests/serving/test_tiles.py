@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
-from pipeline.fcn.spec import NetSpec
 from pipeline.serving import tiles
 from pipeline.serving.tiles import Reach
-from pipeline.types import Refusal
+from pipeline.spec import NetSpec
 from tests.serving.world import MEAN, net, photograph, spec
 
 NETS = {

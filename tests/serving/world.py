@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN, LateFCN, make
-from pipeline.fcn.spec import NetSpec
-from pipeline.types import LabelSpec
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 
 MEAN = (123.0, 117.0, 104.0)
 
@@ -35,7 +36,7 @@ def net(net_spec: NetSpec) -> FCN | LateFCN:
     for column in net_spec.inputs if isinstance(made, LateFCN) else [""]:
         stream = made.get_submodule(column)
         assert isinstance(stream, FCN)
-        surgery.random_start(stream, stream.spec, generator)
+        random_start(stream, stream.spec, generator)
     for name, parameter in made.named_parameters():
         if ".score_" in f".{name}":
             torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pipeline.shards import _decode
+from pipeline.shards import decode
 from tests.closure import ROOT
 
 SBD = ROOT.parent / "shared/real/benchmark.tgz"
@@ -44,16 +44,16 @@ def test_a_jpeg_has_pillows_pixels_without_pillow(
     file = encoded(photograph(height, width), **options)
     want = pillows(file)
     monkeypatch.setattr(Image, "open", None)
-    found = _decode.image(pa.py_buffer(file), "RGB")
+    found = decode.image(pa.py_buffer(file), "RGB")
     assert np.array_equal(found, want)
     assert found.dtype == np.uint8 and found.flags.writeable and found.flags.c_contiguous
 
 
 def test_without_the_faster_library_pixels_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     file = pa.py_buffer(encoded(photograph(37, 50)))
-    want = _decode.image(file, "RGB")
-    monkeypatch.setattr(_decode, "decode_jpeg", None)
-    found = _decode.image(file, "RGB")
+    want = decode.image(file, "RGB")
+    monkeypatch.setattr(decode, "decode_jpeg", None)
+    found = decode.image(file, "RGB")
     assert np.array_equal(found, want)
     assert found.flags.writeable
 
@@ -63,10 +63,10 @@ def test_pillow_has_the_last_word_on_what_the_faster_library_warns_of() -> None:
     end = 4 + int.from_bytes(file[4:6], "big")  # of the first segment
     strange = file[:end] + b"\0\0\0" + file[end:]  # libjpeg: extraneous bytes before a marker
     with pytest.raises(ValueError, match="xtraneous"):
-        _decode.decode_jpeg(strange, "RGB")
-    assert np.array_equal(_decode.image(pa.py_buffer(strange), "RGB"), pillows(strange))
+        decode.decode_jpeg(strange, "RGB")
+    assert np.array_equal(decode.image(pa.py_buffer(strange), "RGB"), pillows(strange))
     with pytest.raises(OSError, match="truncated"):
-        _decode.image(pa.py_buffer(file[: len(file) * 3 // 4]), "RGB")
+        decode.image(pa.py_buffer(file[: len(file) * 3 // 4]), "RGB")
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("RGB", "PNG"), ("L", "PNG"), ("L", "JPEG"), ("I;16", "PNG")])
@@ -75,7 +75,7 @@ def test_everything_else_is_pillows(mode: str, kind: str) -> None:
     if mode == "I;16":
         image = Image.fromarray(257 * np.asarray(image).astype(np.uint16))
     file = encoded(image, kind)
-    found = _decode.image(pa.py_buffer(file), mode)
+    found = decode.image(pa.py_buffer(file), mode)
     assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(file))))
     assert found.dtype == (np.uint16 if mode == "I;16" else np.uint8)
 
@@ -88,5 +88,5 @@ def test_real_photographs_have_pillows_pixels() -> None:
             file = archive.extractfile(member)
             assert file is not None
             photo = file.read()
-            assert np.array_equal(_decode.decode_jpeg(photo, "RGB"), pillows(photo)), member.name
+            assert np.array_equal(decode.decode_jpeg(photo, "RGB"), pillows(photo)), member.name
     assert members

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.shards import writer
-from pipeline.shards.dataset import plugin
+from pipeline.convert import writer
+from pipeline.convert.dataset import plugin
+from pipeline.core.types import Refusal
 from pipeline.shards.reader import Example, Shards
-from pipeline.types import Refusal
 
 ROWS = 40
 VOC = partial(plugin, "voc")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.shards import schema
-from pipeline.types import DatasetSpec, LabelSpec, Refusal
 
 SPEC = DatasetSpec(
     name="tiny",

@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline import files
+from pipeline.convert import write_shard, writer
+from pipeline.convert.dataset import plugin
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from pipeline.datasets import voc
-from pipeline.shards import _shard, writer
-from pipeline.shards.dataset import plugin
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
-from pipeline.types import Refusal
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared/real"
@@ -96,7 +96,7 @@ def test_ray_writes_the_bytes_that_processes_write_and_refuses_alike(tmp_path: P
         writer.convert("voc", VOC, tmp_path / "raw", out, rows_per_shard=10, expect=counts, processes=processes)
     code = f"""
 from functools import partial; from pathlib import Path
-from pipeline.shards import dataset, writer; from pipeline.types import Refusal
+from pipeline.shards import dataset, writer; from pipeline.core.types import Refusal
 for raw in ("raw", "bad"):
     try:
         writer.convert("voc", partial(dataset.plugin, "voc"), Path(raw), Path(raw + "-ray"), rows_per_shard=10,
@@ -200,7 +200,7 @@ def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
 def test_a_stream_is_read_in_waves_when_memory_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = pack(tmp_path / "raw", [f"{place:02d}" for place in range(9)])
     for held, out in ((6144, "one"), (4, "many")):
-        monkeypatch.setattr(_shard, "HELD", held)
+        monkeypatch.setattr(write_shard, "HELD", held)
         writer.convert(
             "voc",
             VOC,

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from pipeline.tracking import adopt, log
 from pipeline.tracking.connect import connect
-from stages import _lock
 from stages.publish import main
+from stages.shared import dvc
 from tests.stages.publishing import artifact, invoke, live, marks, publish, said
 from tests.stages.world import (
     CHILDREN,
@@ -59,7 +59,7 @@ def test_a_changed_lr_gives_its_descendants_new_runs_and_adopts_all_others(world
     listed = json.loads(artifact(world, second, "pipeline.json"))
     assert listed["train@voc-fcn32s"]["run"] == old["train@voc-fcn32s"]
     assert {stage for stage, row in listed.items() if row["state"] == "made"} == new
-    assert list(listed) == list(_lock.entries(world))
+    assert list(listed) == list(dvc.entries(world))
     assert {each.info.run_name for each in runs(world, mlflow_parentRunId=first.info.run_id)} == new, "its own versions"
 
 

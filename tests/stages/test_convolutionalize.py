@@ -10,11 +10,12 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from pipeline import plugins
-from pipeline.fcn import checkpoint, surgery
-from pipeline.fcn.spec import NetSpec
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core import plugins
+from pipeline.spec import NetSpec
+from pipeline.weights import checkpoint
 from stages import convolutionalize as stage
-from stages._params import Params
+from stages.shared.dvc import Params
 
 LEAVES = {"runtime.torch": "2.15.0", "runtime.threads": 1, "backbones.vgg16.padding": 36}
 
@@ -30,7 +31,7 @@ def test_writes_the_backbone_and_its_proof(tmp_path: Path, monkeypatch: pytest.M
 
     spec = NetSpec(backbone="vgg16", width=0.02, crop=96, padding=1, mean=(120.0, 110.0, 100.0))
     net = plugins.load("backbones", "vgg16").Classifier(spec, 3)
-    surgery.random_start(net, spec, torch.Generator().manual_seed(0))
+    random_start(net, spec, torch.Generator().manual_seed(0))
     torch.nn.init.ones_(net.fc8.weight)
     folder = tmp_path / "data/weights/vgg16"
     folder.mkdir(parents=True)

@@ -9,9 +9,9 @@ import pytest
 import torch
 import yaml
 
-from pipeline.fingerprint import Fingerprint
-from stages import _fingerprint
-from stages._params import declared
+from pipeline.runtime.fingerprint import Fingerprint
+from stages.shared import fingerprint
+from stages.shared.dvc import declared
 from tests.closure import ROOT
 from tests.training.world import configure, repository
 
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def of(root: Path) -> Fingerprint:
-    return _fingerprint.fingerprint(declared("train", "noise-fcn", root), CPU, root)
+    return fingerprint.fingerprint(declared("train", "noise-fcn", root), CPU, root)
 
 
 def test_deps_are_dvcs_with_the_row_filled_in() -> None:
@@ -29,7 +29,7 @@ def test_deps_are_dvcs_with_the_row_filled_in() -> None:
         for address in ("train@voc-fcn16s", "train@siftflow-fcn8s", "publish"):
             theirs = {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in repo.stage.load_one(name=address).deps}
             theirs.discard("params.yaml")
-            assert set(_fingerprint.deps(address, ROOT)) == theirs
+            assert set(fingerprint.deps(address, ROOT)) == theirs
 
 
 def test_the_document_names_params_deps_and_what_computes(tmp_path: Path) -> None:
@@ -96,18 +96,18 @@ def test_other_folders_count_by_all_their_files(tmp_path: Path, change: str) -> 
     (folder / "inner").mkdir(parents=True)
     (folder / "manifest.json").write_text("{}")
     (folder / "inner/a.bin").write_bytes(b"a")
-    before = _fingerprint.digest(folder)
+    before = fingerprint.digest(folder)
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__/a.pyc").write_bytes(b"a")
-    assert _fingerprint.digest(folder) == before
+    assert fingerprint.digest(folder) == before
     if change == "bytes":
         (folder / "inner/a.bin").write_bytes(b"b")
     elif change == "name":
         (folder / "inner/a.bin").rename(folder / "inner/b.bin")
     else:
         (folder / "b.bin").write_bytes(b"")
-    assert _fingerprint.digest(folder) != before
+    assert fingerprint.digest(folder) != before
 
 
 def test_what_is_absent_is_told_as_such(tmp_path: Path) -> None:
-    assert _fingerprint.digest(tmp_path / "nowhere") is None
+    assert fingerprint.digest(tmp_path / "nowhere") is None

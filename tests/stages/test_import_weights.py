@@ -11,9 +11,9 @@ import torch
 import yaml
 from click.testing import CliRunner
 
-from pipeline import plugins
+from pipeline.core import plugins
 from pipeline.evaluation.evaluate import evaluate
-from pipeline.fcn import released
+from pipeline.released import released
 from stages import import_weights as stage
 from tests.evaluation.test_evaluate import split
 from tests.fcn.test_released import caffe_blobs, drawn, thin, written

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from ops._digest import digest
-from pipeline.fingerprint import Fingerprint
+from pipeline.core.types import Refusal
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.tracking import spool
-from pipeline.types import Refusal
 from stages import _live
 from stages._live import md5, watched
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.connect import connect
-from stages import _lock
+from stages.shared import dvc
 from tests.stages.publishing import artifact, invoke, live, publish, said
 from tests.stages.world import (
     CHILDREN,
@@ -204,4 +204,4 @@ def test_stages_of_a_foreach_over_an_empty_or_nested_map(tmp_path: Path) -> None
     (tmp_path / "dvc.yaml").write_text(
         'stages: {one: {foreach: "${downloads}"}, two: {foreach: "${nested.rows}"}, three: {foreach: [x, y]}, four: {}}'
     )
-    assert list(_lock.stages(tmp_path)) == ["two@b", "two@a", "three@x", "three@y", "four"]
+    assert list(dvc.stages(tmp_path)) == ["two@b", "two@a", "three@x", "three@y", "four"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from pipeline.fcn import checkpoint
+from pipeline.weights import checkpoint
 from stages import train as stage
 from tests.training.world import configure, repository
 

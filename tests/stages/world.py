@@ -16,9 +16,9 @@ import yaml
 from mlflow.entities import Run
 from PIL import Image
 
+from pipeline.core.types import DatasetSpec
 from pipeline.shards.schema import Manifest
 from pipeline.tracking.connect import connect
-from pipeline.types import DatasetSpec
 
 DVC = """
 stages:
@@ -128,7 +128,7 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
                 f"runs/{recipe}/model.safetensors": model,
                 "data/shards/voc/seg11valid": "c4.dir",
                 "data/shards/voc/train/manifest.json": "c5",
-                "pipeline/evaluation/scores.py": "s1",
+                "pipeline/metrics/scores.py": "s1",
             },
             outs={**files, f"eval/{recipe}/panels": "p1.dir"},
             params={f"recipes.{recipe}.evaluate": "voc/seg11valid", "scale": "miniature"},

@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import registry
 from pipeline.tracking.connect import connect
-from pipeline.types import Refusal
 from tests.tracking import registered
 
 # isort: split

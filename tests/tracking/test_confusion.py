@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.types import LabelSpec
 from pipeline.evaluation.evaluate import write_hist
-from pipeline.evaluation.scores import scores
+from pipeline.metrics.scores import scores
 from pipeline.tracking import confusion
 from pipeline.tracking.record import Confusion
-from pipeline.types import LabelSpec
 
 COUNTS = np.array([[80, 10, 0], [5, 15, 0], [0, 0, 0]])
 CLASSES = ("background", "cat", "dog")

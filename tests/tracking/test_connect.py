@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import pytest
 
+from pipeline.core.types import Refusal
 from pipeline.tracking.connect import connect
-from pipeline.types import Refusal
 from tests.tracking import servers
 
 

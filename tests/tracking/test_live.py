@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.core.types import LabelSpec
 from pipeline.tracking import spool
 from pipeline.tracking.live import SIDE, Live
 from pipeline.tracking.spool import Spool
-from pipeline.types import LabelSpec
 
 LABEL = LabelSpec(classes=("background", "cat"), palette=((0, 0, 0), (64, 0, 0)))
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import ledger, registry, version
 from pipeline.tracking.connect import connect
 from pipeline.tracking.who import who
-from pipeline.types import Refusal
 from tests.tracking import registered
 from tests.tracking.registered import NAME, aliases, judged, promote, whole
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import schema
 from pipeline.tracking.connect import connect
-from pipeline.types import Refusal
 from tests.tracking.older import older
 
 

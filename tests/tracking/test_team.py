@@ -15,10 +15,10 @@ import sqlalchemy
 import yaml
 from PIL import Image
 
+from pipeline.core.types import Refusal
 from pipeline.tracking import store, views
 from pipeline.tracking.connect import EXPERIMENT, connect
 from pipeline.tracking.record import RunRecord
-from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.tracking import servers
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline import files
-from pipeline.fcn import checkpoint
+from pipeline.core import files
 from pipeline.fcn.net import FCN, LateFCN
 from pipeline.shards.schema import read_manifest
 from pipeline.training.autocast import autocast
 from pipeline.training.loss import cross_entropy
 from pipeline.training.train import start
+from pipeline.weights import checkpoint
 from tests.training.world import classifier, recipe, shards
 
 ROOT = Path(__file__).parents[2]

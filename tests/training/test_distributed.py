@@ -16,12 +16,13 @@ import pytest
 import torch
 import yaml
 
-from pipeline import distributed, files
-from pipeline.distributed import Group
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.runtime import distributed
+from pipeline.runtime.distributed import Group
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed
 from pipeline.training.train import train
-from pipeline.types import Refusal
 from tests.closure import ROOT
 from tests.launch import finish, launch
 from tests.training.world import DIVERGING, SPEC, classifier, recipe, row, runtime, shards

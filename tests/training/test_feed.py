@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.core.types import Refusal
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, Item, ahead
 from pipeline.training.order import drawn
-from pipeline.types import Refusal
 from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
 
 CPU = torch.device("cpu")

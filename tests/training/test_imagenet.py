@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.training.imagenet import TRAIN, Pictures, centre_crops, class_names, decode, random_crops, side_for
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
+from pipeline.pretraining.imagenet import TRAIN, Pictures, centre_crops, class_names, decode, random_crops, side_for
 
 
 def tar(members: Mapping[str, bytes]) -> bytes:

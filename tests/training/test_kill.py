@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import files
+from pipeline.core import files
 from pipeline.training import snapshot
 from tests.training import forked
 from tests.training.world import configure, repository

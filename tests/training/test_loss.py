@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from pipeline.core.types import Refusal
 from pipeline.training.loss import balance, cross_entropy, valid_pixels
-from pipeline.types import Refusal
 from tests.training.world import SEMANTIC
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline import plugins
-from pipeline.fcn import surgery
-from pipeline.fcn.spec import NetSpec
-from pipeline.training.normalise import normalise, unnormalise
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
+from pipeline.core import plugins
+from pipeline.pretraining.normalise import normalise, unnormalise
+from pipeline.spec import NetSpec
 
 MEAN = (0.0, 0.0, 0.0)
 
@@ -19,12 +19,12 @@ def test_folding_keeps_the_function_and_the_names(key: str) -> None:
     spec = NetSpec(backbone=key, width=1 / 64, crop=32, padding=0, mean=MEAN)
     generator = torch.Generator().manual_seed(0)
     net = backbone.Classifier(spec, 3)
-    surgery.random_start(net, spec, generator)
+    random_start(net, spec, generator)
     last = net.get_parameter(f"{backbone.LAST}.weight")
     torch.nn.init.normal_(last, generator=generator)
     names = list(net.state_dict())
     normalise(net.train(), backbone.LAST)
-    images = torch.randn(16, 3, 32, 32, generator=generator) * surgery.INPUT_STD
+    images = torch.randn(16, 3, 32, 32, generator=generator) * INPUT_STD
     for _ in range(3):
         net(images)
     with torch.inference_mode():
@@ -42,6 +42,6 @@ def test_activations_decline_from_pixels_to_one() -> None:
     net = backbone.Classifier(NetSpec(backbone="vgg16", width=1 / 64, crop=32, padding=0, mean=MEAN), 3)
     scales = [scale for _, scale in normalise(net, backbone.LAST)][::2]
     assert len(scales) == 15
-    assert scales[0] == pytest.approx(surgery.INPUT_STD ** (14 / 15))
+    assert scales[0] == pytest.approx(INPUT_STD ** (14 / 15))
     assert scales[-1] == 1
     assert scales == sorted(scales, reverse=True)

@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from pipeline import files
-from pipeline.training import imagenet
-from pipeline.training.pretrain import parse, pretrain, rate
-from pipeline.types import Refusal
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.pretraining import imagenet
+from pipeline.pretraining.pretrain import parse, pretrain, rate
 from tests.training.test_imagenet import tar
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import determinism
-from pipeline.training.pretrain import parse, pretrain
+from pipeline.pretraining.pretrain import parse, pretrain
 raw, out, row = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 device = determinism.start({"torch": __import__("torch").__version__.split("+")[0], "threads": 1})
 pretrain("vgg16", parse("vgg16", row), raw, out, device)

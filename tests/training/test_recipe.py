@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.core.types import Refusal
 from pipeline.training.recipe import SolverSpec, parse
-from pipeline.types import Refusal
 from tests.training.world import recipe, row
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import make
-from pipeline.fcn.spec import NetSpec
+from pipeline.spec import NetSpec
 from pipeline.training.autocast import autocast
 from pipeline.training.loss import cross_entropy
 from pipeline.training.momentum import Momentum
-from pipeline.types import LabelSpec
 
 MEAN = (123.0, 117.0, 104.0)
 LABEL = LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3)

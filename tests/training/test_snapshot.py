@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import files
-from pipeline.fingerprint import Fingerprint
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.shards.schema import read_manifest
 from pipeline.training import snapshot
 from pipeline.training.history import History, Tally
@@ -22,7 +23,6 @@ from pipeline.training.resume import Snapshots, opened
 from pipeline.training.signals import Stopped
 from pipeline.training.solver import Solver
 from pipeline.training.train import start, train
-from pipeline.types import Refusal
 from tests.training.world import classifier, recipe, shards
 
 CPU = torch.device("cpu")

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from pipeline import determinism
+from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, Item
 from pipeline.training.loss import cross_entropy
 from pipeline.training.solver import Solver
 from pipeline.training.train import start
-from pipeline.types import Refusal
 from tests.training.world import DIVERGING, GEOMETRIC, SEMANTIC, classifier, recipe, shards
 
 CPU = torch.device("cpu")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import files
-from pipeline.fcn import checkpoint
+from pipeline.core import files
+from pipeline.core.types import Refusal
 from pipeline.shards.schema import read_manifest
 from pipeline.training.train import start, summary, train
-from pipeline.types import Refusal
+from pipeline.weights import checkpoint
 from tests.training.world import DIVERGING, MOMENTS, SEMANTIC, SPEC, classifier, recipe, shards
 
 ROOT = Path(__file__).parents[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from pipeline import files
-from pipeline.observer import Pixels
+from pipeline.core import files
+from pipeline.core.types import LabelSpec
+from pipeline.runtime.observer import Pixels
 from pipeline.training.train import train
-from pipeline.types import LabelSpec
 from tests.training.world import IDS, classifier, recipe, shards
 
 

@@ -10,12 +10,13 @@ import pyarrow as pa
 import torch
 import yaml
 
-from pipeline.fcn import checkpoint, surgery
+from pipeline.backbones.shared.random_start import random_start
+from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.fcn.net import FCN
-from pipeline.fcn.spec import NetSpec
 from pipeline.shards.schema import Moments
+from pipeline.spec import NetSpec
 from pipeline.training.recipe import Recipe, parse
-from pipeline.types import DatasetSpec, LabelSpec
+from pipeline.weights import checkpoint
 from tests.split import encoded, written
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ def classifier(path: Path) -> Path:
     """A convolutionalized classifier of 20 classes with random weights, such as ``weights/vgg16-fcn.safetensors``."""
     net = FCN(SPEC)
     generator = torch.Generator().manual_seed(0)
-    surgery.random_start(net, SPEC, generator)
+    random_start(net, SPEC, generator)
     score = torch.randn(20, net.backbone.channels[32], 1, 1, generator=generator)
     tensors = {**net.state_dict(), "score.imagenet.weight": score, "score.imagenet.bias": torch.zeros(20)}
     classes = LabelSpec(classes=tuple(map(str, range(20))), palette=((0, 0, 0),) * 20)

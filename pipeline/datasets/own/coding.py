@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.datasets import _voc_classes
+from pipeline.core.types import Color, LabelSpec, Refusal, color
 from pipeline.datasets.own.row import Row
-from pipeline.types import Color, LabelSpec, Refusal
 
 VOID = 255
 MOST = 254  # classes whose indices 8 bits hold beside void
 
-_VOC_PALETTE = bytes(channel for index in range(256) for channel in _voc_classes.color(index))
+_VOC_PALETTE = bytes(channel for index in range(256) for channel in color(index))
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -159,7 +158,7 @@ def _claim(
 def _shown(row: Row, classes: Sequence[_Entry]) -> tuple[Color, ...]:
     """The palette: a class's first colour, or VOC's by its place."""
     if not _all_or_none(classes, "colors"):
-        return tuple(_voc_classes.color(place) for place in range(len(classes)))
+        return tuple(color(place) for place in range(len(classes)))
     return tuple(_palette(row, classes))
 
 

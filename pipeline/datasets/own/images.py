@@ -7,8 +7,8 @@ from pathlib import PurePath
 
 from PIL import Image
 
+from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets.own import picture
-from pipeline.types import Encoded, Refusal
 
 FORMATS = ("JPEG", "MPO", "PNG", "BMP", "TIFF", "WEBP")
 KEPT = ("JPEG", "MPO", "PNG")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets.own import picture
 from pipeline.datasets.own.coding import VOID, Coding, shown
-from pipeline.types import Encoded, Refusal
 
 NEAR = 40  # Euclidean distance in RGB within which a colour is taken for a known one that JPEG or blending has blurred
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets.own import pairs, splits
 from pipeline.datasets.own.row import Row
-from pipeline.types import Encoded, Refusal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)

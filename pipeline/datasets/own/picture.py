@@ -6,7 +6,7 @@ import io
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from pipeline.types import Encoded, Refusal
+from pipeline.core.types import Encoded, Refusal
 
 
 def decode(file: Encoded) -> tuple[Image.Image, int]:

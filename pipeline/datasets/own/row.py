@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
-from pipeline.types import Refusal
+from pipeline.core.types import Refusal
 
 ENCODINGS = ("index", "palette", "color")
 

@@ -10,9 +10,9 @@ from fractions import Fraction
 from itertools import accumulate, combinations
 from pathlib import Path, PurePosixPath
 
+from pipeline.core.types import Refusal
 from pipeline.datasets.own import pairs
 from pipeline.datasets.own.row import Row
-from pipeline.types import Refusal
 
 Rule = str | Fraction
 """A list file relative to the root, or the share of ids that a split takes."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.datasets.own.layout import Layout
-from pipeline.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 
 Counts = NDArray[np.int64]
 """Pixels by stored label value, 256 of them."""

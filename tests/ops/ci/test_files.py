@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from typing import Any
 
@@ -12,9 +11,11 @@ import yaml
 
 from ops.ci.ci import main
 from tests.closure import ROOT
+from tests.ops.ci.project import sh
 from tests.ops.ci.workflow import FILE
 
 GITLAB = ROOT / ".gitlab-ci.yml"
+GITHUB = yaml.safe_load(FILE.read_text())
 JOBS = ("plan", "run", "report", "gate", "promote")
 
 
@@ -28,9 +29,7 @@ JOBS = ("plan", "run", "report", "gate", "promote")
     ids=["retrain", "test", "gitlab"],
 )
 def test_the_file_is_valid_by_its_hosts_schema(arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    assert "ok" in sh(ROOT, sys.executable, "-m", "check_jsonschema", "--builtin-schema", *arguments)
 
 
 def commands(job: dict[str, Any]) -> list[str]:
@@ -41,51 +40,48 @@ def commands(job: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", JOBS)
 def test_both_hosts_run_the_same_commands(name: str) -> None:
-    github, gitlab = yaml.safe_load(FILE.read_text())["jobs"][name], yaml.safe_load(GITLAB.read_text())[name]
-    assert commands(github) == commands(gitlab) != []
+    gitlab = yaml.safe_load(GITLAB.read_text())[name]
+    assert commands(GITHUB["jobs"][name]) == commands(gitlab) != []
 
 
-def test_every_command_of_fcn_ci_has_its_step_and_its_line_in_the_docs() -> None:
-    jobs = yaml.safe_load(FILE.read_text())["jobs"]
-    called = {command for job in jobs.values() for command in commands(job)}
+def test_every_command_has_its_step_and_it_and_every_variable_its_line_in_the_docs() -> None:
+    called = {command for job in GITHUB["jobs"].values() for command in commands(job)}
     assert {f"ci {name}" for name in main.commands} <= called
     page = (ROOT / "docs/ci.md").read_text()
-    assert [name for name in main.commands if f"`fcn ci {name}`" not in page] == []
-
-
-def test_a_step_that_may_be_cancelled_is_the_first_process() -> None:
-    """Of a cancelled step Actions tells the first process alone: a shell between would leave the training running."""
-    steps = [
-        step["run"]
-        for job in yaml.safe_load(FILE.read_text())["jobs"].values()
-        for step in job["steps"]
-        if "run" in step
-    ]
-    assert [step for step in steps if "fcn" in step and not step.startswith("exec ")] == []
-
-
-def test_nothing_is_granted_that_no_job_uses() -> None:
-    body = yaml.safe_load(FILE.read_text())
-    assert body["permissions"] == {"contents": "read"}
-    granted = {name: job.get("permissions", {}) for name, job in body["jobs"].items()}
-    assert granted == {
-        "plan": {"contents": "read", "pull-requests": "write"},
-        "run": {"contents": "write"},
-        "report": {"contents": "write", "pull-requests": "write"},
-        "gate": {},
-        "promote": {},
-    }
-    assert all("timeout-minutes" in job for job in body["jobs"].values())
-    assert body["concurrency"]["cancel-in-progress"] is False
-
-
-def test_every_variable_and_secret_is_explained() -> None:
-    page = (ROOT / "docs/ci.md").read_text()
-    wanted = set(re.findall(r"(?:vars|secrets)\.(\w+)", FILE.read_text()))
+    wanted = {f"fcn ci {name}" for name in main.commands}
+    wanted |= set(re.findall(r"(?:vars|secrets)\.(\w+)", FILE.read_text()))
     assert [name for name in sorted(wanted) if f"`{name}`" not in page] == []
 
 
-def test_no_text_that_people_give_stands_in_a_command() -> None:
-    """``run: … ${{ inputs.overrides }}`` would have a shell read it."""
-    steps = [step for job in yaml.safe_load(FILE.read_text())["jobs"].values() for step in job["steps"]]
-    assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
+def test_a_step_is_the_first_process_and_no_text_that_people_give_stands_in_it() -> None:
+    """Of a cancelled step Actions tells the first process alone; ``${{ inputs.overrides }}`` a shell would read."""
+    steps = [step.get("run", "") for job in GITHUB["jobs"].values() for step in job["steps"]]
+    assert [step for step in steps if "fcn" in step and not step.startswith("exec ")] == []
+    assert [step for step in steps if "${{" in step] == []
+
+
+def test_nothing_is_granted_that_no_job_uses() -> None:
+    assert GITHUB["permissions"] == {"contents": "read"}
+    granted = {name: job.get("permissions", {}) for name, job in GITHUB["jobs"].items()}
+    comments = {"contents": "read", "pull-requests": "write"}
+    assert granted == {"plan": comments, "run": {"contents": "write"}, "report": comments, "gate": {}, "promote": {}}
+    assert all("timeout-minutes" in job for job in GITHUB["jobs"].values())
+
+
+def test_who_comes_second_waits_and_stops_nobody() -> None:
+    """Of a group without ``queue: max`` a third job would end the second, which waits."""
+    gitlab = yaml.safe_load(GITLAB.read_text())
+    assert GITHUB["concurrency"]["cancel-in-progress"] is False
+    for name in ("run", "gate", "promote"):
+        assert GITHUB["jobs"][name]["concurrency"] == {"group": "gpu", "queue": "max"}
+        assert gitlab[name]["extends"] == ".gpu"
+    assert gitlab[".gpu"]["resource_group"] == "gpu"
+    assert gitlab["default"]["interruptible"] is False
+
+
+def test_of_a_forks_request_only_the_plan_runs_without_a_secret() -> None:
+    assert "pull_request_target" not in GITHUB[True]
+    jobs = GITHUB["jobs"]
+    assert sorted(name for name, job in jobs.items() if "secrets." in str(job)) == ["gate", "promote", "run"]
+    assert (jobs["run"]["needs"], "event_name != 'pull_request'" in jobs["run"]["if"]) == ("plan", True)
+    assert [name for name in jobs if name not in ("plan", "run") and "run" not in jobs[name]["needs"]] == []

@@ -12,7 +12,8 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,6 +21,9 @@ import yaml
 from tests.closure import ROOT
 
 FILE = ROOT / ".github/workflows/retrain.yml"
+BODY = yaml.safe_load(FILE.read_text())
+
+Cancel = Callable[[str], bool]  # sees what a step has printed, and says whether to cancel it
 
 
 class Context(dict[str, Any]):
@@ -35,7 +39,7 @@ class Context(dict[str, Any]):
     def __str__(self) -> str:
         return json.dumps(self) if self else ""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it may change
 
 
 def evaluate(text: str, names: Mapping[str, Any]) -> Any:
@@ -49,152 +53,91 @@ def filled(text: object, names: Mapping[str, Any]) -> str:
     return re.sub(r"\$\{\{(.*?)\}\}", lambda found: str(evaluate(found[1], names) or ""), str(text))
 
 
-@dataclass
-class Event:
-    """What starts a workflow: ``kind`` with ``inputs`` on ``branch`` of the bare repository ``origin``."""
-
-    kind: str
-    origin: Path
-    branch: str = "main"
-    inputs: dict[str, str] = field(default_factory=dict)
-    changed: Sequence[str] = ()
-    fork: bool = False
-
-
-def triggers(event: Event) -> bool:
-    """Whether the file's ``on`` lets the event start it."""
-    asked = yaml.safe_load(FILE.read_text())[True]  # YAML 1.1 reads `on` as a truth
-    if event.kind not in asked:
-        return False
-    paths = (asked[event.kind] or {}).get("paths") if isinstance(asked[event.kind], dict) else None
-    return paths is None or any(matches(path, pattern) for path in event.changed for pattern in paths)
-
-
-def matches(path: str, pattern: str) -> bool:
-    """``**`` crosses folders, ``*`` does not (GitHub's filter patterns)."""
-    regular = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
-    return re.fullmatch(regular, PurePosixPath(path).as_posix()) is not None
+def triggers(kind: str, changed: Sequence[str]) -> bool:
+    """Whether the file's ``on``, which YAML 1.1 reads as a truth, lets an event start it; its patterns end in `**`."""
+    paths = (BODY[True][kind] or {}).get("paths")
+    return paths is None or any(fnmatch(path, pattern) for path in changed for pattern in paths)
 
 
 @dataclass
 class Job:
-    """What became of it: ``result`` is success, failure, cancelled or skipped; ``text`` all that its steps printed."""
+    """``result`` is success, failure, cancelled or skipped; ``text`` is all that its steps printed."""
 
     result: str
     outputs: dict[str, str] = field(default_factory=dict)
     text: str = ""
+    uploaded: list[str] = field(default_factory=list)
 
 
+@dataclass
 class Workflow:
-    """``runner`` is the folder of a runner of one's own, which stays; other jobs have a new one each.
+    """One run for an event of ``kind`` on main of the bare repository ``origin``.
 
-    ``environment`` is the machine's; ``variables`` and ``secrets`` are the repository's. ``cancel`` sees what a running
-    step has printed, and the step is cancelled when it says so.
+    ``runner`` is the folder of the runner of one's own, which stays; other jobs have a new one each in ``folder``.
     """
 
-    def __init__(
-        self,
-        event: Event,
-        folder: Path,
-        environment: Mapping[str, str],
-        variables: Mapping[str, str] | None = None,
-        runner: Path | None = None,
-        prepare: Callable[[Path], None] = lambda clone: None,
-    ) -> None:
-        self.event, self.folder, self.environment, self.prepare = event, folder, environment, prepare
-        self.runner = runner or folder / "runner"
-        self.body = yaml.safe_load(FILE.read_text())
-        head = git(event.origin, "rev-parse", event.branch)
-        request = {"pull_request": {"head": {"repo": {"fork": event.fork}}}} if event.kind == "pull_request" else {}
-        self.names = {
-            "github": Context(
-                event_name=event.kind,
-                ref=f"refs/heads/{event.branch}",
-                ref_name=event.branch,
-                sha=head,
-                token="token",
-                event=Context(repository={"default_branch": "main"}, **request),
-            ),
-            "inputs": Context(event.inputs),
-            "vars": Context(variables or {}),
-            "secrets": Context(),
-        }
-        self.jobs: dict[str, Job] = {}
+    kind: str
+    origin: Path
+    folder: Path
+    runner: Path
+    environment: Mapping[str, str]
+    variables: Mapping[str, str]
+    inputs: Mapping[str, str]
+    prepare: Callable[[Path], None]  # a new clone
 
-    def run(self, cancel: Callable[[str], bool] = lambda text: False) -> dict[str, Job]:
-        for name, body in self.body["jobs"].items():
+    def run(self, cancel: Cancel) -> dict[str, Job]:
+        self.sha = git(self.origin, "rev-parse", "main")
+        event = Context(repository={"default_branch": "main"})
+        github = Context(event_name=self.kind, ref="refs/heads/main", ref_name="main", token="token", event=event)
+        names = {"github": github, "inputs": Context(self.inputs), "vars": Context(self.variables)}
+        jobs: dict[str, Job] = {}
+        for name, body in BODY["jobs"].items():
             needs = [body["needs"]] if isinstance(body.get("needs"), str) else body.get("needs", [])
-            names = {
-                **self.names,
-                "needs": Context({need: vars(self.jobs[need]) for need in needs}),
-                "steps": Context(),
-            }
-            ready = all(self.jobs[need].result == "success" for need in needs)
-            if not ready or not evaluate(str(body.get("if", "true")), names):
-                self.jobs[name] = Job("skipped")
-                continue
-            self.jobs[name] = self._job(name, body, names, cancel)
-        return self.jobs
+            known = names | {"secrets": Context(), "needs": Context({need: vars(jobs[need]) for need in needs})}
+            ready = all(jobs[need].result == "success" for need in needs)
+            ready = ready and evaluate(str(body.get("if", "true")), known)
+            jobs[name] = self._job(name, body, known, cancel) if ready else Job("skipped")
+        return jobs
 
-    def _job(self, name: str, body: dict[str, Any], names: dict[str, Any], cancel: Callable[[str], bool]) -> Job:
-        own = "self-hosted" in filled(body["runs-on"], names)
-        place = self.runner if own else self.folder / name
+    def _job(self, name: str, body: dict[str, Any], names: dict[str, Any], cancel: Cancel) -> Job:
+        place = self.runner if "self-hosted" in filled(body["runs-on"], names) else self.folder / name
         job, steps = Job("success"), Context()
-        names = {**names, "steps": steps}
+        names = names | {"steps": steps}
         for step in body["steps"]:
             if job.result != "success" and "always()" not in str(step.get("if", "")):
                 continue
-            if "uses" in step:
-                self._checkout(place, {key: filled(value, names) for key, value in step.get("with", {}).items()})
-                continue
-            outputs = self.folder / "outputs"
-            outputs.write_text("")
-            environment = {
-                key: filled(value, names)
-                for layer in (self.body.get("env", {}), body.get("env", {}), step.get("env", {}))
-                for key, value in layer.items()
-            }
-            code, text = self._step(place, step["run"], {**environment, "GITHUB_OUTPUT": str(outputs)}, cancel)
-            job.text += text
-            if code:
-                job.result = "cancelled" if cancel(job.text) else "failure"
-            if "id" in step:
-                told = dict(line.partition("=")[::2] for line in outputs.read_text().splitlines())
-                steps[step["id"]] = {"outputs": told}
+            options = {key: filled(value, names) for key, value in step.get("with", {}).items()}
+            if "checkout" in step.get("uses", ""):
+                self._checkout(place, options)
+            elif "upload-artifact" in step.get("uses", ""):
+                found = (path for pattern in options["path"].split() for path in place.glob(f"{pattern}**/*"))
+                job.uploaded = sorted(path.relative_to(place).as_posix() for path in found if path.is_file())
+            else:
+                (outputs := self.folder / "outputs").write_text("")
+                layers = (BODY.get("env", {}), body.get("env", {}), step.get("env", {}))
+                more = {key: filled(value, names) for layer in layers for key, value in layer.items()}
+                code, text = self._step(place, step["run"], more | {"GITHUB_OUTPUT": str(outputs)}, cancel)
+                job.text += text
+                if code:
+                    job.result = "cancelled" if cancel(job.text) else "failure"
+                if "id" in step:
+                    rows = (line.partition("=")[::2] for line in outputs.read_text().splitlines())
+                    steps[step["id"]] = {"outputs": dict(rows)}
         job.outputs = {key: filled(value, names) for key, value in body.get("outputs", {}).items()}
         return job
 
     def _checkout(self, place: Path, options: Mapping[str, str]) -> None:
         if not place.exists():
-            git(self.folder, "clone", "--quiet", str(self.event.origin), str(place))
+            git(self.folder, "clone", "--quiet", str(self.origin), str(place))
             self.prepare(place)
         git(place, "fetch", "--quiet", "origin")
-        git(
-            place,
-            "checkout",
-            "--quiet",
-            "--force",
-            "-B",
-            self.event.branch,
-            options.get("ref") or self.names["github"].sha,
-        )
-        if options.get("clean", "true") == "true":
+        git(place, "checkout", "--quiet", "--force", "-B", "main", options.get("ref") or self.sha)
+        if options.get("clean") != "False":
             git(place, "clean", "-ffdxq", "--exclude=.venv", "--exclude=.dvc/config.local")
 
-    def _step(
-        self, place: Path, script: str, more: Mapping[str, str], cancel: Callable[[str], bool]
-    ) -> tuple[int, str]:
-        github = self.names["github"]
-        actions = {
-            "CI": "true",
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_REF_NAME": github.ref_name,
-            "GITHUB_REF": github.ref,
-            "GITHUB_SHA": github.sha,
-            "GITHUB_ACTOR": "somebody",
-            "GITHUB_REPOSITORY": "owner/project",
-            "GITHUB_RUN_ID": "1",
-        }
+    def _step(self, place: Path, script: str, more: Mapping[str, str], cancel: Cancel) -> tuple[int, str]:
+        actions = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_REF": "refs/heads/main"}
+        actions |= {"GITHUB_ACTOR": "somebody", "GITHUB_REPOSITORY": "owner/project", "GITHUB_RUN_ID": "1"}
         log = self.folder / "log"
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -205,28 +148,26 @@ class Workflow:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            while (code := _wait(process)) is None:
+            while (code := _wait(process, 0.2)) is None:
                 if cancel(log.read_text(errors="replace")):
-                    code = self.cancelled(process)
+                    code = _cancelled(process)
                     break
         return code, log.read_text(errors="replace")
 
-    @staticmethod
-    def cancelled(process: subprocess.Popen[bytes]) -> int:
-        """As Actions does: SIGINT to the step's process alone, 7.5 s later SIGTERM, 2.5 s later the end of all."""
-        for number, seconds in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5)):
-            process.send_signal(number)
-            try:
-                return process.wait(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                continue
-        os.killpg(process.pid, signal.SIGKILL)
-        return process.wait()
+
+def _cancelled(process: subprocess.Popen[bytes]) -> int:
+    """As Actions does: SIGINT to the step's process alone, 7.5 s later SIGTERM, 2.5 s later the end of all."""
+    for number, seconds in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5)):
+        process.send_signal(number)
+        if (code := _wait(process, seconds)) is not None:
+            return code
+    os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int | None:
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
     try:
-        return process.wait(timeout=0.2)
+        return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         return None
 

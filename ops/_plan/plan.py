@@ -1,0 +1,168 @@
+"""What `fcn run` would do, why, in how long, and with how many bytes from the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from dvc.dependency import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from ops import _journal
+from ops._repro.reproduce import ordered
+from ops._repro.stage_runner import StageRunner, one_line
+from pipeline.core.types import Refusal
+
+RUN, RESTORED, MAY_RUN = "run", "restored", "may run"
+PARTIAL = "some data is not here, so this is of fcn run --pull --allow-missing; of fcn run alone: --no-allow-missing"
+ABSENT = "absent"  # of a param
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that is not up to date: ``run`` if its own inputs changed, ``restored`` if only its outputs are not here.
+
+    It ``may run`` if only a stage before it might write other bytes. A run with the same inputs as an earlier one may
+    still be restored when its turn comes: DVC alone knows its cache of runs. ``seconds`` are its last run's, None if
+    nobody knows them; ``pulls`` the bytes that must come from the remote for it, and for no step before it.
+    """
+
+    stage: str
+    action: str
+    reasons: tuple[str, ...]
+    seconds: float | None
+    pulls: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps in an order that they can run in, how many stages are unchanged, and ``notes``."""
+
+    steps: tuple[Step, ...]
+    unchanged: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> list[Step]:
+        """Those that run for certain."""
+        return self.of(RUN)
+
+    @property
+    def pulls(self) -> int:
+        """Bytes that must come from the remote, at most."""
+        return sum(step.pulls for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """Of all steps one after another, as far as they are known."""
+        return sum(step.seconds or 0.0 for step in self.steps)
+
+    @property
+    def untimed(self) -> int:
+        """Steps whose seconds nobody knows."""
+        return sum(step.seconds is None for step in self.steps)
+
+    def of(self, action: str) -> list[Step]:
+        return [step for step in self.steps if step.action == action]
+
+
+def plan(root: Path, targets: Sequence[str] = (), allow_missing: bool | None = None) -> Plan:
+    """What `fcn run` would do in ``root`` for ``targets``, or for all of dvc.yaml; nothing is pulled.
+
+    With ``allow_missing``, what `fcn run --pull --allow-missing` would do, to which it is no change that files are not
+    here. None asks for that where an output is neither here nor in DVC's cache, as in a clone without all data.
+
+    Raises Refusal for an unknown target, and for a project that DVC cannot read.
+    """
+    with Repo(str(root)) as repo:
+        try:
+            stages = ordered(repo, targets)
+            lacks = any(_lacks(out) for stage in stages for out in stage.outs)
+            notes = (PARTIAL,) if lacks and allow_missing is None else ()
+            steps = _steps(StageRunner(repo, allow_missing=lacks if allow_missing is None else allow_missing), stages)
+            return Plan(tuple(steps), len(stages) - len(steps), notes)
+        except DvcException as error:
+            raise Refusal(_in_words(repo, targets, error)) from None
+
+
+def _lacks(out: Any) -> bool:
+    return bool(out.hash_info) and out.use_cache and not out.exists and bool(out.changed_cache())
+
+
+def _steps(runner: StageRunner, stages: Sequence[Any]) -> list[Step]:
+    lines, scale = _journal.read(Path(runner.repo.root_dir)), _journal.scale(Path(runner.repo.root_dir))
+    graph, found = runner.repo.index.graph, list[Step]()
+    rewriting: set[Any] = set()  # stages that may write other bytes than dvc.lock says
+    pulled: set[str] = set()
+    for stage in (stage for stage in stages if stage.cmd and not stage.frozen):
+        own = tuple(reasons(runner, stage)) if runner.changed(stage, runner.allow_missing) else ()
+        after = tuple(f"after {each.addressing}" for each in graph.successors(stage) if each in rewriting)
+        if own and not after and not runner.changed(stage, allow_missing=True) and not any(map(_lacks, stage.outs)):
+            found.append(Step(stage.addressing, RESTORED, own, 0.0, 0))
+        elif own or after:
+            rewriting.add(stage)
+            missing = {str(out): out for out in runner.missing(stage) if out.stage not in rewriting}
+            pulls = sum(out.meta.size or 0 for name, out in missing.items() if name not in pulled and _lacks(out))
+            pulled |= {*missing}
+            params = {name: value for dep in stage.params for name, value in dep.read_params().items()}
+            seconds = _journal.seconds(lines, stage.addressing, params, scale)
+            found.append(Step(stage.addressing, RUN if own else MAY_RUN, own + after, seconds, pulls))
+    return found
+
+
+def reasons(runner: StageRunner, stage: Any) -> Iterator[str]:
+    """What changed, in words; of params the leaves with both values."""
+    if not any(item.hash_info for item in [*stage.deps, *stage.outs]):
+        yield "new stage"
+        return
+    if stage.is_callback or stage.always_changed:
+        yield "runs always"
+    if stage.changed_stage():
+        yield "command changed"
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            before, now = dep.hash_info.value or {}, dep.read_params()
+            for name in dict.fromkeys([*before, *now]):
+                yield from _differences(name, before.get(name, ABSENT), now.get(name, ABSENT))
+        elif dep.exists or not runner.allow_missing:
+            yield from (f"{dep} {_word(status)}" for status in dep.status().values() if not runner.missing(stage))
+    for out in stage.outs:
+        if out.exists or not runner.allow_missing:
+            yield from (f"output {out} {_word(status)}" for status in out.status().values())
+
+
+def _word(status: Any) -> str:
+    words = {"deleted": "missing", "not in cache": "missing", "modified": "changed", "new": "is new to it"}
+    return words.get(status, str(status))
+
+
+def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
+    """The leaves that are not as they were: ``recipes.voc-fcn16s.solver.lr 1e-10 → 2e-10``."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for leaf in dict.fromkeys([*before, *now]):
+            yield from _differences(f"{name}.{leaf}", before.get(leaf, ABSENT), now.get(leaf, ABSENT))
+    elif now != before:
+        yield f"{name} {_short(before)} → {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _in_words(repo: Repo, targets: Sequence[str], error: DvcException) -> str:
+    """``error`` in one line, with a stage's name that is near to a target that is none."""
+    try:
+        names = [stage.addressing for stage in repo.index.stages if stage.cmd]
+    except DvcException:
+        names = []  # that is the error
+    groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
+    for target in targets:
+        if names and target not in {*names, *groups} and repr(target) in str(error):
+            close = get_close_matches(target, [*names, *groups], n=1)
+            return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
+    return one_line(error)

@@ -1,0 +1,141 @@
+"""Whether DVC's stage is up to date, how to have its inputs here, and what to save once it has run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.stage.cache import RunCacheNotFoundError, RunCacheNotSupported
+from tqdm import tqdm
+
+from pipeline.core.types import Refusal
+
+ABSENT = ("deleted", "not in cache")  # DVC's words of an output
+
+
+class StageRunner:
+    """``force``, ``pull`` and ``allow_missing`` are `dvc repro`'s options of these names.
+
+    ``new`` are the stages that ran or were restored: they have more to tell than dvc.lock does. ``rewrote`` are those
+    of them that wrote other bytes than before.
+    """
+
+    def __init__(self, repo: Repo, *, force: bool = False, pull: bool = False, allow_missing: bool = False) -> None:
+        self.repo = repo
+        self.force = force
+        self.pull = pull
+        self.allow_missing = allow_missing
+        self.new: set[Any] = set()
+        self.rewrote: set[Any] = set()
+        self._outs = list(repo.index.outs)
+        self._knows_runs = not pull
+
+    def is_up_to_date(self, stage: Any) -> bool:
+        """Whether nothing of ``stage`` changed; with ``pull`` its outputs are then brought here, as DVC does."""
+        if stage.frozen or not stage.cmd:
+            stage.reproduce(allow_missing=self.allow_missing)
+            return True
+        if self.force:
+            return False
+        if not self.changed(stage, self.allow_missing):
+            return True
+        if self.pull and not self.changed(stage, allow_missing=True):
+            try:
+                self._bring(out for out in stage.outs if not out.exists)
+                return True
+            except (DvcException, Refusal) as error:
+                say(stage, f"so it runs: {one_line(error)}")
+        return False
+
+    def changed(self, stage: Any, allow_missing: bool) -> bool:
+        """As DVC's ``Stage.changed``, but for a folder that outputs fill and that is not all here.
+
+        With ``allow_missing`` it counts as changed where a stage that fills it wrote other bytes; for DVC it always is.
+        """
+        new = not any(item.hash_info for item in [*stage.deps, *stage.outs])
+        if new or stage.changed_stage() or stage.is_callback or stage.always_changed:
+            return True
+        here = (status for out in stage.outs for status in out.status().values())
+        if any(not (allow_missing and status in ABSENT) for status in here):
+            return True
+        return any(self._dep_changed(dep) if allow_missing else dep.status() for dep in stage.deps)
+
+    def _dep_changed(self, dep: Any) -> bool:
+        filling = self.filling(dep)
+        if all(out.exists for out in filling):
+            return bool(dep.status())
+        if filling[0].fs_path == dep.fs_path:
+            return bool(dep.hash_info != filling[0].hash_info)
+        return not dep.hash_info or any(out.stage in self.rewrote for out in filling)
+
+    def filling(self, dep: Any) -> list[Any]:
+        """The outputs that ``dep`` is, or that lie in it."""
+        return [out for out in self._outs if out.fs.isin_or_eq(out.fs_path, dep.fs_path)]
+
+    def missing(self, stage: Any) -> list[Any]:
+        """The outputs of others that ``stage`` reads and that are not here."""
+        return [out for dep in stage.deps for out in self.filling(dep) if not out.exists]
+
+    def restore(self, stage: Any) -> bool:
+        """Have the inputs of ``stage`` here; whether DVC's cache of runs has what it writes from them.
+
+        Raises Refusal where inputs must be pulled and nobody asked for it, DVC's errors where the remote lacks them.
+        """
+        self._bring(self.missing(stage))
+        stage.remove_outs(ignore_remove=False, force=False)
+        if self.force:
+            return False
+        self._pull_runs(stage)
+        try:
+            self.repo.stage_cache.restore(stage, pull=self.pull)
+        except RunCacheNotFoundError:
+            return False
+        self.save(stage)
+        say(stage, "restored from the cache of runs")
+        return True
+
+    def _bring(self, outs: Iterable[Any]) -> None:
+        for out in outs:
+            if not out.use_cache:
+                raise Refusal(f"{out} is not here, and git keeps it, not DVC: git checkout {out}")
+            if out.changed_cache():
+                if not self.pull:
+                    raise Refusal(f"it needs {out}: add --pull")
+                try:
+                    for objects in out.get_used_objs().values():
+                        self.repo.cloud.pull(objects)
+                except DvcException as error:
+                    again = f"write it anew with fcn run {out.stage.addressing}"
+                    raise Refusal(f"{out} cannot be pulled ({one_line(error)}): {again}") from None
+            out.checkout()
+
+    def _pull_runs(self, stage: Any) -> None:
+        if not self._knows_runs:
+            self._knows_runs = True
+            try:
+                self.repo.stage_cache.pull(None)
+            except RunCacheNotSupported as error:
+                say(stage, f"no cache of runs comes from the remote: {one_line(error)}")
+
+    def save(self, stage: Any) -> None:
+        """What DVC does once a command is over (``Stage.run``)."""
+        before = [out.hash_info for out in stage.outs]
+        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=not uncached)
+        stage.commit()
+        self.new.add(stage)
+        if [out.hash_info for out in stage.outs] != before:
+            self.rewrote.add(stage)
+
+
+def one_line(error: Exception) -> str:
+    """What DVC says in several lines."""
+    return " ".join(str(error).split())
+
+
+def say(stage: Any, text: str) -> None:
+    tqdm.write(f"[{stage.addressing}] {text}", file=sys.stdout)
+    sys.stdout.flush()

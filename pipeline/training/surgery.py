@@ -1,0 +1,97 @@
+"""Give a net its first weights, taken over by name from a parent; every tensor is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.core import plugins
+from pipeline.core.types import Refusal
+from pipeline.spec import NetSpec
+
+FINER = (16, 8, 4)  # strides with a skip
+
+Report = dict[str, str]  # tensor -> copied | reshaped | bilinear | random | zero
+
+
+@torch.no_grad()
+def transplant(
+    net: nn.Module, tensors: Mapping[str, Tensor], *, fresh: Sequence[str] = (), dropped: Sequence[str] = ()
+) -> Report:
+    """Copy ``tensors`` into ``net`` by name and report what became of each of the net's.
+
+    ``fresh`` are patterns (``*.score_pool4.*``) of tensors that may keep what they have because there is no donor;
+    ``dropped`` are patterns of donors that may go unused. A fully connected weight O×I fills a convolution O×C×k×k.
+    Raises Refusal, naming the tensor, for anything else that does not match. The net is then unchanged.
+    """
+    state = net.state_dict()
+    for name in tensors:
+        if name not in state and not _matches(name, dropped):
+            raise Refusal(f"{name} has no place in the net: give the net that layer, or drop the tensor by name")
+    report = {name: _fate(name, state[name], tensors.get(name), fresh) for name in state}
+    for name, fate in report.items():
+        if fate in ("copied", "reshaped"):
+            state[name].copy_(tensors[name].view_as(state[name]))
+    return report
+
+
+def inherit(net: nn.Module, spec: NetSpec, parent: NetSpec, tensors: Mapping[str, Tensor]) -> Report:
+    """Start the net of ``spec`` from a checkpoint: a convolutionalized classifier, or a coarser net of its heads.
+
+    From a classifier all score layers stay zero and its own is dropped; from a coarser net only the skips that the
+    parent lacks do. Learned upsampling begins bilinear.
+
+    Raises Refusal when the two nets differ in anything but stride, padding, skips and new heads; a classifier may be
+    shown other inputs, and another mean subtracted.
+    """
+    classifier = any(name.startswith("score.") for name in tensors)
+    for field in ("backbone", "width", "crop", "streams", *(() if classifier else ("inputs", "mean"))):
+        ours, theirs = getattr(spec, field), getattr(parent, field)
+        if ours != theirs:
+            raise Refusal(f"the net has {field} {ours} but its init has {theirs}: take {field} from the init")
+    grown = ["*.upscore*"] if spec.upsampling == "learned" else []
+    if classifier:
+        first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
+        tensors = {**tensors, first: shown(tensors[first], spec.inputs)}
+        return transplant(
+            net, tensors, fresh=[*grown, *(f"{head}.score_*" for head in spec.heads)], dropped=["score.*"]
+        )
+    finer = [stride.bit_length() - 1 for stride in FINER if spec.stride <= stride < parent.stride]
+    skips = [f"*{head}.score_pool{n}.*" for head in spec.heads for n in finer]
+    return transplant(net, tensors, fresh=[*grown, *skips])
+
+
+def shown(first: Tensor, inputs: Sequence[str]) -> Tensor:
+    """A first convolution of RGB (O×3×k×k) as one of ``inputs``, channels one behind the other.
+
+    A depth meets the mean of the colour filters (``nyud-fcn32s-color-d/solve.py``). HHA's channels meet them in Caffe's
+    order: the authors fed it as stored to filters of BGR, so disparity meets the blue ones and angle the red ones.
+    """
+    filters = {"color": first, "hha": first.flip(1), "depth": first.mean(1, keepdim=True)}
+    for column in inputs:
+        if column not in filters:
+            raise Refusal(f"no filters for inputs of {column}: a net can see {', '.join(filters)}")
+    return torch.cat([filters[column] for column in inputs], 1)
+
+
+def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) -> str:
+    if donor is None:
+        if not _matches(name, fresh):
+            raise Refusal(f"nothing to fill {name} with: take an init that has it, or allow it to start fresh")
+        return "bilinear" if ".upscore" in name else "random" if place.any() else "zero"
+    if donor.shape == place.shape:
+        return "copied"
+    if donor.shape[0] == place.shape[0] and donor.numel() == place.numel():
+        return "reshaped"
+    raise Refusal(f"{name} is {_shape(place)} in the net but {_shape(donor)} in the init: the two nets differ")
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(str(size) for size in tensor.shape)

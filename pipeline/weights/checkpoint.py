@@ -1,0 +1,47 @@
+"""Weights with the spec of their net in one file: equal tensors and spec give equal bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.core import files
+from pipeline.core.types import Refusal
+from pipeline.spec import NetSpec
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], spec: NetSpec) -> None:
+    """Write float32 ``tensors``, sorted by name, and ``spec`` as the file's only metadata.
+
+    Only one key, because safetensors 0.8 writes several in random order (safetensors#584).
+    """
+    plain = {name: tensors[name].detach().to("cpu", torch.float32).contiguous() for name in sorted(tensors)}
+    text = json.dumps(spec.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    with files.replacing(path) as scratch:
+        save_file(plain, scratch, metadata={"spec": text})
+
+
+def load(path: Path) -> tuple[NetSpec, dict[str, Tensor]]:
+    """The spec and the CPU tensors of a file that ``save`` wrote; Refusal for any other file.
+
+    Tensors are copies in torch's own aligned memory: where a weight lies changes the last bits of a convolution, so
+    in the mapped file a net would answer otherwise than the same net as it was trained.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise Refusal(f"no weights at {path}: run the stage that writes them, or `dvc pull`") from None
+    except SafetensorError as error:
+        raise Refusal(f"{path} is not a safetensors file ({error}): delete it and run its stage again") from None
+    try:
+        return NetSpec.from_json(json.loads(metadata["spec"])), tensors
+    except (KeyError, ValueError) as error:
+        raise Refusal(f"{path} tells no net ({error!r}): it was not written by this pipeline") from None

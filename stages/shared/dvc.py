@@ -1,0 +1,237 @@
+"""dvc.yaml, params.yaml and dvc.lock, read for stages and commands; nothing else of ours reads them.
+
+DVC itself is not imported: it costs a second, and the GPU machine has none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.core.types import Refusal
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
+PUBLISH = "publish"
+TEMPLATE = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
+
+
+def load(path: Path) -> Any:
+    """A YAML file's tree. Raises Refusal where there is no such file."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    except FileNotFoundError:
+        raise Refusal(f"no {path}: go to the clone's folder") from None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of dvc.yaml, its templates filled in: ``train@voc-fcn8s`` is the row ``voc-fcn8s`` of a foreach."""
+
+    address: str
+    desc: str
+    cmd: str
+    deps: tuple[str, ...]
+    params: tuple[str, ...]
+    outs: tuple[str, ...]
+
+
+def stages(root: Path) -> dict[str, Stage]:
+    """dvc.yaml's stages by address, in its order. Raises Refusal for a matrix, and for a foreach over no map."""
+    params, found = load(root / "params.yaml"), {}
+    for name, body in load(root / "dvc.yaml")["stages"].items():
+        if "matrix" in body:
+            raise Refusal(f"dvc.yaml: {name} is a matrix, which is not read here: write it as a foreach over a map")
+        keys = _at(params, _group(body), f"dvc.yaml: {name} is a foreach") if "foreach" in body else [""]
+        for address in (f"{name}@{key}" if key else name for key in keys):
+            found[address] = _stage(address, body.get("do", body), params, _group(body))
+    return found
+
+
+def stage(address: str, root: Path = Path()) -> Stage:
+    """One stage. Raises Refusal for a key that params.yaml lacks."""
+    name, _, key = address.partition("@")
+    params, body = load(root / "params.yaml"), load(root / "dvc.yaml")["stages"][name]
+    group = _group(body)
+    if key and key not in (rows := params.get(group) or {}):
+        raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
+    return _stage(address, body.get("do", body), params, group)
+
+
+def _group(body: Mapping[str, Any]) -> str:
+    return str(body.get("foreach", "")).strip("${} ")
+
+
+def _stage(address: str, body: Mapping[str, Any], params: Any, group: str) -> Stage:
+    key = address.partition("@")[2]
+
+    def fill(text: str) -> str:
+        def value(found: re.Match[str]) -> str:
+            name = found[1]
+            if name == "key":
+                return key
+            return str(_at(params, re.sub(r"^item\b", f"{group}.{key}", name), f"dvc.yaml: {address} uses {found[0]}"))
+
+        return TEMPLATE.sub(value, text)
+
+    def paths(*kinds: str) -> tuple[str, ...]:
+        rows = (row for kind in kinds for row in body.get(kind) or ())
+        return tuple(fill(row if isinstance(row, str) else next(iter(row))) for row in rows)
+
+    return Stage(
+        address,
+        desc=fill(body.get("desc", "")),
+        cmd=fill(str(body["cmd"])),
+        deps=paths("deps"),
+        params=paths("params"),
+        outs=paths("outs", "metrics", "plots"),
+    )
+
+
+class Params:
+    """What dvc.yaml declares of params.yaml for a stage; reading more raises KeyError: the cache key stays honest."""
+
+    def __init__(self, stage: str, tree: Mapping[str, Any]) -> None:
+        self.stage = stage
+        self.tree = tree
+
+    def __getitem__(self, name: str) -> Any:
+        """A value, or what is declared of a group: ``params["recipes.voc-fcn8s.solver"]["lr"]``."""
+        node: Any = self.tree
+        for step in name.split("."):
+            if not isinstance(node, Mapping) or step not in node:
+                raise KeyError(f"{self.stage} reads {name}, which dvc.yaml does not declare for it")
+            node = node[step]
+        return node
+
+    @property
+    def leaves(self) -> dict[str, Any]:
+        """Every value by its dotted name."""
+        return flat(self.tree)
+
+
+def declared(address: str, root: Path = Path()) -> Params:
+    """What the stage at ``address`` may read of ``root/params.yaml``. Raises Refusal for what params.yaml lacks."""
+    tree: dict[str, Any] = {}
+    params = load(root / "params.yaml")
+    for name in stage(address, root).params:
+        *groups, leaf = name.split(".")
+        node = tree
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = _at(params, name, f"dvc.yaml: {address} reads {name}")
+    return Params(address, tree)
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"solver": {"lr": 1}}`` as ``{"solver.lr": 1}``; an empty map is a value."""
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        below = isinstance(value, Mapping) and value
+        found |= flat(value, f"{prefix}{name}.") if below else {f"{prefix}{name}": value}
+    return found
+
+
+def _at(tree: Any, name: str, who: str) -> Any:
+    node = tree
+    for step in name.split("."):
+        if not isinstance(node, Mapping) or step not in node:
+            close = get_close_matches(step, list(node) if isinstance(node, Mapping) else [], n=1)
+            raise Refusal(f"{who}, but params.yaml lacks {name}" + (f": did you mean {close[0]!r}?" if close else ""))
+        node = node[step]
+    return node
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stage's entry in dvc.lock: its command, the hashes of what it read and wrote by path, its params by name.
+
+    ``desc`` is what dvc.yaml says that it does.
+    """
+
+    stage: str
+    cmd: str
+    deps: Mapping[str, str]
+    outs: Mapping[str, str]
+    params: Mapping[str, str]
+    desc: str = ""
+
+    @property
+    def key(self) -> str:
+        """The foreach key (``voc-fcn8s`` of ``train@voc-fcn8s``), empty for a plain stage."""
+        return self.stage.partition("@")[2]
+
+    @property
+    def inputs(self) -> str:
+        """The stage's fingerprint: digest of everything that may decide the outputs' bytes."""
+        return digest([self.cmd, self.deps, self.params, sorted(self.outs)])
+
+    @property
+    def outputs(self) -> str:
+        return digest(self.outs)
+
+
+def entries(root: Path) -> dict[str, Entry]:
+    """dvc.lock's entries of the stages that dvc.yaml has now, in its order; publish itself is left out.
+
+    dvc.lock also remembers stages of another scale: they are no part of this pipeline. A stage that never ran has no
+    entry. Raises Refusal when there is no dvc.lock, or it has none of the stages.
+    """
+    locked = locked_stages((root / "dvc.lock").read_bytes()) if (root / "dvc.lock").is_file() else {}
+    known = stages(root).values()
+    found = {each.address: _entry(each, locked[each.address]) for each in known if each.address in locked}
+    found.pop(PUBLISH, None)
+    if not found:
+        raise Refusal(f"{root / 'dvc.lock'} has no entry of any stage in dvc.yaml: run `dvc repro`")
+    return found
+
+
+def locked_stages(text: bytes) -> dict[str, Any]:
+    """The rows of a dvc.lock's text, of any revision. Raises Refusal for what is none."""
+    try:
+        return dict((yaml.load(text, Loader=LOADER) or {}).get("stages") or {})
+    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise Refusal(f"dvc.lock cannot be read ({' '.join(str(error).split())}): restore it from git") from None
+
+
+def pipeline(found: Iterable[Entry]) -> str:
+    """The digest of all of ``found`` together: MLflow's parent run and the tag ``pipeline.…`` of its runs bear it."""
+    return digest([[entry.stage, entry.inputs, entry.outs] for entry in found])
+
+
+def upstream(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
+    """The entries whose outputs ``entry`` reads, directly."""
+    others = [other for other in found.values() if other.stage != entry.stage]
+    return [other for other in others if any(overlap(dep, out) for dep in entry.deps for out in other.outs)]
+
+
+def overlap(dep: str, out: str) -> bool:
+    """Whether one path is the other or lies in it."""
+    return dep == out or dep.startswith(f"{out}/") or out.startswith(f"{dep}/")
+
+
+def digest(document: Any) -> str:
+    """64 hex digits; equal for equal documents."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _entry(known: Stage, row: Mapping[str, Any]) -> Entry:
+    leaves = [item for group in (row.get("params") or {}).values() for item in flat(group).items()]
+    params = {name: canonical(value) for name, value in leaves}
+    return Entry(known.address, str(row["cmd"]), _hashes(row.get("deps")), _hashes(row.get("outs")), params, known.desc)
+
+
+def canonical(value: Any) -> str:
+    """A param as text: equal values give equal text, whichever YAML reader they came through."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _hashes(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:
+    return {row["path"]: str(row.get(row.get("hash", "md5"), "")) for row in rows or ()}

@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from ops import _competition
+from ops import submit as command
 from ops.fcn import main
 from pipeline.core.types import DatasetSpec
 from pipeline.datasets.shared.voc_classes import LABEL
@@ -236,11 +236,11 @@ def test_a_photograph_that_breaks_half_way_leaves_no_archive(world: Path) -> Non
 def test_only_a_ladder_that_saw_nothing_but_vocs_labels_is_comp5(world: Path) -> None:
     params = yaml.safe_load((world / "params.yaml").read_text())
     rows = params["recipes"]
-    rows["voc-fcn32s"] |= {"start": "random", "train": "voc/train"}
-    rows["voc-fcn16s"] |= {"train": "voc/train"}
-    rows["voc-fcn-alexnet"] |= {"train": "voc/train"}
+    rows["voc-fcn32s"]["net"]["start"] = "random"
+    for name in ("voc-fcn32s", "voc-fcn16s", "voc-fcn-alexnet"):
+        rows[name]["data"]["shards"] = "voc"
     (world / "params.yaml").write_text(yaml.safe_dump(params))
-    found = {name: _competition.competition(world, name) for name in (*list(rows)[:4], "voc-fcn-alexnet")}
+    found = {name: command.competition_of(world, name) for name in (*list(rows)[:4], "voc-fcn-alexnet")}
     assert found == {
         "voc-fcn32s": ("comp5", "voc-fcn32s begins at random and trains on voc/train"),
         "voc-fcn32s-scratch": ("comp6", "voc-fcn32s-scratch trains on sbd/train"),
@@ -248,7 +248,7 @@ def test_only_a_ladder_that_saw_nothing_but_vocs_labels_is_comp5(world: Path) ->
         "voc-fcn8s": ("comp6", "voc-fcn8s trains on sbd/train"),
         "voc-fcn-alexnet": ("comp6", "voc-fcn-alexnet begins from weights/alexnet-fcn.safetensors"),
     }
-    assert _competition.competition(world, None) == ("comp6", "its training is not known")
+    assert command.competition_of(world, None) == ("comp6", "its training is not known")
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="no ../shared/real")

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
+import click
 
 from pipeline.core.types import Refusal
-from stages.shared.dvc import declared
+from stages.shared.dvc import declared, load
 
 CHAMPION = "champion"
+
+
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options by which ``weights`` chooses in place of a recipe, for a click command."""
+    registry = click.option("--registry", metavar="NAME[@ALIAS]", help="A model in MLflow's registry, or its champion.")
+    model = click.option("--model", type=click.Path(path_type=Path), help="A model.safetensors.")
+    return model(registry(command))
 
 
 @contextmanager
@@ -39,21 +46,21 @@ def weights(root: Path, recipe: str | None, model: Path | None, registry: str | 
 def threads(root: Path) -> int:
     """As many as evaluation ran with, so that labels are evaluation's to the bit; elsewhere, all cores."""
     params = root / "params.yaml"
-    if not params.is_file():
-        return os.cpu_count() or 1
-    return int(yaml.safe_load(params.read_text(encoding="utf-8"))["runtime"]["threads"])
+    return int(load(params)["runtime"]["threads"]) if params.is_file() else os.cpu_count() or 1
 
 
 def _offer(root: Path) -> str:
     """The trained recipe with the best mean IU of each data set."""
     best: dict[str, tuple[float, str]] = {}
     params = root / "params.yaml"
-    recipes = yaml.safe_load(params.read_text(encoding="utf-8"))["recipes"] if params.is_file() else {}
+    recipes = load(params)["recipes"] if params.is_file() else {}
     for name, row in recipes.items():
         metrics = root / "eval" / name / "metrics.json"
         if metrics.is_file() and (root / "runs" / name / "model.safetensors").is_file():
-            score = json.loads(metrics.read_text(encoding="utf-8"))[row["heads"][0]]["mean_iu"]
-            best[row["evaluate"]] = max(best.get(row["evaluate"], (0.0, name)), (score, name))
+            heads = json.loads(metrics.read_text(encoding="utf-8"))
+            score = heads[row["net"].get("heads", ["semantic"])[0]]["mean_iu"]
+            split = f"{row['evaluate']['shards']}/{row['evaluate']['split']}"
+            best[split] = max(best.get(split, (0.0, name)), (score, name))
     return "".join(f"--recipe {name} (best on {split}: mean IU {iu:.3f}), " for split, (iu, name) in best.items())
 
 

@@ -11,13 +11,11 @@ from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import yaml
-
 from ops import _python
 from ops._digest import difference, digest, locked
 from pipeline.core.types import Refusal
-from pipeline.tracking import record
-from stages.shared.dvc import LOADER, Entry, entries, overlap
+from stages.shared import dvc
+from stages.shared.dvc import Entry, entries, overlap
 
 SAME, DIFFERS = "same", "DIFFERS"
 TAIL = 10  # lines of a failed command's output
@@ -103,9 +101,8 @@ def _changed(folder: Path, entry: Entry) -> Iterator[str]:
         now = digest(folder, path)
         if now is None or now.md5 != md5:
             yield path
-    params = folder / "params.yaml"
-    leaves = record.dotted(yaml.load(params.read_text(encoding="utf-8"), Loader=LOADER)) if params.is_file() else {}
-    yield from (name for name, value in entry.params.items() if leaves.get(name) != value)
+    leaves = dvc.flat(dvc.load(folder / "params.yaml"))
+    yield from (name for name, value in entry.params.items() if dvc.canonical(leaves.get(name)) != value)
 
 
 def _before(entry: Entry, others: Iterable[Entry]) -> list[str]:

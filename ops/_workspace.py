@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from ops._digest import difference, digest, locked
+from ops._git import git
 from pipeline.core.types import Refusal
-from pipeline.lock_file import is_locked
 from stages.shared.dvc import Entry, entries, overlap
-
-PREFIX, LOCK = "fcn-verify-", ".lock"  # of the folder; in it a file that its process locks while it lives
 
 
 @contextmanager
@@ -28,11 +23,9 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
 
     Raises Refusal where ``root`` is no git repository, and for an input that is absent or not what dvc.lock says.
     """
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    held = (folder / LOCK).open("w")
+    folder = Path(tempfile.mkdtemp(prefix="fcn-verify-"))
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        for name in _tracked(root):
+        for name in git(root, "ls-files", "-z").split("\0"):
             if (root / name).is_file():
                 _copy(root, folder, name)
         for entry in chosen:
@@ -44,21 +37,6 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
     finally:
         if not keep:
             shutil.rmtree(folder)
-        held.close()
-
-
-def abandoned() -> Iterator[Path]:
-    """The workspaces that this user's processes kept, or left when they were killed."""
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")):
-        if folder.is_dir() and folder.lstat().st_uid == os.getuid() and not is_locked(folder / LOCK):
-            yield folder
-
-
-def _tracked(root: Path) -> list[str]:
-    done = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refusal(f"{root} is no git repository, so nobody knows which files belong to it: run verify in a clone")
-    return [name for name in done.stdout.split("\0") if name]
 
 
 def _inputs(root: Path, folder: Path, chosen: Collection[Entry]) -> dict[str, str]:

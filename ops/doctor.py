@@ -2,37 +2,168 @@
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+import psutil
+import yaml
 
-from ops._doctor import examine
-from ops._doctor.finding import FIX
+from ops import _remotes
+from ops._amount import size
+from ops._locks import RWLOCK, holders
+from pipeline.core.types import Refusal
+from pipeline.lock_file import is_locked
+from pipeline.tracking import spool
+from pipeline.tracking import uri as store
+from stages.shared import dvc
+from stages.shared.dvc import load
 from stages.shared.stage import Stage
+
+OK, FIX, NOTE, SKIP = "ok", "fix", "note", "skip"  # well; broken; worth knowing; not set up here
+Findings = Iterator[tuple[str, str]]  # a state and one line, which ends with the remedy
+Params = Mapping[str, Any]  # params.yaml
+
+
+def runtime(root: Path, params: Params) -> Findings:
+    """Python, each package and the device, against ``runtime``."""
+    from pipeline import determinism
+    from pipeline.core import versions
+
+    named = {name: wanted for name, wanted in params["runtime"].items() if name != "launch"}
+    device = determinism.start(named)
+    import torch
+
+    cpu = f"a processor with {torch.backends.cpu.get_cpu_capability()}"
+    kind = torch.cuda.get_device_name() if device.type == "cuda" else cpu
+    yield OK, f"{', '.join(f'{name} {named[name]}' for name in named if name not in versions.SETTINGS)} on {kind}"
+
+
+def disk(root: Path, params: Params) -> Findings:
+    """Room for what dvc.lock names and is absent, twice (here and in DVC's cache), and for archives."""
+    need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
+    if (root / "dvc.lock").is_file():
+        locked = load(root / "dvc.lock")["stages"]
+        outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())]
+        need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+    free = shutil.disk_usage(root).free
+    text = f"{size(free)} free; the pipeline writes about {size(need)} more"
+    yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
+
+
+def archives(root: Path, params: Params) -> Findings:
+    """The files that params.yaml has fetched: here or in $FCN_MIRROR, and of the right size."""
+    mirror, rows, absent = os.environ.get("FCN_MIRROR"), _archives(root, params), []
+    for path, row in rows:
+        here = next((each for each in (path, Path(mirror or path.parent, path.name)) if each.is_file()), None)
+        absent += [] if here else [row]
+        if here and len(row["sha256"]) < 2 and row["bytes"] not in (None, length := here.stat().st_size):
+            yield FIX, f"{here} has {length} bytes, not {row['bytes']}: replace it, or remove it and run dvc repro"
+    total = f"{size(sum(row['bytes'] or 0 for row in absent))}: {', '.join(row['name'] for row in absent)}"
+    if absent and os.environ.get("FCN_OFFLINE", "0") not in ("", "0"):
+        yield FIX, f"FCN_OFFLINE is set and {len(absent)} are absent, {total}: put them into FCN_MIRROR"
+    elif absent:
+        yield NOTE, f"{len(absent)} of {len(rows)} are still to fetch, {total}"
+    else:
+        yield (OK, f"all {len(rows)} are here") if rows else (SKIP, f"scale {params.get('scale')} renders its own")
+
+
+def locks(root: Path, params: Params) -> Findings:
+    """What a kill -9 or a power cut leaves: dead processes in DVC's rwlock, events that nobody sends."""
+    dead = [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]
+    if dead:
+        yield NOTE, f"{RWLOCK} names process {dead[0]}, which is dead: DVC takes it out, or rm {RWLOCK}"
+    place = spool.place()
+    unsent = [each for each in spool.spools(place) if not spool.alive(each) and not (each / "sent.json").exists()]
+    if unsent and not is_locked(place / spool.FOLLOWER):
+        yield NOTE, f"{place} holds events of {len(unsent)} runs whose stage is gone: fcn sync"
+    if not dead and not unsent:
+        yield OK, "none is stale"
+
+
+def secrets(root: Path, params: Params) -> Findings:
+    """Credentials in .dvc/config, which is committed."""
+    from dvc.config import Config
+
+    found = [
+        f"{option} of remote {name}: dvc remote modify --local {name} {option} …, then take it out and renew it"
+        for name, options in Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
+        for option, value in options.items()
+        if _remotes.SECRET.search(option) or _remotes.LOGIN.search(str(value))
+    ]
+    yield from ((FIX, f".dvc/config is committed and holds {text}") for text in found)
+    if not found:
+        yield OK, "none in .dvc/config"
+
+
+def remote(root: Path, params: Params) -> Findings:
+    """Each of DVC's remotes: a small object is written, read and deleted."""
+    from dvc.config import Config
+
+    config = Config(str(root / ".dvc"))
+    for name, answer in _remotes.ask(config).items():
+        place = f"{name} ({config['remote'][name]['url']})"
+        if isinstance(answer, Exception):
+            yield FIX, f"{place}: {str(answer) or type(answer).__name__}: docs/remotes.md tells what to do"
+        else:
+            yield (NOTE, f"{place}: {answer}") if answer else (OK, f"{place}: written, read, deleted")
+    if not config["remote"]:
+        yield SKIP, "none is set up, so results stay on this machine: docs/remotes.md"
+
+
+def mlflow(root: Path, params: Params) -> Findings:
+    """The store that stages log to; an absent mlflow.db is not made."""
+    uri = store.chosen(root)
+    if os.environ.get("FCN_TRACKING") == "off":
+        yield SKIP, "FCN_TRACKING is off: stages tell nothing"
+    elif uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
+        yield NOTE, f"no {Path(uri).name} yet: the first run makes it"
+    else:
+        from pipeline.tracking.connect import connect
+
+        answer = _remotes.with_timeout({"": lambda: connect(root)})[""]
+        if isinstance(answer, TimeoutError):
+            answer = Refusal(f"MLflow at {store.masked(uri)}: {answer}: start it, or unset MLFLOW_TRACKING_URI")
+        yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
+
+
+def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
+    """Where each file to fetch belongs, and its row."""
+    weights = [("data/weights", key, row["file"]) for key, row in (params.get("weight_downloads") or {}).items()]
+    data = [("data/raw", key, row) for key, each in (params.get("downloads") or {}).items() for row in each["files"]]
+    return [(root / folder / key / row["name"], row) for folder, key, row in data + weights]
+
+
+ALL: tuple[Callable[[Path, Params], Findings], ...] = (runtime, disk, archives, locks, secrets, remote, mlflow)
+CHECKS = {check.__name__: check for check in ALL}
 
 
 @click.command(cls=Stage)
-@click.argument("checks", nargs=-1, type=click.Choice(list(examine.CHECKS)), metavar="[CHECKS…]")
-@click.option("--mend", is_flag=True, help="Take dead processes out of DVC's locks.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of {check, state, text}.")
-def main(checks: tuple[str, ...], mend: bool, as_json: bool) -> None:
+@click.argument("checks", nargs=-1, type=click.Choice([*CHECKS]), metavar="[CHECKS…]")
+def main(checks: tuple[str, ...]) -> None:
     """Look at this machine, the remotes and MLflow; exit 1 where anything is to be fixed.
 
-    CHECKS are python, runtime, torch, git, disk, archives, locks, secrets, remote and mlflow: all, where none is named.
-    Each line is ok; fix, with a remedy; note; or skip, of what is not set up. A remote has a small object written,
-    read and deleted.
+    CHECKS are runtime (Python, packages, device), disk, archives, locks, secrets, remote and mlflow; all by default.
+    Each line is ok; fix, with a remedy; note; or skip, of what is not set up.
     """
-    found = []
-    for finding in examine.examine(Path.cwd(), checks, mend=mend):
-        found.append(finding)
-        if not as_json:
-            click.echo(finding)
-    if as_json:
-        click.echo(json.dumps([finding.to_json() for finding in found], indent=2))
-    if any(finding.state == FIX for finding in found):
+    root, states = Path.cwd(), set()
+    try:
+        params: Params = load(root / "params.yaml")
+    except yaml.YAMLError as error:
+        raise Refusal(f"params.yaml: {' '.join(str(error).split())}: python -m ops.compose writes it anew") from None
+    for name in (name for name in CHECKS if not checks or name in checks):
+        try:
+            found = [*CHECKS[name](root, params)]
+        except ModuleNotFoundError as error:
+            found = [(SKIP, f"{error.name} is not installed here")]
+        except Exception as error:  # one that breaks hides no other
+            broken = "" if isinstance(error, Refusal) else f"this check failed itself: {type(error).__name__}: "
+            found = [(FIX, f"{broken}{error}")]
+        for state, text in found:
+            states.add(state)
+            click.echo(_remotes.masked(f"{state:<4}  {name:<8}  {' '.join(text.split())}", root))
+    if FIX in states:
         raise click.exceptions.Exit(1)
-
-
-if __name__ == "__main__":
-    main()

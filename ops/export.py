@@ -12,8 +12,7 @@ from stages.shared.stage import Stage
 
 @click.command(cls=Stage)
 @click.argument("recipe", required=False)
-@click.option("--model", type=click.Path(path_type=Path), help="A model.safetensors, in place of a recipe.")
-@click.option("--registry", metavar="NAME[@ALIAS]", help="A model in MLflow's registry, in place of a recipe.")
+@_nets.options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The ONNX file to write.")
 def main(recipe: str | None, model: Path | None, registry: str | None, out: Path) -> None:
     """Write RECIPE's net as ONNX: pixels of any size in, class indices and scores out."""
@@ -22,7 +21,3 @@ def main(recipe: str | None, model: Path | None, registry: str | None, out: Path
     with _nets.weights(Path.cwd(), recipe, model, registry) as weights:
         onnx.export(weights, out)
     click.echo(f"wrote {out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,8 +13,7 @@ from stages.shared.stage import Stage
 @click.command(cls=Stage)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--recipe", help="A net that this pipeline trained, as params.yaml names it.")
-@click.option("--model", type=click.Path(path_type=Path), help="A model.safetensors.")
-@click.option("--registry", metavar="NAME[@ALIAS]", help="A model in MLflow's registry; its champion without alias.")
+@_nets.options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--tile", type=int, help="Label tiles of this many pixels; 0 never; by default where memory needs it.")
@@ -28,7 +27,7 @@ def main(
     tile: int | None,
 ) -> None:
     """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
-    from pipeline import determinism
+    from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving import label
     from pipeline.serving.segment import Segmenter
@@ -47,7 +46,3 @@ def main(
         click.echo(f"Error: {refusal}", err=True)
     if refused:
         raise click.exceptions.Exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -27,7 +27,3 @@ def main(out: Path, shown: bool) -> None:
     click.echo(f"{out}: stages whose cost is known: {known}")
     if shown:
         webbrowser.open(out.resolve().as_uri())
-
-
-if __name__ == "__main__":
-    main()

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
-from ops import _competition, _nets
+from ops import _nets
+from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 
 SHOWN = 20  # problems
+COMP5, COMP6 = "comp5", "comp6"  # nets that saw only VOC's own labels, and all others
 
 
 @click.command(cls=Stage)
 @click.argument("recipe", required=False)
-@click.option("--model", type=click.Path(path_type=Path), help="A model.safetensors, in place of a recipe.")
-@click.option("--registry", metavar="NAME[@ALIAS]", help="A model in MLflow's registry, in place of a recipe.")
+@_nets.options
 @click.option("--split", default="voc/test", show_default=True, help="Of data/shards, or that --images lists.")
 @click.option(
     "--images",
     type=click.Path(exists=True, path_type=Path),
     help="VOC2012test.tar, or the folder that it was unpacked to: test images have no labels and so no shards.",
 )
-@click.option("--competition", type=click.Choice([_competition.OWN, _competition.ANY]), help="By default as trained.")
+@click.option("--competition", type=click.Choice([COMP5, COMP6]), help="By default as trained.")
 @click.option("--out", type=click.Path(path_type=Path), help="By default RECIPE.tar.gz.")
 @click.option("--check", "checked", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
@@ -42,7 +43,7 @@ def main(
     Competition comp5 is for nets that saw nothing but VOC's own labels, comp6 for all others: by default, comp5 only
     where the recipe, and each that it starts from, trains on VOC and begins at random.
     """
-    from pipeline import determinism
+    from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving.segment import Segmenter
     from pipeline.submission import check, pack, pictures
@@ -62,12 +63,31 @@ def main(
         return
     with _nets.weights(here, recipe, model, registry) as weights:
         net = build(weights)
-    chosen, reason = (competition, "as asked") if competition else _competition.competition(here, recipe)
+    segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}))
+    chosen, reason = (competition, "as asked") if competition else competition_of(here, recipe)
     out = out or Path(f"{recipe or 'model'}.tar.gz")
-    device_used = determinism.start({"threads": _nets.threads(here), "device": device})
-    pack.write(out, chosen, found, Segmenter(net, device_used))
+    pack.write(out, chosen, found, segmenter)
     click.echo(f"wrote {out}: {len(found.ids)} images of {split} for {chosen} ({reason})")
 
 
-if __name__ == "__main__":
-    main()
+def competition_of(root: Path, recipe: str | None) -> tuple[str, str]:
+    """comp5 where all of the weights come from VOC's own labels, else comp6; and why.
+
+    Weights of ImageNet and labels of SBD are other data (VOC2012 devkit, section 5.2), so of a ladder each rung counts,
+    down to the net that it began from. A net without ``recipe`` is comp6, which only VOC's test images are kept from.
+
+    Raises Refusal for a recipe that params.yaml lacks.
+    """
+    if recipe is None:
+        return COMP6, "its training is not known"
+    while True:
+        row = declared(f"train@{recipe}", root)[f"recipes.{recipe}"]
+        read = f"{row['data']['shards']}/{row['data']['split']}"
+        if row["data"]["shards"] != "voc":
+            return COMP6, f"{recipe} trains on {read}"
+        if row["net"].get("start") == "random":
+            return COMP5, f"{recipe} begins at random and trains on {read}"
+        init = PurePosixPath(row["net"]["init"])
+        if init.parts[0] != "runs":
+            return COMP6, f"{recipe} begins from {init}"
+        recipe = init.parts[1]

@@ -48,7 +48,3 @@ def main(recipes: tuple[str, ...], table1: bool, size: str, repeats: int, device
     click.echo(f"{page.title(timings[0])}\n\n{page.table(timings)}")
     if told := _timed.tell(here, timings):
         click.echo(f"\n{told}")
-
-
-if __name__ == "__main__":
-    main()

@@ -40,7 +40,3 @@ def main(host: str, port: int, uri: str | None, allowed_hosts: str, cors: str, w
         command += ["--host", host, "--port", str(port), "--hosts", ",".join(hosts), "--cors", cors]
         command += ["--workers", str(workers), "--url", url]
     raise click.exceptions.Exit(supervise(command))
-
-
-if __name__ == "__main__":
-    main()

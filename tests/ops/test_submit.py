@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from ops import _competition
+from ops import submit as command
 from ops.fcn import main
 from pipeline.core.types import DatasetSpec
 from pipeline.datasets.shared.voc_classes import LABEL
@@ -26,7 +25,7 @@ from pipeline.miniature.shared import _archive
 from pipeline.serving.segment import Segmenter
 from tests.closure import ROOT
 from tests.ops.test_predict import trained
-from tests.serving.world import labels, photograph, saved, spec
+from tests.serving.world import labels, photograph, spec
 from tests.split import encoded, written
 
 pytestmark = pytest.mark.usefixtures("flags")
@@ -34,7 +33,6 @@ pytestmark = pytest.mark.usefixtures("flags")
 ARCHIVE = "VOC2012test.tar"
 IDS = ("2008_000006", "2008_000011", "2010_000003")
 PLACE = "results/VOC2012/Segmentation/comp6_test_cls"
-REAL = ROOT.parent / "shared/real/VOCtrainval_11-May-2012.tar"
 VOC = spec(stride=8, heads={"semantic": LABEL})
 
 
@@ -236,11 +234,11 @@ def test_a_photograph_that_breaks_half_way_leaves_no_archive(world: Path) -> Non
 def test_only_a_ladder_that_saw_nothing_but_vocs_labels_is_comp5(world: Path) -> None:
     params = yaml.safe_load((world / "params.yaml").read_text())
     rows = params["recipes"]
-    rows["voc-fcn32s"] |= {"start": "random", "train": "voc/train"}
-    rows["voc-fcn16s"] |= {"train": "voc/train"}
-    rows["voc-fcn-alexnet"] |= {"train": "voc/train"}
+    rows["voc-fcn32s"]["net"]["start"] = "random"
+    for name in ("voc-fcn32s", "voc-fcn16s", "voc-fcn-alexnet"):
+        rows[name]["data"]["shards"] = "voc"
     (world / "params.yaml").write_text(yaml.safe_dump(params))
-    found = {name: _competition.competition(world, name) for name in (*list(rows)[:4], "voc-fcn-alexnet")}
+    found = {name: command.competition_of(world, name) for name in (*list(rows)[:4], "voc-fcn-alexnet")}
     assert found == {
         "voc-fcn32s": ("comp5", "voc-fcn32s begins at random and trains on voc/train"),
         "voc-fcn32s-scratch": ("comp6", "voc-fcn32s-scratch trains on sbd/train"),
@@ -248,19 +246,4 @@ def test_only_a_ladder_that_saw_nothing_but_vocs_labels_is_comp5(world: Path) ->
         "voc-fcn8s": ("comp6", "voc-fcn8s trains on sbd/train"),
         "voc-fcn-alexnet": ("comp6", "voc-fcn-alexnet begins from weights/alexnet-fcn.safetensors"),
     }
-    assert _competition.competition(world, None) == ("comp6", "its training is not known")
-
-
-@pytest.mark.skipif(not REAL.is_file(), reason="no ../shared/real")
-def test_real_photographs_are_packed(world: Path) -> None:
-    saved(world / "thin.safetensors", spec(stride=32, heads={"semantic": LABEL}))
-    lists = world / "some/ImageSets/Segmentation"
-    with tarfile.open(REAL) as tar:
-        names = [name for name in tar.getnames() if name.endswith(".jpg")][:8]
-    unpack(REAL, "some", *names)
-    shutil.move("some/VOCdevkit/VOC2012/JPEGImages", "some/JPEGImages")
-    lists.mkdir(parents=True)
-    (lists / "val.txt").write_bytes(_archive.lines(Path(name).stem for name in names))
-    done = submit("--model", "thin.safetensors", "--images", "some", "--split", "voc/val")
-    assert done.stdout == "wrote model.tar.gz: 8 images of voc/val for comp6 (its training is not known)\n", done.stderr
-    assert submit("--check", "model.tar.gz", "--images", "some", "--split", "voc/val").exit_code == 0
+    assert command.competition_of(world, None) == ("comp6", "its training is not known")

@@ -172,12 +172,10 @@ def test_a_hash_that_dvc_never_wrote_is_told_and_nothing_is_blamed(world: Path) 
     assert done.stdout == (
         f"count  DIFFERS  n.txt: 00000000… in dvc.lock, {here}… here; changed since: nothing it reads\n"
     )
-
-
-def test_a_committed_output_does_not_stand_in_for_one_that_is_no_longer_written(world: Path) -> None:
     relock(world, cmd="true")
-    before = hashlib.md5(b"3").hexdigest()[:8]
-    assert f"count  DIFFERS  n.txt: {before}… in dvc.lock, none here" in verify("count").stdout
+    assert "count  DIFFERS  n.txt: 00000000… in dvc.lock, none here" in verify("count").stdout, (
+        "git's does not stand in"
+    )
 
 
 def test_a_param_that_changed_is_named(world: Path) -> None:
@@ -196,12 +194,6 @@ def test_an_input_that_is_not_the_locked_one_is_refused(world: Path) -> None:
     assert outcomes(verify()) == {"make@a": "same", "make@b": "same", "count": "same"}, "made anew"
     shutil.rmtree(world / "data/a")
     assert verify("count").stderr == "Error: data/a is missing: run dvc repro or dvc checkout\n"
-
-
-def test_code_that_is_gone_is_no_input(world: Path) -> None:
-    entries = yaml.safe_load((world / "dvc.lock").read_text())["stages"]
-    relock(world, deps=[{"path": "old.py", "hash": "md5", "md5": "0" * 32}, *entries["count"]["deps"]])
-    assert outcomes(verify("count")) == {"count": "same"}
 
 
 def test_a_command_that_fails_is_told_with_its_last_words(world: Path) -> None:

@@ -132,9 +132,8 @@ def mlflow(root: Path, params: Params) -> Findings:
 
 def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
     """Where each file to fetch belongs, and its row."""
-    weights = [("data/weights", key, row["file"]) for key, row in (params.get("weight_downloads") or {}).items()]
-    data = [("data/raw", key, row) for key, each in (params.get("downloads") or {}).items() for row in each["files"]]
-    return [(root / folder / key / row["name"], row) for folder, key, row in data + weights]
+    rows = (params.get("downloads") or {}).values()
+    return [(root / row["folder"] / file["name"], file) for row in rows for file in row["files"]]
 
 
 ALL: tuple[Callable[[Path, Params], Findings], ...] = (runtime, disk, archives, locks, secrets, remote, mlflow)

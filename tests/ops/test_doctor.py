@@ -153,8 +153,12 @@ def test_archives_are_told_by_their_size_and_whether_they_can_come(root: Path, m
     def row(name: str, **more: object) -> dict[str, object]:
         return {"name": name, "urls": [], "sha256": [], "bytes": 3, **more}
 
-    files = {"voc": {"files": [row("a"), row("b")]}, "sbd": {"files": [row("c", bytes=None)]}}
-    params: dict[str, Any] = {"scale": "paper", "downloads": files, "weight_downloads": {"vgg": {"file": row("d")}}}
+    files = {
+        "voc": {"folder": "data/raw/voc", "files": [row("a"), row("b")]},
+        "sbd": {"folder": "data/raw/sbd", "files": [row("c", bytes=None)]},
+        "vgg": {"folder": "data/weights/vgg", "files": [row("d")]},
+    }
+    params: dict[str, Any] = {"scale": "paper", "downloads": files}
     for folder, name in (("raw/voc", "a"), ("weights/vgg", "d")):
         (root / "data" / folder).mkdir(parents=True)
         (root / "data" / folder / name).write_text("123")

@@ -136,9 +136,7 @@ def outlines(found: Heads[Limits]) -> str:
 
 def ceilings(outputs: Outputs) -> str:
     """A row for each net of a ladder whose images have bounds; nothing where none have."""
-    heads: dict[str, dict[str, Ours]] = {}
-    for row in outputs.ours:
-        heads.setdefault(row.recipe, {})[row.head] = row
+    heads = {recipe: {row.head: row for row in outputs.ours if row.recipe == recipe} for recipe in outputs.recipes}
     rows = []
     for row in (row for _, nets in by_ladder(heads) for row in nets.values()):
         stride = ladder.stride(row.recipe)

@@ -64,5 +64,5 @@ def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Fi
 def _filled(parts: Mapping[str, str]) -> str:
     """``PAGE`` without the sections that lack a part."""
     sections = map(Template, re.split(r"\n\n(?=## )", PAGE.read_text(encoding="utf-8").rstrip()))
-    whole = (section for section in sections if all(parts[name] for name in section.get_identifiers()))
-    return "\n\n".join(section.substitute(parts) for section in whole) + "\n"
+    kept = (section for section in sections if all(parts[name] for name in section.get_identifiers()))
+    return "\n\n".join(section.substitute(parts) for section in kept) + "\n"

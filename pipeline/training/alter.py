@@ -53,10 +53,10 @@ def sampled(label: NDArray[np.uint8], seed: int, draw: int, share: float, ignore
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:
-    """Where ``length`` cells moved by ``shift`` land, and where those come from."""
-    left = max(0, length - abs(shift))
+    """Where the pixels that stay land when ``length`` of them are moved by ``shift``, and where they come from."""
+    stay = max(0, length - abs(shift))
     to, start = max(0, shift), max(0, -shift)
-    return slice(to, to + left), slice(start, start + left)
+    return slice(to, to + stay), slice(start, start + stay)
 
 
 def _generator(seed: int, purpose: str, draw: int) -> np.random.Generator:

@@ -61,6 +61,13 @@ def test_any_number_of_decoding_threads_gives_the_same_bytes(tmp_path: Path) -> 
     assert runs[0] == runs[1] == runs[2]
 
 
+def test_score_layers_alone_are_tuned_when_the_recipe_says_so(tmp_path: Path) -> None:
+    fit(tmp_path, row=recipe(iterations=3, tune="scores"))
+    before, after = (checkpoint.load(tmp_path / path)[1] for path in ("init.safetensors", "run/model.safetensors"))
+    moved = {name for name in after if not torch.equal(after[name], before.get(name, torch.zeros_like(after[name])))}
+    assert moved == {"semantic.score_fr.weight", "semantic.score_fr.bias"}
+
+
 def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
     fit(tmp_path, row=recipe(iterations=3))
     coarse = tmp_path / "run/model.safetensors"

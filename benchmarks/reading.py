@@ -25,8 +25,7 @@ from benchmarks import _formats, _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
 from pipeline.core.types import Sample
 from pipeline.shards.reader import Shards
-from pipeline.training.feed import ahead
-from pipeline.training.order import drawn
+from pipeline.training.feed import drawn, prefetch
 from stages.shared.stage import Stage
 
 CEILINGS = ("decoding alone, torchvision.io", "decoding alone, Pillow")
@@ -82,7 +81,7 @@ def whole(count: int, epoch: Callable[[], Iterable[Any]]) -> Timed:
 def in_threads(count: int, workers: int, decode: Callable[[int], Any], order: Callable[[int], int]) -> Timed:
     """As training feeds itself: a thread decodes ahead, or with ``workers`` 1 none does."""
     threads = 0 if workers == 1 else workers
-    return whole(count, lambda: ahead(lambda draw: decode(order(draw)), range(count), threads))
+    return whole(count, lambda: prefetch(lambda draw: decode(order(draw)), range(count), threads))
 
 
 def ceilings(held: Sequence[Sample], workers: int) -> Sides:

@@ -31,14 +31,22 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     imported before its kernels were pinned.
     """
     device = runtime.get("device", "cpu")
-    _refuse_unpinned()
+    for name, value in UNPINNED.items():
+        found = "unset" if value is None else f"at {value}"
+        raise Refusal(
+            f"torch was imported with {name} {found}, and results depend on it: "
+            f"import pipeline.determinism before torch, or set {name}={PINS[name]}"
+        )
     versions.check("runtime", runtime)
     _refuse_device(device, precision)
     if torch.backends.cpu.get_cpu_capability() != "AVX2":
         logging.getLogger(__name__).warning(
             "This processor has no AVX2: results repeat here but differ from dvc.lock's in their last bits."
         )
-    _keep_memory()
+    # glibc keeps what a step frees: asking the kernel anew took a fifth of a thin net's step. Others have no mallopt.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    for option, size in KEEP.items():
+        mallopt(option, size)
     torch.set_num_threads(runtime["threads"])
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True), which imports torch.compile: 5 s
     # Filling fresh memory costs a tenth of a step, and no op here reads what it has not written.
@@ -48,21 +56,6 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # partial sums stay float32
     return torch.device(device)
-
-
-def _keep_memory() -> None:
-    """Have glibc keep what a step frees for the next one: asking the kernel anew took a fifth of a thin net's step."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)  # other C libraries have none
-    for name, value in KEEP.items():
-        mallopt(name, value)
-
-
-def _refuse_unpinned() -> None:
-    for name, value in UNPINNED.items():
-        raise Refusal(
-            f"torch was imported with {name} {'unset' if value is None else f'at {value}'}, and results depend on it: "
-            f"import pipeline before torch, or set {name}={PINS[name]}"
-        )
 
 
 def _refuse_device(device: str, precision: str) -> None:

@@ -43,37 +43,15 @@ class NetSpec:
         return replace(self, inputs=(column,), streams="early", mean=mean)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "backbone": self.backbone,
-            "width": self.width,
-            "crop": self.crop,
-            "padding": self.padding,
-            "mean": list(self.mean),
-            "inputs": list(self.inputs),
-            "streams": self.streams,
-            "stride": self.stride,
-            "skip_scales": list(self.skip_scales),
-            "fusion": self.fusion,
-            "upsampling": self.upsampling,
-            "heads": {name: head.to_json() for name, head in self.heads.items()},
-        }
+        return {**vars(self), "heads": {name: head.to_json() for name, head in self.heads.items()}}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> NetSpec:
-        return cls(
-            backbone=row["backbone"],
-            width=float(row["width"]),
-            crop=int(row["crop"]),
-            padding=int(row["padding"]),
-            mean=tuple(float(value) for value in row["mean"]),
-            inputs=tuple(map(str, row["inputs"])),
-            streams=row["streams"],
-            stride=int(row["stride"]),
-            skip_scales=tuple(map(float, row["skip_scales"])),
-            fusion=row["fusion"],
-            upsampling=row["upsampling"],
-            heads={name: LabelSpec.from_json(head) for name, head in row["heads"].items()},
-        )
+        """Raises KeyError or TypeError for a field that is missing or unknown."""
+        lists = {"mean": float, "inputs": str, "skip_scales": float}
+        fields = {**row, **{name: tuple(map(kind, row[name])) for name, kind in lists.items()}}
+        heads = {name: LabelSpec.from_json(head) for name, head in row["heads"].items()}
+        return cls(**{**fields, "width": float(row["width"]), "heads": heads})
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ CONVERTED = {"convert@voc", "convert@sbd", "convert@nyud", "convert@siftflow"}
 COMMENTED = {
     "pipeline/metrics/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
     "pipeline/datasets/sbd.py": {"convert@sbd"},
-    "pipeline/training/order.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
+    "pipeline/training/feed.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
     "pipeline/published/published.py": {"report", "publish"},
     "pipeline/backbones/googlenet.py": set(),
     "README.md": set(),

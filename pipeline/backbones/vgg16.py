@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones.shared.border import Border, Window
 from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, narrowed
 from pipeline.spec import Coordinates, NetSpec
 
@@ -18,10 +17,6 @@ CONVOLUTIONS = tuple(f"conv{block}_{i}" for block, (n, _) in enumerate(BLOCKS, 1
 
 CHAIN = (*CONVOLUTIONS, "fc6", "fc7", "fc8")  # every weight layer, in the order data takes
 DEPTH = 16
-WINDOWS = tuple(
-    (*(Window(kernel=3, padding=int((block, i) != (0, 0))) for i in range(depth)), Window(kernel=2, stride=2))
-    for block, (depth, _) in enumerate(BLOCKS)
-)  # what the image, padded beforehand, goes through
 FIRST, LAST = "conv1_1", "fc8"
 NATIVE_PADDING = 1
 DROPPED: tuple[str, ...] = ()  # layers of published files that no net here has
@@ -45,7 +40,7 @@ class _Trunk(nn.Module):
         channels, at, stride = len(spec.mean), Coordinates(), 1
         for block, (depth, wide) in enumerate(BLOCKS, 1):
             for i in range(1, depth + 1):
-                first = (block, i) == (1, 1)  # whose padding the border makes
+                first = (block, i) == (1, 1)  # padded by ``pools``: a convolution that pads rounds otherwise
                 layer = Conv2d(channels, narrowed(wide, spec.width), 3, padding=0 if first else 1)
                 self.add_module(f"conv{block}_{i}", layer)
                 channels, at = layer.out_channels, at.through(kernel=3, padding=padding if first else 1)
@@ -53,15 +48,13 @@ class _Trunk(nn.Module):
             self.pooled[stride] = (channels, at)
 
     def pools(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """(2, pool1) … (32, pool5), whole."""
-        border = Border(image, self.padding, WINDOWS)
-        x = border.padded(image)
+        """(2, pool1) … (32, pool5)."""
+        x = functional.pad(image, (self.padding,) * 4)
         for block, (depth, _) in enumerate(BLOCKS, 1):
             for i in range(1, depth + 1):
                 x = functional.relu_(self.get_submodule(f"conv{block}_{i}")(x))
             x = functional.max_pool2d(x, 2, 2, ceil_mode=True)
-            yield 2**block, border.whole(x, block)
-            x = border.onward(x, block)
+            yield 2**block, x
 
 
 class Classifier(_Trunk):

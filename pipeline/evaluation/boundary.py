@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
-from pipeline.evaluation.settle import beside
+from pipeline.core.types import LabelSpec
 from pipeline.metrics.scores import Map
 
 TOLERANCE = 75  # of 10,000 parts of the image's diagonal
@@ -18,8 +19,34 @@ Keys = NDArray[np.int64]
 Match = tuple[float, float, float]  # precision, recall, F
 
 
+def fill_void(truth: Map, predicted: Map, label: LabelSpec) -> tuple[Map, Map]:
+    """Both maps (H×W uint8), each void pixel of ``truth`` showing in either what its nearest labelled pixel shows.
+
+    VOC's void is a rim of 5 px about every object: filled, the outline runs in the rim's middle, a hole of void in one
+    class makes no outline, and what a net says of void shows nowhere. Of pixels equally near (Euclid) scipy takes the
+    same one each time. ``truth`` must have a labelled pixel.
+    """
+    void = truth == label.ignore_label
+    if not void.any():
+        return truth, predicted
+    rows, columns = distance_transform_edt(void, return_distances=False, return_indices=True)
+    return truth[rows, columns], predicted[rows, columns]
+
+
+def beside(shown: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """H×W: whether above, below, left or right of a pixel another class shows; the image's edge is no boundary."""
+    found = np.zeros(shown.shape, np.bool_)
+    across = shown[:, 1:] != shown[:, :-1]
+    down = shown[1:] != shown[:-1]
+    found[:, 1:] |= across
+    found[:, :-1] |= across
+    found[1:] |= down
+    found[:-1] |= down
+    return found
+
+
 def matched(truth: Map, predicted: Map) -> Match | None:
-    """Precision, recall and F of an image, fractions, from its settled maps (H×W uint8); None without a true outline.
+    """Precision, recall and F of an image, fractions, of maps without void (H×W uint8); None without a true outline.
 
     A class's outline are its pixels beside a boundary. Precision is the share of the predicted outline that lies less
     than 0.75 % of the image's diagonal (Euclid, between centres) from the true one, recall the reverse, F = 2PR/(P+R).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -60,20 +59,3 @@ def _pooled(x: Tensor, stride: int, hole: int) -> tuple[Tensor, int, int]:
     if stride < STRIDE:
         return functional.max_pool2d(x, 2, 2, ceil_mode=True), 2 * stride, hole
     return functional.max_pool2d(x, 2, 1, dilation=hole), stride, 2 * hole
-
-
-def stitched(net: FCN, image: Tensor) -> Tensor:
-    """fc7 by shift-and-stitch: ``net`` runs on the image shifted by every multiple of 8 px below 32, its cells woven.
-
-    N×C×h×w at every eighth pixel, as ``Dense.features``; 16 passes. Cells whose view reaches the shifted image's edge
-    see other zeros than ``Dense``'s do.
-    """
-    steps = range(0, COARSEST, STRIDE)
-    rows = []
-    for down in steps:
-        row = [net.backbone(image[:, :, down:, right:])[COARSEST] for right in steps]
-        width = min(part.shape[3] for part in row)
-        rows.append(torch.stack([part[..., :width] for part in row], 4).flatten(3))
-    height = min(row.shape[2] for row in rows)
-    woven: Tensor = torch.stack([row[:, :, :height] for row in rows], 3).flatten(2, 3)
-    return woven

@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,20 @@ from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 
 POINTS = 300  # per curve
-COLUMNS: dict[str, pa.DataType] = {
-    "head": pa.string(),
-    "truth": pa.string(),
-    "predicted": pa.string(),
-    "pixels": pa.int64(),
-}
+TEXTS = ("head", "truth", "predicted")
+COLUMNS: dict[str, pa.DataType] = {**dict.fromkeys(TEXTS, pa.string()), "pixels": pa.int64()}
+Net = FCN | LateFCN | Dense
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What one process found in its images: ids, and some to show, by index; scores; histogram and limits per head."""
+    """What one process found in its images: scores; histogram and limits by head; ids, and some to show, by index."""
 
-    ids: dict[int, str]
-    rows: list[images.Row]
     hists: dict[str, Histogram]
     limits: dict[str, Limits]
-    seen: dict[int, Seen]
+    ids: dict[int, str] = field(default_factory=dict)
+    rows: list[images.Row] = field(default_factory=list)
+    seen: dict[int, Seen] = field(default_factory=dict)
 
 
 def evaluate(
@@ -67,12 +64,12 @@ def evaluate(
 
     That the net did not learn from the split is for ``pipeline.leaks`` to prove. One histogram per head over the whole
     split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of
-    ``group`` calls this alike and scores its images; the first writes. ``observer`` is told how the scores run,
-    ``POINTS`` times at most; those of the first process's images alone.
+    ``group`` calls this alike and scores its images; the first writes. ``observer`` sees how the scores run, ``POINTS``
+    times at most; those of the first process's images alone.
 
     Raises Refusal when the net's classes are not the split's.
     """
-    net: FCN | LateFCN | Dense = Dense(build(model)) if dense else build(model)
+    net: Net = Dense(build(model)) if dense else build(model)
     heads = net.spec.heads
     split = Shards(shards, columns={read_manifest(shards).spec.images[0], *net.spec.inputs, *heads})
     _refuse_other_classes(heads, split.manifest.spec.labels, model, shards)
@@ -87,20 +84,14 @@ def evaluate(
     _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
 
 
-def _part(
-    net: FCN | LateFCN | Dense,
-    split: Shards,
-    device: torch.device,
-    group: Group,
-    title: str,
-    observer: Observer | None,
-) -> _Part:
+def _part(net: Net, split: Shards, device: torch.device, group: Group, title: str, observer: Observer | None) -> _Part:
     """Score every ``group.size``-th image, for neighbours take about as long, and keep those that are to be shown."""
     heads, photo = net.spec.heads, split.manifest.spec.images[0]
     chosen = panels.chosen(len(split))
-    hists = {head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()}
-    found = {head: Limits(label) for head, label in heads.items()}
-    part = _Part(ids={}, rows=[], hists=hists, limits=found, seen={})
+    part = _Part(
+        hists={head: np.zeros((len(label.classes),) * 2, np.int64) for head, label in heads.items()},
+        limits={head: Limits(label) for head, label in heads.items()},
+    )
     own = range(group.rank, len(split), group.size)
     every, began = math.ceil(len(own) / POINTS), time.perf_counter()
     hidden = None if group.leads else True  # None: shown where somebody looks
@@ -110,20 +101,24 @@ def _part(
         for head, predicted in labels.items():
             truth, name = example.labels[head], f"{example.id} ({head})"
             counts = histogram(truth, predicted, heads[head], name)
-            hists[head] += counts
-            scored = scores(counts, heads[head].classes) if counts.any() else None
-            if scored:
-                found[head].add(truth, predicted, name)
-            part.rows.append(images.Row.of(head, index, example.id, scored))
+            part.hists[head] += counts
+            pixel_acc, mean_iu = None, None
+            if counts.any():
+                found = scores(counts, heads[head].classes)
+                pixel_acc, mean_iu = found["pixel_acc"], found["mean_iu"]
+                part.limits[head].add(truth, predicted, name)
+            part.rows.append(images.Row(head, index, example.id, pixel_acc, mean_iu))
         if index in chosen:
             part.seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
-        if observer and (len(part.ids) % every == 0 or len(part.ids) == len(own)):
-            observer.point(len(part.ids), _running(hists, heads, len(part.ids) / (time.perf_counter() - began)))
+        done = len(part.ids)
+        if observer and (done % every == 0 or done == len(own)):
+            speed = {"images_per_second": done / (time.perf_counter() - began)}
+            observer.point(done, {**_running(part.hists, heads), **speed})
     return part
 
 
 def _shown(
-    rows: Sequence[images.Row], parts: Sequence[_Part], net: FCN | LateFCN | Dense, split: Shards, device: torch.device
+    rows: Sequence[images.Row], parts: Sequence[_Part], net: Net, split: Shards, device: torch.device
 ) -> list[Shown]:
     """The images spread evenly, then the best, the median and the worst by the first head; each with every head.
 
@@ -144,17 +139,16 @@ def _write_numbers(out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelS
     """hist.parquet, limits.json and metrics.json of all parts; ``facts`` are of the whole split."""
     hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
     write_hist(out / "hist.parquet", hists, heads)
-    told = {head: limits.told([part.limits[head] for part in parts]) for head in heads}
-    files.write_json(out / "limits.json", {**told, **facts})
-    metrics: dict[str, Any] = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
+    found = {head: limits.summary([part.limits[head] for part in parts]) for head in heads}
+    files.write_json(out / "limits.json", {**found, **facts})
+    metrics = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
     files.write_json(out / "metrics.json", {**metrics, **facts})
 
 
-def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec], speed: float) -> dict[str, float]:
+def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec]) -> dict[str, float]:
     """The scores so far by head, of those that have seen a pixel."""
-    seen = {head: scores(hist, heads[head].classes) for head, hist in hists.items() if hist.any()}
-    found = {f"running/{head}/mean_iu": score["mean_iu"] for head, score in seen.items()}
-    return {**found, "images_per_second": speed}
+    found = {head: scores(hist, heads[head].classes) for head, hist in hists.items() if hist.any()}
+    return {f"running/{head}/mean_iu": score["mean_iu"] for head, score in found.items()}
 
 
 def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, LabelSpec]) -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.core import files
-from pipeline.metrics.scores import Scores
 
-COLUMNS = ("head", "position", "id", "pixel_acc", "mean_iu")
 WORST = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """A head's scores of the image at ``position`` of the split, fractions; ``mean_iu`` over the classes in its truth.
 
-    Both are None for an image that is void all over.
+    Both are None for an image that is void all over. The fields are the table's columns.
     """
 
     head: str
@@ -27,19 +24,12 @@ class Row:
     pixel_acc: float | None
     mean_iu: float | None
 
-    @classmethod
-    def of(cls, head: str, position: int, name: str, found: Scores | None) -> Row:
-        pixel_acc, mean_iu = (found["pixel_acc"], found["mean_iu"]) if found else (None, None)
-        return cls(head=head, position=position, id=name, pixel_acc=pixel_acc, mean_iu=mean_iu)
-
 
 def write(path: Path, rows: Iterable[Row], heads: Sequence[str]) -> None:
     """Tab-separated, a head after the other, each in the split's order; a score that is None is empty."""
     ordered = sorted(rows, key=lambda row: (heads.index(row.head), row.position))
     with files.replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows([getattr(row, column) for column in COLUMNS] for row in ordered)
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows([Row._fields, *ordered])
 
 
 def extremes(rows: Iterable[Row], head: str) -> Mapping[str, Row]:
@@ -47,10 +37,10 @@ def extremes(rows: Iterable[Row], head: str) -> Mapping[str, Row]:
 
     Of equals the lower position is better at both ends; one of few images may be several of these.
     """
-    scored = [(row.mean_iu, row) for row in rows if row.head == head and row.mean_iu is not None]
-    up = [row for _, row in sorted(scored, key=lambda each: (each[0], each[1].position))]
-    if not up:
+    scored = [row for row in rows if row.head == head and row.mean_iu is not None]
+    if not scored:
         return {}
+    up = sorted(scored, key=lambda row: (row.mean_iu or 0.0, row.position))
     best = min(up, key=lambda row: (-(row.mean_iu or 0.0), row.position))
     worst = {f"worst-{place}": row for place, row in enumerate(up[:WORST], 1)}
     return {"best-1": best, "median-1": up[(len(up) - 1) // 2], **worst}

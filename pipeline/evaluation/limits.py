@@ -9,7 +9,6 @@ import numpy as np
 
 from pipeline.core.types import LabelSpec
 from pipeline.evaluation import boundary, size, trimap
-from pipeline.evaluation.settle import settled
 from pipeline.metrics.scores import Map
 
 
@@ -25,14 +24,14 @@ class Limits:
 
     def add(self, truth: Map, predicted: Map, name: str) -> None:
         """Count the image ``name``: two H×W uint8 maps that ``histogram`` has passed, a labelled pixel among them."""
-        true, found = settled(truth, predicted, self.label)
+        true, found = boundary.fill_void(truth, predicted, self.label)
         self.bands += trimap.counted(truth, predicted, true, self.label, name)
         match = boundary.matched(true, found)
         self.matches += [match] if match else []
         self.objects += size.objects(truth, predicted, self.label)
 
 
-def told(parts: Sequence[Limits]) -> dict[str, Any]:
+def summary(parts: Sequence[Limits]) -> dict[str, Any]:
     """``trimap``, ``boundary`` and ``size`` of one head over all images, as limits.json has them."""
     return {
         "trimap": trimap.scored(np.sum([part.bands for part in parts], axis=0), parts[0].label.classes),

@@ -37,7 +37,7 @@ def table(rows: Sequence[Shown]) -> pa.Table:
     """As the file has it: equal rows give an equal table. The image, as PNG, is in the first row of its place alone."""
     heads = json.dumps({row.head: row.label.to_json() for row in rows})
     first = {row.place: row for row in reversed(rows)}
-    told = [
+    records = [
         {
             **{name: getattr(row, name) for name in ("place", "head", "id")},
             **dict(zip(("height", "width"), row.truth.shape, strict=True)),
@@ -47,4 +47,4 @@ def table(rows: Sequence[Shown]) -> pa.Table:
         }
         for row in rows
     ]
-    return pa.Table.from_pylist(told, schema=pa.schema(shown.COLUMNS, metadata={shown.HEADS: heads}))
+    return pa.Table.from_pylist(records, schema=pa.schema(shown.COLUMNS, metadata={shown.HEADS: heads}))

@@ -43,11 +43,10 @@ def bound(shards: Path, factors: Iterable[int], head: str = "semantic") -> dict[
     labels = read_manifest(shards).spec.labels
     if head not in labels:
         raise Refusal(f"{shards} has no labels {head!r}: it has {', '.join(labels)}")
-    label, classes = labels[head], len(labels[head].classes)
-    hists: dict[int, Histogram] = {factor: np.zeros((classes, classes), np.int64) for factor in factors}
-    split = Shards(shards, columns={head})
-    examples = (split[i] for i in range(len(split)))
-    for example in tqdm(examples, desc=f"bound {head}", total=len(split), unit="image", disable=None):
+    label, split = labels[head], Shards(shards, columns={head})
+    hists: dict[int, Histogram] = {factor: np.zeros((len(label.classes),) * 2, np.int64) for factor in factors}
+    for index in tqdm(range(len(split)), desc=f"bound {head}", unit="image", disable=None):
+        example = split[index]
         truth = example.labels[head]
         for factor, hist in hists.items():
             hist += histogram(truth, resampled(truth, factor, label), label, f"{example.id} ({head})")

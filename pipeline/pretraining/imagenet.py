@@ -24,8 +24,7 @@ MEAN = (122.67892, 116.66877, 104.00699)  # RGB of ILSVRC2012, 0–255: Caffe's 
 class Pictures:
     """A split decoded once: ``pixels`` N×S×S×3 uint8 RGB, ``classes`` N class indices (int64), classes in file order.
 
-    All in memory, which suits thousands of small pictures; what the paper's 1.3 million teach comes as published
-    weights instead.
+    All in memory, which suits thousands of small pictures; the paper's 1.3 million come as published weights instead.
     """
 
     pixels: NDArray[np.uint8]

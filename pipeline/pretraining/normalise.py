@@ -23,9 +23,7 @@ def normalise(net: nn.Module, last: str) -> list[tuple[nn.Parameter, float]]:
     scaled = []
     for number, (name, layer) in enumerate(layers, 1):
         scale = INPUT_STD ** (1 - number / len(layers))
-        norm = (
-            nn.BatchNorm2d(layer.out_channels) if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d(layer.out_features)
-        )
+        norm = (nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d)(len(layer.weight))
         nn.init.constant_(norm.weight, scale)
         net.set_submodule(name, nn.Sequential(layer, norm))
         scaled += [(norm.weight, scale), (norm.bias, scale)]

@@ -49,9 +49,7 @@ def parse(key: str, row: Mapping[str, Any]) -> PretrainSpec:
     """Read the row ``pretrain.<key>`` of params.yaml; Refusal for whatever does not fit."""
     spec = read(PretrainSpec, f"pretrain.{key}", row)
     if spec.crop % 32:
-        raise Refusal(
-            f"pretrain.{key}.crop is {spec.crop}: make it a multiple of 32, the stride of the coarsest features"
-        )
+        raise Refusal(f"pretrain.{key}.crop is {spec.crop}: make it a multiple of 32, the coarsest features' stride")
     return spec
 
 
@@ -60,8 +58,8 @@ def pretrain(
 ) -> float:
     """Train backbone ``key`` on ``raw``'s archives into ``out/classifier.safetensors`` and ``out/manifest.json``.
 
-    Pixels are RGB in 0–255 minus ``imagenet.MEAN``. ``observer`` is shown the curves. Returns the top-1 accuracy (0–1)
-    on val's centre crops.
+    Pixels are RGB in 0–255 minus ``imagenet.MEAN``. ``observer`` sees the curves, ``POINTS`` points at most. Returns
+    the top-1 accuracy (0–1) on val's centre crops.
 
     Raises Refusal when an archive is missing and when the loss stops being finite.
     """
@@ -93,11 +91,9 @@ def fit(
 
     Nobody published a recipe for this, so it takes what is fastest: Adam, and batch normalisation while it lasts.
     """
-    scaled = normalise(net.train(), last)
-    scales = {id(parameter): scale for parameter, scale in scaled}
-    groups = [{"params": [param], "scale": scales.get(id(param), 1.0)} for param in net.parameters()]
-    solver = torch.optim.Adam(groups)
-    curve = Curve(observer, spec)
+    scales = {id(parameter): scale for parameter, scale in normalise(net.train(), last)}
+    solver = torch.optim.Adam([{"params": [p], "scale": scales.get(id(p), 1.0)} for p in net.parameters()])
+    every, losses, since = math.ceil(spec.iterations / POINTS), [], time.perf_counter()
     with tqdm(total=spec.iterations * spec.batch, desc="pretrain", unit="image", disable=None) as bar:
         for iteration in range(spec.iterations):
             pixels, classes = imagenet.random_crops(
@@ -113,32 +109,15 @@ def fit(
             for group in solver.param_groups:
                 group["lr"] = group["scale"] * lr
             solver.step()
-            curve.add(value, lr)
+            losses.append(value)
+            done = iteration + 1
+            if observer and (done % every == 0 or done == spec.iterations):
+                mean, speed = math.fsum(losses) / len(losses), len(losses) * spec.batch / (time.perf_counter() - since)
+                observer.point(done, {"loss": mean, "learning_rate": lr, "images_per_second": speed})
+                losses, since = [], time.perf_counter()
             bar.set_postfix(loss=f"{value:.3f}", refresh=False)
             bar.update(spec.batch)
     unnormalise(net.eval())
-
-
-class Curve:
-    """Tells ``observer`` the mean loss of every window of iterations, ``POINTS`` windows at most."""
-
-    def __init__(self, observer: Observer | None, spec: PretrainSpec) -> None:
-        self.observer = observer
-        self.spec = spec
-        self.every = math.ceil(spec.iterations / POINTS)
-        self.done = 0
-        self._losses: list[float] = []
-        self._since = time.perf_counter()
-
-    def add(self, loss: float, lr: float) -> None:
-        self.done += 1
-        self._losses.append(loss)
-        if self.observer and (self.done % self.every == 0 or self.done == self.spec.iterations):
-            now, count = time.perf_counter(), len(self._losses)
-            speed = count * self.spec.batch / (now - self._since)
-            mean = math.fsum(self._losses) / count
-            self.observer.point(self.done, {"loss": mean, "learning_rate": lr, "images_per_second": speed})
-            self._losses, self._since = [], now
 
 
 def rate(peak: float, iteration: int, iterations: int) -> float:
@@ -190,7 +169,7 @@ def _manifest(spec: PretrainSpec, classes: list[str], top1: float) -> dict[str, 
 
 
 def save(out: Path, net: nn.Module, manifest: dict[str, Any]) -> None:
-    """Write the folder whole: weights sorted by name, without metadata, and ``manifest.json``."""
+    """Write the folder: weights sorted by name, without metadata, and ``manifest.json``."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(net.state_dict().items())}
     with files.replacing(out) as scratch:
         scratch.mkdir()

@@ -86,7 +86,7 @@ def joined(device: torch.device) -> Iterator[Group]:
     """The group that torchrun's environment (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT) names, left at the end.
 
     Talks by gloo, and by NCCL where ``device`` is a GPU. A Refusal passes in the first process that raises it; the
-    others end with status 1 and say nothing, for a refusal is told once.
+    others end with status 1 and say nothing, for a refusal is printed once.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-SHOWN = 5  # changes told by name
+SHOWN = 5  # changes named
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ class Observer(Protocol):
     """Told while stages train and evaluate. It returns nothing, so no result can depend on it; nor may it raise."""
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
-        """``values`` by curve at ``step``; a step told before, by a process that was killed, may come again."""
+        """``values`` by curve at ``step``; a step shown before, by a process that was killed, may come again."""
 
     def labels(
         self,

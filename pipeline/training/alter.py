@@ -35,7 +35,7 @@ class Move:
 
 def move(seed: int, draw: int) -> Move:
     """The move of a draw, a pure function of its arguments: half are mirrored, shifts are uniform to ±32 pixels."""
-    rng = _generator(seed, "move", draw)
+    rng = np.random.default_rng(determinism.mix(seed, "move", draw))
     down, right = rng.integers(-JITTER, JITTER + 1, 2).tolist()
     return Move(mirrored=bool(rng.random() < 0.5), down=down, right=right)
 
@@ -47,17 +47,13 @@ def sampled(label: NDArray[np.uint8], seed: int, draw: int, share: float, ignore
     of a draw.
     """
     rows, columns = (-(-length // CELL) for length in label.shape)
-    kept = _generator(seed, "cells", draw).random((rows, columns)) < share
+    kept = np.random.default_rng(determinism.mix(seed, "cells", draw)).random((rows, columns)) < share
     pixels = kept.repeat(CELL, 0).repeat(CELL, 1)[: label.shape[0], : label.shape[1]]
     return np.where(pixels, label, np.uint8(ignore_label))
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:
-    """Where ``length`` cells moved by ``shift`` land, and where those come from."""
-    left = max(0, length - abs(shift))
+    """Where the pixels that stay land when ``length`` of them are moved by ``shift``, and where they come from."""
+    stay = max(0, length - abs(shift))
     to, start = max(0, shift), max(0, -shift)
-    return slice(to, to + left), slice(start, start + left)
-
-
-def _generator(seed: int, purpose: str, draw: int) -> np.random.Generator:
-    return np.random.default_rng(determinism.mix(seed, purpose, draw))
+    return slice(to, to + stay), slice(start, start + stay)

@@ -16,7 +16,7 @@ ROWS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """What one iteration saw, by head: the loss summed over valid pixels (or images), and how many there were."""
+    """One iteration by head: the loss summed over valid pixels, and how many there were."""
 
     loss: Mapping[str, float]
     count: Mapping[str, int]
@@ -27,9 +27,9 @@ class Tally:
 
 
 class History:
-    """Averages tallies over windows of ``every`` iterations.
+    """Averages tallies over windows of ``every`` iterations; ``rows`` are (iterations done, loss per valid pixel).
 
-    A row's loss is per valid pixel, whatever the recipe's reduction, so summed and mean recipes lie on one axis.
+    Per pixel whatever the recipe's reduction, so summed and mean recipes lie on one axis.
     """
 
     def __init__(self, iterations: int) -> None:
@@ -40,14 +40,13 @@ class History:
         self._count: defaultdict[str, int] = defaultdict(int)
 
     def add(self, iteration: int, tally: Tally) -> None:
-        """Take in iteration ``iteration``, from 0; a row names how many iterations are done by its end."""
+        """Take in iteration ``iteration``, counted from 0."""
         for head, loss in tally.loss.items():
             self._loss[head] += loss
             self._count[head] += tally.count[head]
         done = iteration + 1
         if done % self.every == 0 or done == self.iterations:
-            window = Tally(loss=self._loss, count=self._count)
-            self.rows.append((done, window.per_pixel()))
+            self.rows.append((done, Tally(loss=self._loss, count=self._count).per_pixel()))
             self._loss.clear()
             self._count.clear()
 
@@ -56,7 +55,7 @@ class History:
         return {"rows": list(self.rows), "loss": dict(self._loss), "count": dict(self._count)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand where the history stood that gave ``state``; sums keep the order of their heads."""
+        """Go on as the history that gave ``state``; sums keep the order of their heads."""
         self.rows = [(done, loss) for done, loss in state["rows"]]
         self._loss = defaultdict(float, state["loss"])
         self._count = defaultdict(int, state["count"])

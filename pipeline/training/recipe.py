@@ -96,23 +96,18 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     where, net, solver = f"recipes.{name}", recipe.net, recipe.solver
     if net.stride not in STRIDES:
         raise Refusal(f"{where}.net.stride is {net.stride}: choose 4, 8, 16 or 32")
-    if len(set(net.inputs)) < len(net.inputs):
-        raise Refusal(f"{where}.net.inputs names a column twice: {', '.join(net.inputs)}")
-    if len(set(net.heads)) < len(net.heads):
-        raise Refusal(f"{where}.net.heads names a head twice: {', '.join(net.heads)}")
+    for field, names in (("inputs", net.inputs), ("heads", net.heads)):
+        if len(set(names)) < len(names):
+            raise Refusal(f"{where}.net.{field} names a column twice: {', '.join(names)}")
     if solver.sampling > 1:
         raise Refusal(f"{where}.solver.sampling is {solver.sampling}: it is a share of the cells, at most 1")
     if solver.batch % solver.virtual_ranks:
         raise Refusal(
             f"{where}.solver.virtual_ranks is {solver.virtual_ranks}: it must divide solver.batch, {solver.batch}"
         )
-    _check_rate(name, solver)
-    return recipe
-
-
-def _check_rate(name: str, solver: SolverSpec) -> None:
-    where = f"recipes.{name}.solver.lr is {solver.lr} with reduction {solver.reduction}"
+    rate = f"{where}.solver.lr is {solver.lr} with reduction {solver.reduction}"
     if solver.reduction == "mean" and solver.lr < SLOWEST_FOR_MEAN:
-        raise Refusal(f"{where}: that is a rate for summed losses; set reduction to sum, or lr near 1.0e-4")
+        raise Refusal(f"{rate}: that is a rate for summed losses; set reduction to sum, or lr near 1.0e-4")
     if solver.reduction == "sum" and solver.lr > FASTEST_FOR_SUM:
-        raise Refusal(f"{where}: that is a rate for mean losses; set reduction to mean, or lr near 1.0e-10")
+        raise Refusal(f"{rate}: that is a rate for mean losses; set reduction to mean, or lr near 1.0e-10")
+    return recipe

@@ -23,7 +23,6 @@ from pipeline.training.solver import Solver
 KEPT = 2
 SECONDS = 60.0  # of work between two snapshots: what kill -9 may cost
 FINGERPRINT = "fingerprint.json"
-STATE = "state.json"
 
 
 def opened(
@@ -65,7 +64,7 @@ class Snapshots:
         self.writes = writes
         self.asked = asked
         self.say = say if writes else lambda line: None
-        self._whole: list[Path] = []  # read or written by this process, newest first
+        self._kept: list[Path] = []  # read or written by this process, newest first
         self._due = time.monotonic() + seconds
         self._failing = False
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
@@ -88,7 +87,7 @@ class Snapshots:
             except OSError as error:
                 self.say(f"{path} is unreadable ({error}): passed over")
                 continue
-            self._whole = [path]
+            self._kept = [path]
             self.say(f"resuming at iteration {solver.iteration} of {solver.spec.iterations}")
             return
         if changes := self._changes():
@@ -104,28 +103,28 @@ class Snapshots:
         """
         if self.asked() and solver.iteration < solver.spec.iterations:
             if self.writes:
-                self._end(solver, history)
+                self._write_last(solver, history)
             raise Stopped
         if not self.writes or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + self.seconds
         if self._writing is None or self._writing.done():
-            self._settle()
+            self._wait()
             self._writing = self._pool.submit(self._try, snapshot.take(solver, history))
 
     def clear(self) -> None:
         """Remove the stage's snapshots, of every fingerprint; call when its outputs are written."""
         if not self.writes:
             return
-        self._settle()
+        self._wait()
         try:
             if self.folder.parent.is_dir():
                 shutil.rmtree(self.folder.parent)
         except OSError as error:
             self.say(f"{self.folder.parent} could not be removed ({error}): delete it")
 
-    def _settle(self) -> None:
-        """Wait for the writing thread; an error that ``_try`` does not expect is raised here."""
+    def _wait(self) -> None:
+        """For the writing thread; an error that ``_try`` does not expect is raised here."""
         if self._writing is not None:
             self._writing.result()
 
@@ -142,44 +141,38 @@ class Snapshots:
     def _write(self, state: Snapshot) -> None:
         """Raises OSError or SafetensorError; the snapshots before then stay."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / STATE).unlink(missing_ok=True)  # tells of an end that this run took up from
-        for left in self.folder.glob(".*"):
-            left.unlink()  # half-written by a process that was killed
+        for partial in self.folder.glob(".*"):
+            partial.unlink()  # half-written by a process that was killed
         if not (self.folder / FINGERPRINT).exists():
             files.write_json(self.folder / FINGERPRINT, self.fingerprint.to_json())
-        self._whole = [snapshot.write(state, self.folder), *self._whole][:KEPT]
+        self._kept = [snapshot.write(state, self.folder), *self._kept][:KEPT]
         for other in snapshot.found(self.folder):
-            if other not in self._whole:
+            if other not in self._kept:
                 other.unlink()
 
-    def _end(self, solver: Solver, history: History) -> None:
-        """Write now, leave a record of the end, and say where a rerun goes on."""
-        self._settle()
-        iteration, failure = solver.iteration, ""
-        try:
-            if self._safe < iteration:
+    def _write_last(self, solver: Solver, history: History) -> None:
+        """Write now, and say where a rerun goes on."""
+        self._wait()
+        failure = ""
+        if self._newest < solver.iteration:
+            try:
                 self._write(snapshot.take(solver, history))
-            files.write_json(self.folder / STATE, {"status": "KILLED", "iteration": iteration})
-        except (OSError, SafetensorError) as error:
-            failure = f", which could not be written down ({error})"
-        rerun = f"goes on from iteration {self._safe}" if self._safe else "starts from the beginning"
-        self.say(f"stopped at iteration {iteration} of {solver.spec.iterations}{failure}: a rerun {rerun}")
+            except (OSError, SafetensorError) as error:
+                failure = f", which could not be written down ({error})"
+        rerun = f"goes on from iteration {self._newest}" if self._newest else "starts from the beginning"
+        self.say(f"stopped at iteration {solver.iteration} of {solver.spec.iterations}{failure}: a rerun {rerun}")
 
     @property
-    def _safe(self) -> int:
-        return snapshot.iteration_of(self._whole[0]) if self._whole else 0
+    def _newest(self) -> int:
+        return snapshot.iteration_of(self._kept[0]) if self._kept else 0
 
     def _changes(self) -> str:
         """What differs from the fingerprint whose snapshot was written last; empty where there is none."""
-        others = [path for folder in self.folder.parent.glob("*") for path in snapshot.found(folder)]
-        newest = max((path for path in others if path.parent != self.folder), key=_written, default=None)
+        others = [path for path in self.folder.parent.glob("*/iteration-*") if path.parent != self.folder]
+        newest = max(others, key=lambda path: path.stat().st_mtime, default=None)
         if newest is None:
             return ""
         try:
             return self.fingerprint.since(Fingerprint.read(newest.parent / FINGERPRINT))
         except (OSError, ValueError, TypeError) as error:
             return f"the former is unreadable: {error}"
-
-
-def _written(path: Path) -> float:
-    return path.stat().st_mtime

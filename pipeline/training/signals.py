@@ -7,15 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ASKING = (signal.SIGTERM, signal.SIGINT)
-KILLED = 128 + signal.SIGTERM  # the exit code that shells report for a process ended by SIGTERM
-
 
 class Stopped(SystemExit):
     """The training ended early because it was asked to; where nobody catches it, the process exits 143."""
 
     def __init__(self) -> None:
-        super().__init__(KILLED)
+        super().__init__(128 + signal.SIGTERM)
 
 
 @contextmanager
@@ -30,7 +27,7 @@ def noticed() -> Iterator[Callable[[], bool]]:
         nonlocal came
         came = True
 
-    before = {number: signal.signal(number, notice) for number in ASKING}
+    before = {number: signal.signal(number, notice) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield lambda: came
     finally:

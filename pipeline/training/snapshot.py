@@ -1,4 +1,4 @@
-"""Resumable training state as one file: whole or absent, and named by the digest of its own bytes."""
+"""Resumable training state as one file: complete or absent, and named by the digest of its own bytes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ class Snapshot:
 
 def take(solver: Solver, history: History) -> Snapshot:
     """A copy in memory, which training on does not change."""
-    named = {
-        **{WEIGHTS + name: tensor for name, tensor in solver.net.state_dict().items()},
-        **{VELOCITY + name: tensor for name, tensor in solver.velocity().items()},
-    }
+    named = {WEIGHTS + name: tensor for name, tensor in solver.net.state_dict().items()}
+    named |= {VELOCITY + name: tensor for name, tensor in solver.velocity.items()}
     return Snapshot(
         iteration=solver.iteration,
         tensors={name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in named.items()},
@@ -70,7 +68,7 @@ def iteration_of(path: Path) -> int:
 def restore(path: Path, solver: Solver, history: History) -> None:
     """Set both to where ``take`` saw them.
 
-    Tensors are copied into those that stand, for where a weight lies in memory changes the last bits of a convolution.
+    Tensors are copied into the net's own, for where a weight lies in memory changes the last bits of a convolution.
     Raises OSError, before anything is changed, for a file that is not what was written.
     """
     if path.name != _name(iteration_of(path), path):
@@ -80,7 +78,7 @@ def restore(path: Path, solver: Solver, history: History) -> None:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         weights = {name.removeprefix(WEIGHTS): each for name, each in tensors.items() if name.startswith(WEIGHTS)}
         solver.net.load_state_dict(weights)
-        for name, velocity in solver.velocity().items():
+        for name, velocity in solver.velocity.items():
             velocity.copy_(tensors[VELOCITY + name])
     solver.iteration = state["iteration"]
     history.restore(state["history"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -18,8 +18,7 @@ from pipeline.training.momentum import Momentum
 from pipeline.training.recipe import SolverSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
+class _ImageLoss(NamedTuple):
     """An image's losses, summed over its valid pixels, by head."""
 
     id: str
@@ -34,7 +33,7 @@ class Solver:
     gradients are trained. Each process of ``group`` has a Solver of its own and steps with its share of every batch;
     all follow the same gradient and stay equal to the bit.
 
-    What it needs to go on later is ``iteration`` (how many are done), the net's weights and ``velocity``.
+    What it needs to resume is ``iteration`` (how many are done), the net's weights and ``velocity``.
     """
 
     def __init__(
@@ -51,8 +50,8 @@ class Solver:
         self.heads = heads
         self.group = group
         self.iteration = 0
-        self._trained = [param for param in net.parameters() if param.requires_grad]
         self._momentum = Momentum(net, momentum=spec.momentum, weight_decay=spec.weight_decay)
+        self.velocity = self._momentum.velocity
 
     def step(self, share: Sequence[Item]) -> Tally:
         """Follow the average of the batch's gradients; returns its images' losses, summed over pixels, by head.
@@ -61,23 +60,26 @@ class Solver:
         Dropout is a pure function of (seed, draw).
 
         Raises Refusal before touching the weights when a loss is not finite, naming iteration and image: in every
-        process, whichever saw it.
+        process, whichever computed it.
         """
         size = self.spec.batch // self.spec.virtual_ranks
-        seen: list[_Seen] = []
+        params = list(self._momentum.params.values())
+        losses: list[_ImageLoss] = []
         gradients = []
         for first in range(0, len(share), size):
-            seen += [self._descend(item) for item in share[first : first + size]]
-            gradients.append([_taken(param) for param in self._trained])
-        tally = self._tally(image for part in self.group.gather(seen) for image in part)
-        for param, *parts in zip(self._trained, *gradients, strict=True):
-            param.grad = _added(self.group.stack(parts))
+            losses += [self._backward(item) for item in share[first : first + size]]
+            gradients.append([_take_gradient(param) for param in params])
+        tally = self._tally(image for part in self.group.gather(losses) for image in part)
+        for param, *parts in zip(params, *gradients, strict=True):
+            param.grad, *others = self.group.stack(parts)
+            for other in others:  # ((p0 + p1) + p2) + …: floats add up differently in any other order
+                param.grad += other
         self._momentum.update(self.spec.lr)
         self.iteration += 1
         return tally
 
-    def _descend(self, item: Item) -> _Seen:
-        """Add the image's share of the step to the parameters' gradients."""
+    def _backward(self, item: Item) -> _ImageLoss:
+        """Add the image's share of the step to the parameters' gradients; heads weigh alike."""
         determinism.reseed(self.spec.seed, item.draw)
         scores = self.net(item.image)
         sums = [
@@ -85,13 +87,15 @@ class Solver:
             for head, spec in self.heads.items()
         ]
         loss = dict(zip(self.heads, torch.stack(sums).tolist(), strict=True))
-        self._reduced(sums, item).div(self.spec.batch).backward()  # type: ignore[no-untyped-call]
-        return _Seen(id=item.id, loss=loss, valid=item.valid)
+        if self.spec.reduction == "mean":
+            sums = [value / max(item.valid[head], 1) for head, value in zip(self.heads, sums, strict=True)]
+        torch.stack(sums).sum().div(self.spec.batch).backward()  # type: ignore[no-untyped-call]
+        return _ImageLoss(item.id, loss, item.valid)
 
-    def _tally(self, seen: Iterable[_Seen]) -> Tally:
+    def _tally(self, images: Iterable[_ImageLoss]) -> Tally:
         loss = dict.fromkeys(self.heads, 0.0)
         count = dict.fromkeys(self.heads, 0)
-        for image in seen:
+        for image in images:
             for head, value in image.loss.items():
                 if not math.isfinite(value):
                     raise Refusal(f"loss is {value} at iteration {self.iteration} on {image.id}: lower solver.lr")
@@ -99,28 +103,8 @@ class Solver:
                 count[head] += image.valid[head]
         return Tally(loss=loss, count=count)
 
-    def _reduced(self, sums: Sequence[torch.Tensor], item: Item) -> torch.Tensor:
-        """The image's loss, heads weighted alike: the sums themselves, or each over its valid pixels."""
-        if self.spec.reduction == "sum":
-            return torch.stack(tuple(sums)).sum()
-        return torch.stack(
-            [value / max(item.valid[head], 1) for head, value in zip(self.heads, sums, strict=True)]
-        ).sum()
 
-    def velocity(self) -> dict[str, torch.Tensor]:
-        """The momentum by parameter name, as it stands: read it to save, ``copy_`` into it to resume."""
-        return self._momentum.velocity()
-
-
-def _taken(param: torch.Tensor) -> torch.Tensor:
+def _take_gradient(param: torch.Tensor) -> torch.Tensor:
     """The gradient that backward left, zero where it left none; the next one starts from zero."""
     gradient, param.grad = param.grad, None
     return torch.zeros_like(param) if gradient is None else gradient
-
-
-def _added(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """((p0 + p1) + p2) + …, into p0: floats add up differently in any other order."""
-    total = parts[0]
-    for part in parts[1:]:
-        total += part
-    return total

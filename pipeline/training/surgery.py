@@ -49,22 +49,20 @@ def inherit(net: nn.Module, spec: NetSpec, parent: NetSpec, tensors: Mapping[str
     """
     classifier = any(name.startswith("score.") for name in tensors)
     for field in ("backbone", "width", "crop", "streams", *(() if classifier else ("inputs", "mean"))):
-        ours, theirs = getattr(spec, field), getattr(parent, field)
-        if ours != theirs:
+        if (ours := getattr(spec, field)) != (theirs := getattr(parent, field)):
             raise Refusal(f"the net has {field} {ours} but its init has {theirs}: take {field} from the init")
     grown = ["*.upscore*"] if spec.upsampling == "learned" else []
     if classifier:
         first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
-        tensors = {**tensors, first: shown(tensors[first], spec.inputs)}
-        return transplant(
-            net, tensors, fresh=[*grown, *(f"{head}.score_*" for head in spec.heads)], dropped=["score.*"]
-        )
+        tensors = {**tensors, first: first_filters(tensors[first], spec.inputs)}
+        scores = [f"{head}.score_*" for head in spec.heads]
+        return transplant(net, tensors, fresh=[*grown, *scores], dropped=["score.*"])
     finer = [stride.bit_length() - 1 for stride in FINER if spec.stride <= stride < parent.stride]
     skips = [f"*{head}.score_pool{n}.*" for head in spec.heads for n in finer]
     return transplant(net, tensors, fresh=[*grown, *skips])
 
 
-def shown(first: Tensor, inputs: Sequence[str]) -> Tensor:
+def first_filters(first: Tensor, inputs: Sequence[str]) -> Tensor:
     """A first convolution of RGB (O×3×k×k) as one of ``inputs``, channels one behind the other.
 
     A depth meets the mean of the colour filters (``nyud-fcn32s-color-d/solve.py``). HHA's channels meet them in Caffe's
@@ -86,12 +84,9 @@ def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) 
         return "copied"
     if donor.shape[0] == place.shape[0] and donor.numel() == place.numel():
         return "reshaped"
-    raise Refusal(f"{name} is {_shape(place)} in the net but {_shape(donor)} in the init: the two nets differ")
+    ours, theirs = ("×".join(map(str, tensor.shape)) for tensor in (place, donor))
+    raise Refusal(f"{name} is {ours} in the net but {theirs} in the init: the two nets differ")
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _shape(tensor: Tensor) -> str:
-    return "×".join(str(size) for size in tensor.shape)

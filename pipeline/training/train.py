@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pipeline import determinism
 from pipeline.backbones.shared.random_start import random_start
-from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.net import FCN, LateFCN, make
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Shards
@@ -28,7 +28,6 @@ from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.weights import checkpoint
 
-Say = Callable[[str], None]
 Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Callable[[], None]]
 
 
@@ -40,19 +39,19 @@ def train(
     model: Path,
     history: Path,
     device: torch.device,
-    say: Say,
+    say: Callable[[str], None],
     precision: str = "fp32",
     snapshots: Snapshots | None = None,
     group: Group = ALONE,
     workers: int = 1,
     watch: Watching | None = None,
 ) -> None:
-    """Write the weights ``model`` and the losses ``history``; ``say`` is told where the first weights come from.
+    """Write the weights ``model`` and the losses ``history``; ``say`` hears where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
-    ranks; the first writes and speaks. ``workers`` as in ``Feed``. What ``watch`` makes of the
-    training is called after each iteration; it only looks on.
+    ranks; the first writes and speaks. ``workers`` as in ``Feed``. What ``watch`` makes of the training is called
+    after each iteration; it only looks on.
 
     Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
     evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
@@ -83,13 +82,12 @@ def train(
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
     run(solver, feed, losses, name=recipe.name, snapshots=snapshots, look=look)
+    tensors = net.state_dict()
+    if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
     if group.leads:
         seconds = time.perf_counter() - began
         say(f"trained for {seconds:.0f} s, {feed.waited / seconds:.1%} of them waiting for samples")
-    tensors = net.state_dict()
-    if lost := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise Refusal(f"{lost[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
-    if group.leads:
         checkpoint.save(model, tensors, net.spec)
         losses.write(history)
     if snapshots:
@@ -111,46 +109,39 @@ def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN
     Backbone, width, crop and padding are ``init``'s, the rest is the recipe's. ``start: init`` inherits the weights
     too; ``random`` draws others.
     """
+    ours = recipe.net
     parent, tensors = checkpoint.load(init)
-    if recipe.net.backbone != parent.backbone:
-        raise Refusal(
-            f"recipes.{recipe.name}.net.backbone is {recipe.net.backbone}, {init} is {parent.backbone}: change one"
-        )
-    net = make(
-        replace(
-            parent,
-            inputs=recipe.net.inputs,
-            streams=recipe.net.streams,
-            mean=_mean(recipe, parent, manifest),
-            stride=recipe.net.stride,
-            skip_scales=recipe.net.skip_scales,
-            fusion=recipe.net.fusion,
-            upsampling=recipe.net.upsampling,
-            heads=_heads(recipe, manifest.spec),
-        )
+    if ours.backbone != parent.backbone:
+        raise Refusal(f"recipes.{recipe.name}.net.backbone is {ours.backbone}, {init} is {parent.backbone}: change one")
+    spec = replace(
+        parent,
+        inputs=ours.inputs,
+        streams=ours.streams,
+        mean=_mean(recipe, parent, manifest),
+        stride=ours.stride,
+        skip_scales=ours.skip_scales,
+        fusion=ours.fusion,
+        upsampling=ours.upsampling,
+        heads=_heads(recipe, manifest),
     )
-    if recipe.net.start == "init":
-        return net, surgery.inherit(net, net.spec, parent, tensors)
+    net = make(spec)
+    if ours.start == "init":
+        return net, surgery.inherit(net, spec, parent, tensors)
     generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
-    return net, random_start(net, net.spec, generator)
+    return net, random_start(net, spec, generator)
 
 
 def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
-    net, columns, dataset = recipe.net, ", ".join(recipe.net.inputs), manifest.spec
+    net, dataset, where = recipe.net, manifest.spec, f"recipes.{recipe.name}.net.mean is {recipe.net.mean}"
     if net.mean == "init":
         if net.inputs != parent.inputs:
-            raise Refusal(
-                f"recipes.{recipe.name}.net.mean is init, but {net.init} saw {', '.join(parent.inputs)}, not "
-                f"{columns}: write published or measured"
-            )
+            saw, sees = ", ".join(parent.inputs), ", ".join(net.inputs)
+            raise Refusal(f"{where}, but {net.init} saw {saw}, not {sees}: write published or measured")
         return parent.mean
     known = dataset.mean if net.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
     for column in net.inputs:
         if column not in known:
-            raise Refusal(
-                f"recipes.{recipe.name}.net.mean is {net.mean}, but of {dataset.name}'s {column} there is none: "
-                "write another mean"
-            )
+            raise Refusal(f"{where}, but of {dataset.name}'s {column} there is none: write another mean")
     return tuple(value for column in net.inputs for value in known[column])
 
 
@@ -163,13 +154,13 @@ def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[s
     }
 
 
-def _heads(recipe: Recipe, dataset: DatasetSpec) -> dict[str, LabelSpec]:
+def _heads(recipe: Recipe, manifest: Manifest) -> dict[str, LabelSpec]:
+    labels = manifest.spec.labels
     for head in recipe.net.heads:
-        if head not in dataset.labels:
-            raise Refusal(
-                f"recipes.{recipe.name}.net.heads names {head!r}: {dataset.name} labels {', '.join(dataset.labels)}"
-            )
-    return {head: dataset.labels[head] for head in recipe.net.heads}
+        if head not in labels:
+            known = f"{manifest.spec.name} labels {', '.join(labels)}"
+            raise Refusal(f"recipes.{recipe.name}.net.heads names {head!r}: {known}")
+    return {head: labels[head] for head in recipe.net.heads}
 
 
 def run(
@@ -181,7 +172,7 @@ def run(
     snapshots: Snapshots | None = None,
     look: Callable[[], None] | None = None,
 ) -> None:
-    """Take the solver from where it stands to its last iteration, under a bar of images/s, time left and loss."""
+    """Take the solver from its iteration to its last, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
     done = solver.iteration * spec.batch

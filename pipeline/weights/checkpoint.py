@@ -43,5 +43,5 @@ def load(path: Path) -> tuple[NetSpec, dict[str, Tensor]]:
         raise Refusal(f"{path} is not a safetensors file ({error}): delete it and run its stage again") from None
     try:
         return NetSpec.from_json(json.loads(metadata["spec"])), tensors
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"{path} tells no net ({error!r}): it was not written by this pipeline") from None

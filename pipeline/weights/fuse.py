@@ -19,13 +19,11 @@ def fuse(parents: Sequence[Path], out: Path) -> None:
     """
     loaded = {path: checkpoint.load(path) for path in parents}
     first, (spec, _) = next(iter(loaded.items()))
-    facts = spec.to_json()
     for path, (other, _) in loaded.items():
         if other.streams == "late" or len(other.inputs) != 1:
             raise Refusal(f"{path} sees {', '.join(other.inputs)}: fuse nets of one input each")
-        theirs = other.to_json()
-        if odd := [field for field in facts if field not in FREE and facts[field] != theirs[field]]:
-            raise Refusal(f"{path} has another {odd[0]} than {first}: fuse nets that differ in their inputs only")
+        if odd := [name for name in vars(spec).keys() - FREE if getattr(spec, name) != getattr(other, name)]:
+            raise Refusal(f"{path} has another {min(odd)} than {first}: fuse nets that differ in their inputs only")
     columns = tuple(other.inputs[0] for other, _ in loaded.values())
     if len(set(columns)) < len(parents):
         raise Refusal(f"{' and '.join(map(str, parents))} see {columns[0]} both: fuse nets of different inputs")

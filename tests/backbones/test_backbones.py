@@ -80,35 +80,29 @@ def test_born_zero_without_touching_the_global_generator(name: str) -> None:
     assert not any(parameter.any() for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_works_under_deterministic_algorithms(name: str) -> None:
-    net = plugin(name).Backbone(spec(name))
-    torch.set_deterministic_debug_mode("error")
-    try:
-        sum(features.sum() for features in net(torch.ones(1, 3, 64, 64)).values()).backward()
-    finally:
-        torch.set_deterministic_debug_mode("default")
-    assert all(parameter.grad is not None for parameter in net.parameters())
-
-
-def test_vgg16_is_the_published_size() -> None:
+def test_vgg16_maps_torchvisions_names() -> None:
     with torch.device("meta"):
-        net = plugin("vgg16").Classifier(spec("vgg16", width=1.0, crop=224), 1000)
-    assert sum(parameter.numel() for parameter in net.parameters()) == 138_357_544
+        net = plugin("vgg16").Classifier(spec("vgg16"), 1000)
     assert len(plugin("vgg16").CHAIN) == plugin("vgg16").DEPTH == 16
     assert set(plugin("vgg16").TORCHVISION.values()) == set(net.state_dict())
     assert plugin("vgg16").TORCHVISION["features.28.weight"] == "conv5_3.weight"
 
 
-def test_googlenet_is_the_published_size() -> None:
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("alexnet", 60_965_224), ("vgg16", 138_357_544), ("googlenet", 6_998_552)]
+)
+def test_a_classifier_is_the_published_size(name: str, parameters: int) -> None:
     with torch.device("meta"):
-        net = plugin("googlenet").Classifier(spec("googlenet", width=1.0, crop=224), 1000)
-    assert sum(parameter.numel() for parameter in net.parameters()) == 6_998_552
+        net = plugin(name).Classifier(spec(name, width=1.0, crop=224), 1000)
+    assert sum(parameter.numel() for parameter in net.parameters()) == parameters
 
 
-def test_dropout_follows_the_global_generator_only_while_training() -> None:
-    net = plugin("vgg16").Backbone(spec("vgg16", padding=20))
-    torch.nn.init.ones_(net.fc7.bias)
+@pytest.mark.parametrize("name", ["alexnet", "vgg16"])
+def test_dropout_is_element_wise_and_only_while_training(name: str) -> None:
+    """fc7 made the identity on an fc6 of ones: an element is left where both layers keep it."""
+    net = plugin(name).Backbone(spec(name, padding=20, crop=64))
+    torch.nn.init.ones_(net.fc6.bias)
+    torch.nn.init.dirac_(net.fc7.weight)
     image = torch.zeros(1, 3, 96, 96)
 
     def dropped(seed: int) -> torch.Tensor:
@@ -119,7 +113,7 @@ def test_dropout_follows_the_global_generator_only_while_training() -> None:
     assert torch.equal(dropped(1), dropped(1))
     assert not torch.equal(dropped(1), dropped(2))
     kept = dropped(1).ne(0).float()
-    assert 0.4 < kept.mean() < 0.6
+    assert 0.2 < kept.mean() < 0.3
     assert kept.flatten(2).std(2).max() > 0, "element-wise: a channel falls out in parts"
     net.eval()
     assert torch.equal(dropped(1), torch.ones_like(kept))

@@ -44,22 +44,22 @@ def test_in_single_precision_it_stays_within_a_digit_of_the_nine_products() -> N
         assert error <= max(10 * usual, 1e-5)
 
 
-def test_an_image_that_wants_no_gradient_gets_none() -> None:
-    image, weight, bias = made(1, 8, 8, torch.float64)
-    scores = winograd.Winograd.apply(image.detach(), weight, bias)
-    scores.sum().backward()
-    assert weight.grad is not None
-
-
-def test_only_wide_layers_over_large_maps_take_it() -> None:
-    large, small = torch.empty(1, 128, 20, 20), torch.empty(1, 128, 20, 19)
-    weight = torch.empty(128, 128, 3, 3)
-    assert winograd.pays(large, weight, (1, 1), (1, 1))
-    assert not winograd.pays(small, weight, (1, 1), (1, 1))
-    assert not winograd.pays(large, torch.empty(64, 128, 3, 3), (1, 1), (1, 1))
-    assert not winograd.pays(large, torch.empty(128, 128, 5, 5), (1, 1), (2, 2))
-    assert not winograd.pays(large, weight, (2, 2), (1, 1))
-    assert not winograd.pays(large, weight, (1, 1), (0, 0))
+@pytest.mark.parametrize(
+    ("image", "weight", "stride", "padding", "taken"),
+    [
+        ((20, 20), (128, 128, 3, 3), 1, 1, True),
+        ((20, 19), (128, 128, 3, 3), 1, 1, False),
+        ((20, 20), (64, 128, 3, 3), 1, 1, False),
+        ((20, 20), (128, 128, 5, 5), 1, 2, False),
+        ((20, 20), (128, 128, 3, 3), 2, 1, False),
+        ((20, 20), (128, 128, 3, 3), 1, 0, False),
+    ],
+)
+def test_only_wide_layers_over_large_maps_take_it(
+    image: tuple[int, int], weight: tuple[int, ...], stride: int, padding: int, taken: bool
+) -> None:
+    sizes = torch.empty(1, 128, *image), torch.empty(weight)
+    assert winograd.pays(*sizes, (stride, stride), (padding, padding)) == taken
 
 
 def test_layers_choose_by_shape_and_only_on_a_cpu_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from pipeline.core.types import LabelSpec
 from pipeline.evaluation import boundary
-from pipeline.evaluation.settle import beside, settled
+from pipeline.evaluation.boundary import beside, fill_void
 
 LABEL = LabelSpec(classes=("ground", "thing", "other"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
@@ -58,14 +58,14 @@ def test_a_net_right_on_both_sides_of_void_is_right_along_it_whatever_it_says_of
     truth[95:105, 90:210] = 255
     noise = np.random.default_rng(0).integers(0, 3, truth.shape, dtype=np.uint8)
     predicted = np.where(truth == 255, noise, truth)
-    assert boundary.matched(*settled(truth, predicted, LABEL)) == (1.0, 1.0, 1.0)
+    assert boundary.matched(*fill_void(truth, predicted, LABEL)) == (1.0, 1.0, 1.0)
 
 
 def test_a_splits_scores_are_its_images_mean_in_any_order() -> None:
     matches = [tuple(row) for row in np.random.default_rng(0).random((1000, 3)).tolist()]
-    told = boundary.scored(matches)
-    assert told == boundary.scored(matches[::-1])
-    assert told["f"] == pytest.approx(np.mean([f for _, _, f in matches]))
+    means = boundary.scored(matches)
+    assert means == boundary.scored(matches[::-1])
+    assert means["f"] == pytest.approx(np.mean([f for _, _, f in matches]))
     assert boundary.scored([]) == {"precision": None, "recall": None, "f": None}
 
 

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.backbones.shared.random_start import random_start
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.evaluation.dense import STRIDE, Dense, stitched
+from pipeline.evaluation.dense import STRIDE, Dense
 from pipeline.fcn.net import FCN
 from pipeline.spec import NetSpec
 
@@ -37,6 +37,23 @@ def test_every_fourth_cell_is_the_nets_own() -> None:
     inner = (slice(None), slice(None), slice(4, rows - 4), slice(3, columns - 3))
     assert own[inner].numel()
     assert torch.allclose(dense[:, :, ::4, ::4][:, :, :rows, :columns][inner], own[inner], rtol=1e-4, atol=1e-4)
+
+
+def stitched(net: FCN, image: torch.Tensor) -> torch.Tensor:
+    """fc7 by shift-and-stitch: ``net`` runs on the image shifted by every multiple of 8 px below 32, its cells woven.
+
+    N×C×h×w at every eighth pixel, as ``Dense.features``; 16 passes. Cells whose view reaches the shifted image's edge
+    see other zeros than ``Dense``'s do.
+    """
+    steps = range(0, 32, STRIDE)
+    rows = []
+    for down in steps:
+        row = [net.backbone(image[:, :, down:, right:])[32] for right in steps]
+        width = min(part.shape[3] for part in row)
+        rows.append(torch.stack([part[..., :width] for part in row], 4).flatten(3))
+    height = min(row.shape[2] for row in rows)
+    woven: torch.Tensor = torch.stack([row[:, :, :height] for row in rows], 3).flatten(2, 3)
+    return woven
 
 
 def test_it_equals_shift_and_stitch_out_of_sight_of_the_edge() -> None:

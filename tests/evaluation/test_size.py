@@ -29,12 +29,12 @@ def test_diagonal_neighbours_are_one_object() -> None:
 
 
 def test_bins_are_by_share_of_the_image_and_begin_where_they_say() -> None:
-    told = []
+    places = []
     for pixels in (1, 99, 100, 399, 400, 1599, 1600, 9999):
         truth = ground()
         truth.ravel()[:pixels] = 1
-        told += [place for place, _, _ in objects(truth, truth)]
-    assert told == [0, 0, 1, 1, 2, 2, 3, 3]
+        places += [place for place, _, _ in objects(truth, truth)]
+    assert places == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_predicted_pixels_belong_to_the_nearest_object_of_their_class() -> None:
@@ -57,10 +57,10 @@ def test_what_is_predicted_of_void_belongs_to_nobody() -> None:
 
 
 def test_a_bin_tells_how_many_objects_it_has_and_the_mean_of_their_iu() -> None:
-    told = size.scored([(0, 1, 2), (3, 3, 3), (0, 0, 7)])
-    assert told["lt01"] == {"objects": 2, "mean_iu": 0.25}
-    assert told["01to04"] == told["04to16"] == {"objects": 0, "mean_iu": None}
-    assert told["gt16"] == {"objects": 1, "mean_iu": 1.0}
+    bins = size.scored([(0, 1, 2), (3, 3, 3), (0, 0, 7)])
+    assert bins["lt01"] == {"objects": 2, "mean_iu": 0.25}
+    assert bins["01to04"] == bins["04to16"] == {"objects": 0, "mean_iu": None}
+    assert bins["gt16"] == {"objects": 1, "mean_iu": 1.0}
 
 
 def test_no_order_of_objects_shows() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.types import LabelSpec
 from pipeline.evaluation import trimap
-from pipeline.evaluation.settle import beside, settled
+from pipeline.evaluation.boundary import beside, fill_void
 
 LABEL = LabelSpec(classes=("ground", "thing"), palette=((0, 0, 0), (1, 1, 1)))
 
@@ -20,7 +20,7 @@ def halves(width: int = 100) -> np.ndarray:
 
 
 def counted(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    return trimap.counted(truth, predicted, settled(truth, predicted, LABEL)[0], LABEL, "x")
+    return trimap.counted(truth, predicted, fill_void(truth, predicted, LABEL)[0], LABEL, "x")
 
 
 def test_a_band_is_as_many_pixels_deep_on_each_side() -> None:
@@ -31,11 +31,11 @@ def test_a_band_is_as_many_pixels_deep_on_each_side() -> None:
 def test_a_net_that_errs_beside_a_boundary_errs_most_in_the_thinnest_band() -> None:
     predicted = np.roll(halves(), 2, axis=1)
     predicted[:, :2] = 0
-    told = trimap.scored(counted(halves(), predicted), LABEL.classes)
-    assert list(told) == ["01px", "02px", "03px", "05px", "08px", "12px", "20px", "30px", "40px"]
-    wrong = [1 - (band["pixel_acc"] or 0) for band in told.values()]
+    shares = trimap.scored(counted(halves(), predicted), LABEL.classes)
+    assert list(shares) == ["01px", "02px", "03px", "05px", "08px", "12px", "20px", "30px", "40px"]
+    wrong = [1 - (band["pixel_acc"] or 0) for band in shares.values()]
     assert wrong == pytest.approx([min(depth, 2) / (2 * depth) for depth in trimap.BANDS])
-    assert told["01px"]["mean_iu"] == pytest.approx((1 / 2 + 0) / 2)
+    assert shares["01px"]["mean_iu"] == pytest.approx((1 / 2 + 0) / 2)
 
 
 def test_distance_is_euclids() -> None:
@@ -55,13 +55,13 @@ def test_a_rim_of_void_is_crossed_in_its_middle_and_does_not_count() -> None:
     predicted = np.where(truth == 255, noise, truth)
     bands = counted(truth, predicted)
     assert [hist.diagonal().tolist() for hist in bands] == [[20 * max(depth - 2, 0)] * 2 for depth in trimap.BANDS]
-    told = trimap.scored(bands, LABEL.classes)
-    assert told["02px"] == {"mean_iu": None, "pixel_acc": None}
-    assert told["03px"] == {"mean_iu": 1.0, "pixel_acc": 1.0}
+    shares = trimap.scored(bands, LABEL.classes)
+    assert shares["02px"] == {"mean_iu": None, "pixel_acc": None}
+    assert shares["03px"] == {"mean_iu": 1.0, "pixel_acc": 1.0}
 
 
 def test_void_inside_a_class_and_the_images_edge_are_no_boundary() -> None:
     truth = np.zeros((20, 30), np.uint8)
     truth[5:9, 5:9] = truth[:, -2:] = 255
-    assert not beside(settled(truth, truth, LABEL)[0]).any()
+    assert not beside(fill_void(truth, truth, LABEL)[0]).any()
     assert not counted(truth, np.zeros_like(truth)).any()

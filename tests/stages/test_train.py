@@ -15,7 +15,7 @@ from tests.training.world import configure, repository
 
 def run(monkeypatch: pytest.MonkeyPatch, root: Path) -> tuple[int, str]:
     monkeypatch.chdir(root)
-    monkeypatch.setattr(stage.determinism, "start", lambda runtime: torch.device("cpu"))  # its flags would outlive us
+    monkeypatch.setattr(stage.determinism, "start", lambda *_: torch.device("cpu"))  # its flags would outlive us
     result = CliRunner().invoke(stage.main, ["noise-fcn"])
     return result.exit_code, result.output
 
@@ -29,7 +29,7 @@ def test_writes_weights_and_history_and_tells_of_the_start(tmp_path: Path, monke
     ]
     assert output.splitlines()[-1].startswith("trained for ")
     assert checkpoint.load(tmp_path / "runs/noise-fcn/model.safetensors")[0].stride == 32
-    history = (tmp_path / "runs/noise-fcn/history.tsv").read_text().splitlines()
+    history = (tmp_path / "eval/noise-fcn/history.tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in history] == ["iteration", "1", "2", "3"]
 
 

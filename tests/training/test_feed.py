@@ -1,53 +1,71 @@
-"""The feed decodes ahead but never out of order, and hands over exactly what the shards hold."""
+"""The order is a pure function; the feed decodes ahead, never out of order, and hands over what the shards hold."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipeline.core.types import Refusal
+from pipeline.runtime.distributed import Group
 from pipeline.shards.reader import Shards
-from pipeline.training.feed import Feed, Item, ahead
-from pipeline.training.order import drawn
+from pipeline.training.feed import Feed, Item, drawn, prefetch
 from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
 
-CPU = torch.device("cpu")
+HEADS = {"semantic": SEMANTIC, "geometric": GEOMETRIC}
 
 
-def feed(folder: Path, *heads: str) -> Feed:
-    labels = {"semantic": SEMANTIC, "geometric": GEOMETRIC}
-    net = replace(SPEC, heads={head: labels[head] for head in heads or ("semantic",)})
-    return Feed(Shards(folder), seed=1337, net=net, device=CPU)
+def test_the_order_is_frozen() -> None:
+    """Every published history depends on these numbers."""
+    assert [drawn(1337, draw, 8498) for draw in range(5)] == [7994, 6524, 7645, 7976, 5076]
 
 
-def test_items_come_in_draw_order(tmp_path: Path) -> None:
-    batches = list(feed(shards(tmp_path / "train")).batches(0, 10, 2))
+def test_the_order_is_uniform_with_replacement() -> None:
+    n, draws = 100, 20_000
+    counts = Counter(drawn(1, draw, n) for draw in range(draws))
+    chi2 = sum((counts[index] - draws / n) ** 2 / (draws / n) for index in range(n))
+    assert abs(chi2 - (n - 1)) < 5 * math.sqrt(2 * (n - 1))
+    assert any(a == b for a, b in pairwise(drawn(1, draw, n) for draw in range(1000)))
+    assert {drawn(5, draw, 3) for draw in range(100)} == {0, 1, 2}
+
+
+def test_seeds_and_draws_are_independent() -> None:
+    assert len({tuple(drawn(seed, draw, 1000) for draw in range(50)) for seed in range(20)}) == 20
+    assert drawn(1, 23, 10**9) != drawn(12, 3, 10**9)  # "1/23" and "12/3" must not meet
+
+
+def feed(folder: Path, *heads: str, **options: object) -> Feed:
+    net = replace(SPEC, heads={head: HEADS[head] for head in heads or ("semantic",)})
+    return Feed(Shards(folder), seed=1337, net=net, device=torch.device("cpu"), **options)  # type: ignore[arg-type]
+
+
+def items(folder: Path, **options: object) -> list[Item]:
+    return [item for batch in feed(folder, **options).batches(0, 12, 1) for item in batch]
+
+
+def test_items_come_in_draw_order_from_any_iteration_on(tmp_path: Path) -> None:
+    whole = feed(shards(tmp_path / "train"))
+    batches = list(whole.batches(0, 10, 2))
     assert [[item.draw for item in batch] for batch in batches] == [[2 * k, 2 * k + 1] for k in range(10)]
     assert [item.id for batch in batches for item in batch] == [IDS[drawn(1337, draw, 6)] for draw in range(20)]
-
-
-def test_any_part_of_the_run_is_the_same_as_in_the_whole(tmp_path: Path) -> None:
-    whole = feed(shards(tmp_path / "train"))
-    assert [b[0].id for b in whole.batches(4, 9, 1)] == [b[0].id for b in list(whole.batches(0, 9, 1))[4:]]
+    assert [[item.id for item in b] for b in whole.batches(4, 9, 2)] == [[item.id for item in b] for b in batches[4:9]]
 
 
 def test_an_item_is_the_picture_minus_the_mean_and_its_labels(tmp_path: Path) -> None:
     folder = shards(tmp_path / "train")
     ((item,),) = feed(folder, "semantic", "geometric").batches(3, 4, 1)
     example = Shards(folder)[drawn(1337, 3, 6)]
-    height, width = example.labels["semantic"].shape
-    assert item.image.shape == (1, 3, height, width)
-    assert item.image.dtype == torch.float32
-    assert item.image.is_contiguous()
-    for channel, mean in enumerate(SPEC.mean):
-        expected = torch.from_numpy(example.images["color"])[:, :, channel].float() - mean
-        assert torch.equal(item.image[0, channel], expected)
+    assert (item.image.dtype, item.image.is_contiguous()) == (torch.float32, True)
+    want = torch.from_numpy(example.images["color"]).permute(2, 0, 1)[None] - torch.tensor(SPEC.mean).view(1, 3, 1, 1)
+    assert torch.equal(item.image, want)
     for head in ("semantic", "geometric"):
         assert torch.equal(item.labels[head], torch.from_numpy(example.labels[head])[None])
         assert item.valid[head] == int((example.labels[head] != 255).sum())
@@ -55,13 +73,7 @@ def test_an_item_is_the_picture_minus_the_mean_and_its_labels(tmp_path: Path) ->
 
 def test_jitter_and_sampling_change_what_counts_and_nothing_else(tmp_path: Path) -> None:
     folder = shards(tmp_path / "train")
-    net = replace(SPEC, heads={"semantic": SEMANTIC})
-
-    def items(**changes: object) -> list[Item]:
-        feed_ = Feed(Shards(folder), seed=1337, net=net, device=CPU, **changes)  # type: ignore[arg-type]
-        return [item for batch in feed_.batches(0, 12, 1) for item in batch]
-
-    plain, jittered, sampled = items(), items(jitter=True), items(sampling=0.25)
+    plain, jittered, sampled = items(folder), items(folder, jitter=True), items(folder, sampling=0.25)
     assert [item.id for item in plain] == [item.id for item in jittered] == [item.id for item in sampled]
     assert any(not torch.equal(one.image, other.image) for one, other in zip(plain, jittered, strict=True))
     for one, other in zip(plain, sampled, strict=True):
@@ -74,17 +86,27 @@ def test_jitter_and_sampling_change_what_counts_and_nothing_else(tmp_path: Path)
 
 def test_refuses_a_label_that_is_no_class_by_the_samples_name(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"2008_00000\d in .*train: label 9 is no class: classes are 0–2"):
-        list(feed(shards(tmp_path / "train", labels=(0, 9))).batches(0, 1, 1))
+        items(shards(tmp_path / "train", labels=(0, 9)))
 
 
-def test_ahead_prepares_at_most_depth_more_than_are_taken() -> None:
+@pytest.mark.parametrize(("rank", "want"), [(0, [[12, 13], [16, 17], [20, 21]]), (1, [[14, 15], [18, 19], [22, 23]])])
+def test_each_process_decodes_its_own_draws_alone(tmp_path: Path, rank: int, want: list[list[int]]) -> None:
+    own = feed(shards(tmp_path / "train"), group=Group(rank=rank, size=2))
+    decoded: list[int] = []
+    own._decode = lambda draw, decode=own._decode: decoded.append(draw) or decode(draw)  # type: ignore[assignment, misc]
+    batches = [[item.draw for item in batch] for batch in own.batches(3, 6, 4)]
+    assert batches == want
+    assert decoded == [draw for batch in batches for draw in batch]
+
+
+def test_at_most_depth_more_are_prepared_than_are_taken() -> None:
     begun: list[int] = []
 
     def prepare(item: int) -> int:
         begun.append(item)
         return item * item
 
-    results = ahead(prepare, range(100), depth=4)
+    results = prefetch(prepare, range(100), depth=4)
     assert [next(results) for _ in range(3)] == [0, 1, 4]
     time.sleep(0.05)
     assert begun == list(range(7))
@@ -97,30 +119,26 @@ def test_results_come_in_the_order_of_their_items_whoever_is_quicker(workers: in
         time.sleep(0.01 * (item % 3 == 0))
         return item
 
-    assert list(ahead(prepare, range(30), workers)) == list(range(30))
+    assert list(prefetch(prepare, range(30), workers)) == list(range(30))
 
 
-def test_ahead_raises_an_error_in_its_turn_and_leaves_no_thread() -> None:
+def test_an_error_is_raised_in_its_turn_and_no_thread_is_left() -> None:
     def prepare(item: int) -> int:
         if item == 2:
             raise Refusal("the third")
         return item
 
-    results = ahead(prepare, range(10))
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(Refusal, match="the third"):
-        next(results)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed")]
-
-
-def test_ahead_asks_for_no_more_items_when_closed() -> None:
     def endless() -> Iterator[int]:
         n = 0
         while True:
             yield n
             n += 1
 
-    results = ahead(str, endless())
-    assert next(results) == "0"
-    results.close()  # type: ignore[attr-defined]
+    results = prefetch(prepare, endless())
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(Refusal, match="the third"):
+        next(results)
+    closed = prefetch(str, endless())
+    assert next(closed) == "0"
+    closed.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed")]

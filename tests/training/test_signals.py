@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
 
 from pipeline.training.signals import noticed
-
-ROOT = Path(__file__).parents[2]
+from tests.closure import ROOT
 
 ASKED_TWICE = """
 import os, signal
@@ -30,20 +25,6 @@ raise Stopped
 def test_a_process_asked_again_and_again_ends_with_143() -> None:
     done = subprocess.run([sys.executable, "-c", ASKED_TWICE], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "True\n", "")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_each_signal_is_noticed(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    try:
-        with noticed() as asked:
-            assert not asked()
-            os.kill(os.getpid(), number)
-            assert asked()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert signal.getsignal(number) == before
 
 
 def test_without_a_signal_the_handlers_come_back() -> None:

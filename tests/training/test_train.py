@@ -10,50 +10,44 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.shards.schema import read_manifest
-from pipeline.training.train import start, summary, train
+from pipeline.training.train import start, summary
 from pipeline.weights import checkpoint
-from tests.training.world import DIVERGING, MOMENTS, SEMANTIC, SPEC, classifier, recipe, shards
-
-ROOT = Path(__file__).parents[2]
-CPU = torch.device("cpu")
+from tests.closure import ROOT
+from tests.training.world import DIVERGING, MOMENTS, SEMANTIC, SPEC, classifier, fit, losses, recipe, shards
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from pipeline import determinism
-from pipeline.training.train import train
-from tests.training.world import recipe
-world, out = map(Path, sys.argv[1:])
-device = determinism.start({"torch": __import__("torch").__version__.split("+")[0], "threads": 1})
-train(recipe(stride=8), shards=world / "train", init=world / "init.safetensors", out=out, device=device, say=print)
+determinism.start({"threads": 1})
+from tests.training.world import fit, recipe
+print(fit(Path(sys.argv[1]), sys.argv[2], row=recipe(stride=8)))
 """
 
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     shards(tmp_path / "train")
     classifier(tmp_path / "init.safetensors")
-    digests = []
-    for out in (tmp_path / "here", tmp_path / "some/where else"):
-        command = [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path), str(out)]
+    said = []
+    for out in ("here", "some/where else"):
+        command = [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path), out]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert ran.stderr == ""  # no bar where nobody looks
-        digests.append({path.name: files.sha256(path) for path in out.iterdir()})
-    assert digests[0] == digests[1]
-    assert sorted(digests[0]) == ["history.tsv", "model.safetensors"]
+        said.append(ran.stdout)
+    assert said[0] == said[1]
+    assert said[0].count("model.safetensors") == said[0].count("history.tsv") == 1
 
 
 def test_the_loss_falls_and_the_weights_carry_their_net(tmp_path: Path) -> None:
     """All pixels are of one class, so that every step, whatever its rounding, makes it likelier."""
-    init = classifier(tmp_path / "init.safetensors")
+    shards(tmp_path / "train", [1])
     said: list[str] = []
-    folder = shards(tmp_path / "train", [1])
-    train(recipe(iterations=60, lr=1e-6), shards=folder, init=init, out=tmp_path / "run", device=CPU, say=said.append)
-    losses = [float(line.split("\t")[1]) for line in (tmp_path / "run/history.tsv").read_text().splitlines()[1:]]
-    assert losses[0] == pytest.approx(torch.tensor(3.0).log().item(), abs=1e-5)  # zero scores: three classes alike
-    assert sum(losses[-10:]) < 0.1 * sum(losses[:10])
+    fit(tmp_path, row=recipe(iterations=60, lr=1e-6), say=said.append)
+    loss = losses(tmp_path / "run/history.tsv")
+    assert loss[0] == pytest.approx(torch.tensor(3.0).log().item(), abs=1e-5)  # zero scores: three classes alike
+    assert sum(loss[-10:]) < 0.1 * sum(loss[:10])
     spec, tensors = checkpoint.load(tmp_path / "run/model.safetensors")
     assert (spec.stride, spec.heads, spec.mean, spec.padding) == (32, {"semantic": SEMANTIC}, SPEC.mean, SPEC.padding)
     assert not [name for name in tensors if "imagenet" in name]
@@ -61,22 +55,23 @@ def test_the_loss_falls_and_the_weights_carry_their_net(tmp_path: Path) -> None:
     assert re.fullmatch(r"trained for \d+ s, \d+\.\d% of them waiting for samples", said[-1])
 
 
-@pytest.mark.parametrize("workers", [0, 4])
-def test_any_number_of_decoding_threads_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
-    init, folder = classifier(tmp_path / "init.safetensors"), shards(tmp_path / "train")
-    altered = recipe(batch=2, alter="jitter", sampling=0.5)
-    for count, out in ((1, "one"), (workers, "other")):
-        train(altered, shards=folder, init=init, out=tmp_path / out, device=CPU, say=len, workers=count)
-    for name in ("model.safetensors", "history.tsv"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+def test_any_number_of_decoding_threads_gives_the_same_bytes(tmp_path: Path) -> None:
+    row = recipe(batch=2, alter="jitter", sampling=0.5)
+    runs = [fit(tmp_path, f"with {workers}", row=row, workers=workers) for workers in (1, 0, 4)]
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_score_layers_alone_are_tuned_when_the_recipe_says_so(tmp_path: Path) -> None:
+    fit(tmp_path, row=recipe(iterations=3, tune="scores"))
+    before, after = (checkpoint.load(tmp_path / path)[1] for path in ("init.safetensors", "run/model.safetensors"))
+    moved = {name for name in after if not torch.equal(after[name], before.get(name, torch.zeros_like(after[name])))}
+    assert moved == {"semantic.score_fr.weight", "semantic.score_fr.bias"}
 
 
 def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
-    init = classifier(tmp_path / "init.safetensors")
-    folder = shards(tmp_path / "train")
-    train(recipe(iterations=3), shards=folder, init=init, out=tmp_path / "32s", device=CPU, say=len)
-    coarse = tmp_path / "32s/model.safetensors"
-    net, report = start(recipe(stride=16), coarse, read_manifest(folder))
+    fit(tmp_path, row=recipe(iterations=3))
+    coarse = tmp_path / "run/model.safetensors"
+    net, report = start(recipe(stride=16), coarse, read_manifest(tmp_path / "train"))
     fresh = {name for name, fate in report.items() if fate == "zero"}
     assert fresh == {"semantic.score_pool4.weight", "semantic.score_pool4.bias"}
     state = net.state_dict()
@@ -86,11 +81,10 @@ def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
 def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:
     init = classifier(tmp_path / "init.safetensors")
     manifest = read_manifest(shards(tmp_path / "train"))
-    net, report = start(recipe(start="random"), init, manifest)
-    again, _ = start(recipe(start="random"), init, manifest)
-    other, _ = start(recipe(start="random", seed=1), init, manifest)
+    rows = [recipe(start="random"), recipe(start="random"), recipe(start="random", seed=1)]
+    (net, report), *others = (start(row, init, manifest) for row in rows)
     name = "backbone.conv3_1.weight"
-    weights = [each.state_dict()[name] for each in (net, again, other)]
+    weights = [each.state_dict()[name] for each in (net, *(other for other, _ in others))]
     assert report[name] == "random"
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
@@ -108,22 +102,20 @@ def test_the_mean_is_the_one_the_recipe_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbone": "googlenet"}, "recipes.noise-fcn.backbone is googlenet, "),
-        ({"heads": ["semantics"]}, "recipes.noise-fcn.heads names 'semantics': noise labels geometric, semantic"),
-        ({"mean": "published"}, "recipes.noise-fcn.mean is published, but of noise's color there is none"),
-        ({"inputs": ["hha"]}, "recipes.noise-fcn.mean is init, but weights/vgg16-fcn.safetensors saw color, not hha"),
+        ({"backbone": "googlenet"}, "net.backbone is googlenet, "),
+        ({"heads": ["semantics"]}, "net.heads names 'semantics': noise labels geometric, semantic"),
+        ({"mean": "published"}, "net.mean is published, but of noise's color there is none"),
+        ({"inputs": ["hha"]}, "net.mean is init, but weights/vgg16-fcn.safetensors saw color, not hha"),
     ],
 )
 def test_refuses_what_does_not_fit_together(tmp_path: Path, changes: dict[str, object], message: str) -> None:
-    with pytest.raises(Refusal, match=re.escape(message)):
+    with pytest.raises(Refusal, match=re.escape(f"recipes.noise-fcn.{message}")):
         start(recipe(**changes), classifier(tmp_path / "init.safetensors"), read_manifest(shards(tmp_path / "train")))
 
 
 def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:
-    init = classifier(tmp_path / "init.safetensors")
-    folder = shards(tmp_path / "train")
     with pytest.raises(Refusal, match=r"lower solver\.lr"):
-        train(recipe(**DIVERGING, iterations=3), shards=folder, init=init, out=tmp_path / "run", device=CPU, say=len)
+        fit(tmp_path, row=recipe(**DIVERGING, iterations=3))
     assert not (tmp_path / "run").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,13 @@ import torch
 import yaml
 
 from pipeline.backbones.shared.random_start import random_start
+from pipeline.core import files
 from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.fcn.net import FCN
 from pipeline.shards.schema import Moments
 from pipeline.spec import NetSpec
-from pipeline.training.recipe import Recipe, parse
+from pipeline.training.recipe import Data, Net, Recipe, SolverSpec, parse
+from pipeline.training.train import train
 from pipeline.weights import checkpoint
 from tests.split import encoded, written
 
@@ -24,6 +27,7 @@ IDS = tuple(f"2008_00000{number}" for number in range(6))
 SEMANTIC = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
 GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 0)))
 MOMENTS = Moments(mean=(61.5, 60.0, 59.25), std=(30.0, 30.0, 30.0))
+KINDS: dict[str, type] = {"net": Net, "data": Data, "solver": SolverSpec}
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
 
 
@@ -58,43 +62,50 @@ def classifier(path: Path) -> Path:
 DIVERGING = {"lr": 1e-3, "weight_decay": 1e25}
 
 
-def row() -> dict[str, object]:
-    """A recipe's row as params.yaml has it, at a rate so low that no processor's rounding ends in a loss of nan."""
-    solver = {"seed": 1337, "iterations": 20, "batch": 1, "lr": 1e-7, "momentum": 0.9, "weight_decay": 5e-4}
-    return {
-        "backbone": "vgg16",
-        "init": "weights/vgg16-fcn.safetensors",
-        "start": "init",
-        "tune": "all",
-        "inputs": ["color"],
-        "streams": "early",
-        "mean": "init",
-        "stride": 32,
-        "skip_scales": [],
-        "fusion": "sum",
-        "upsampling": "fixed",
-        "heads": ["semantic"],
-        "train": "noise/train",
-        "evaluate": "noise/val",
-        "alter": "none",
-        "sampling": 1.0,
-        "balance": "none",
-        "solver": {**solver, "reduction": "sum", "virtual_ranks": 1},
+def row(**changes: object) -> dict[str, dict[str, object]]:
+    """A recipe's row as params.yaml has it, with some fields changed, each in the group that has it.
+
+    The rate is so low that no processor's rounding ends in a loss of nan.
+    """
+    groups: dict[str, dict[str, object]] = {
+        "net": {"backbone": "vgg16", "init": "weights/vgg16-fcn.safetensors", "stride": 32},
+        "data": {"shards": "noise", "split": "train"},
+        "solver": {"seed": 1337, "iterations": 20, "lr": 1e-7, "momentum": 0.9},
+        "evaluate": {"shards": "noise", "split": "val"},
     }
-
-
-def changed(**changes: object) -> dict[str, object]:
-    """``row`` with some fields of it or of its solver changed."""
-    plain = row()
-    solver = dict(plain["solver"])  # type: ignore[call-overload]
-    solver.update({key: value for key, value in changes.items() if key in solver})
-    plain.update({key: value for key, value in changes.items() if key not in solver})
-    return {**plain, "solver": solver}
+    for field, value in changes.items():
+        group = next((name for name, kind in KINDS.items() if field in kind.__dataclass_fields__), "solver")
+        groups[group][field] = value
+    return groups
 
 
 def recipe(**changes: object) -> Recipe:
-    """``changed``, parsed."""
-    return parse("noise-fcn", changed(**changes))
+    """``row``, parsed."""
+    return parse("noise-fcn", {name: group for name, group in row(**changes).items() if name in KINDS})
+
+
+def fit(root: Path, out: str = "run", *, row: Recipe | None = None, **options: Any) -> dict[str, str]:
+    """Train on ``root``/train from ``root``/init.safetensors, made where they lack, into ``root/out``: its digests."""
+    data, init, folder = root / "train", root / "init.safetensors", root / out
+    options = {"device": torch.device("cpu"), "say": len, **options}
+    train(
+        row or recipe(),
+        shards=data if data.exists() else shards(data),
+        init=init if init.exists() else classifier(init),
+        model=folder / "model.safetensors",
+        history=folder / "history.tsv",
+        **options,
+    )
+    return digests(folder)
+
+
+def digests(*folders: Path) -> dict[str, str]:
+    """sha256 of each file in ``folders`` by its name."""
+    return {path.name: files.sha256(path) for folder in folders for path in folder.iterdir()}
+
+
+def losses(history: Path) -> list[float]:
+    return [float(line.split("\t")[1]) for line in history.read_text().splitlines()[1:]]
 
 
 def repository(root: Path, **changes: object) -> Path:
@@ -109,12 +120,12 @@ def repository(root: Path, **changes: object) -> Path:
 
 
 def configure(root: Path, **changes: object) -> None:
-    """Write ``root/params.yaml`` with the row of ``recipe``."""
-    params = {"recipes": {"noise-fcn": changed(**changes)}, "runtime": runtime()}
+    """Write ``root/params.yaml`` with the ``row``."""
+    params = {"recipes": {"noise-fcn": row(**changes)}, "runtime": runtime()}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def runtime() -> dict[str, object]:
     """params.yaml's ``runtime``, true of the machine that tests run on."""
     versions = {"python": ">=3.11", "torch": torch.__version__.split("+")[0], "pyarrow": pa.__version__}
-    return {**versions, "device": "cpu", "threads": 1, "precision": "fp32"}
+    return {**versions, "launch": "python", "device": "cpu", "threads": 1, "precision": "fp32"}

@@ -12,7 +12,7 @@ from pipeline.backbones.shared import winograd
 class Conv2d(nn.Conv2d):
     """A convolution that starts at zero, as Caffe's default filler leaves it and as new score layers need it.
 
-    On a CPU wide 3×3 ones over large maps are computed as ``_winograd`` does.
+    On a CPU wide 3×3 ones over large maps are computed as ``winograd`` does.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -46,18 +46,6 @@ def test_a_net_inherits_a_classifier_and_scores_nothing_yet() -> None:
         assert torch.equal(tensor, tensors[name]) if name in tensors else not tensor.any()
 
 
-def test_a_finer_net_inherits_its_parent_whole() -> None:
-    parent = FCN(replace(SPEC, stride=16))
-    for parameter in parent.parameters():
-        torch.nn.init.normal_(parameter, generator=generator())
-    spec = replace(SPEC, stride=8)
-    report = surgery.inherit(FCN(spec), spec, parent.spec, parent.state_dict())
-    assert [name for name, fate in report.items() if fate != "copied"] == [
-        "semantic.score_pool3.weight",
-        "semantic.score_pool3.bias",
-    ]
-
-
 def test_refuses_a_parent_of_other_make() -> None:
     parent = FCN(SPEC).state_dict()
     for changed in (
@@ -131,13 +119,3 @@ def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
         scale = {stride: math.sqrt(float(f.square().mean())) for stride, f in net.backbone(image).items()}
     assert 57 > scale[8] > scale[16] > scale[32] > 0.5
     assert scale[32] < 15
-
-
-def test_a_random_start_repeats_and_fits_a_classifier() -> None:
-    nets = [plugins.load("backbones", "vgg16").Classifier(SPEC, 5) for _ in range(3)]
-    reports = [random_start(net, SPEC, generator(seed)) for net, seed in zip(nets, (1, 1, 2), strict=True)]
-    assert reports[0]["fc8.weight"] == reports[0]["conv1_1.bias"] == "zero"
-    assert reports[0]["fc6.weight"] == "random"
-    assert torch.equal(nets[0].conv5_3.weight, nets[1].conv5_3.weight)
-    assert not torch.equal(nets[0].conv5_3.weight, nets[2].conv5_3.weight)
-    assert not nets[0](torch.ones(1, 3, 96, 96)).any()

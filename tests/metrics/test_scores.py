@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.metrics.scores import histogram, scores
 
-REAL = Path(__file__).parents[2].parent / "shared/real"
 THREE = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
@@ -89,24 +83,3 @@ def test_a_prediction_that_is_no_class_or_another_size_is_refused() -> None:
         histogram(truth, truth + 3, THREE, "a")
     with pytest.raises(Refusal, match="own size"):
         histogram(truth, truth.T, THREE, "a")
-
-
-@pytest.mark.skipif(not (REAL / "seg11valid.txt").is_file(), reason="no ../shared/real on this machine")
-def test_upper_bound_of_coarse_predictions_on_real_labels() -> None:
-    """arXiv v2, appendix A: truth itself, sampled down and up again, scores 98.5, 96.4, 92.8 at 4, 8, 16 on all 736."""
-    label = labels(21)
-    hists = {factor: np.zeros((21, 21), np.int64) for factor in (4, 8, 16)}
-    with tarfile.open(REAL / "VOCtrainval_11-May-2012.tar") as tar:
-        for name in (REAL / "seg11valid.txt").read_text().split():
-            file = tar.extractfile(f"VOCdevkit/VOC2012/SegmentationClass/{name}.png")
-            assert file
-            truth = np.array(Image.open(io.BytesIO(file.read())))
-            for factor, hist in hists.items():
-                # Nearest true class around each cell's centre, repeated: void has no say in a prediction.
-                coarse = np.where(truth == 255, 0, truth)[factor // 2 :: factor, factor // 2 :: factor]
-                fine = np.repeat(np.repeat(coarse, factor, 0), factor, 1)
-                padding = [(0, max(0, size - got)) for size, got in zip(truth.shape, fine.shape, strict=True)]
-                fine = np.pad(fine, padding, mode="edge")[: truth.shape[0], : truth.shape[1]]
-                hist += histogram(truth, fine, label, name)
-    bounds = {factor: 100 * scores(hist, label.classes)["mean_iu"] for factor, hist in hists.items()}
-    assert bounds == pytest.approx({4: 98.5, 8: 96.4, 16: 92.8}, abs=3)

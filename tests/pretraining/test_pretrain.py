@@ -20,7 +20,7 @@ from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
 from pipeline.pretraining.pretrain import parse, pretrain, rate
-from tests.training.test_imagenet import tar
+from tests.pretraining.test_imagenet import tar
 
 ROOT = Path(__file__).parents[2]
 COLORS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 230)}

@@ -66,7 +66,7 @@ def _record(
 ) -> RunRecord:
     """One entry's run: ``dvc.inputs`` is the stage's fingerprint, ``upstream.<stage>`` that of one it builds on."""
     outputs, stage, before = read_outputs(root, entry.outs), entry.stage.partition("@")[0], upstream(entry, found)
-    splits, absent = read_splits(root, entry.deps, sources, CONTEXTS.get(stage, stage))
+    splits, absent = read_splits(root, _shards(entry), sources, CONTEXTS.get(stage, stage))
     heads = [name.partition("/")[2] for name in outputs.metrics if name.startswith("mean_iu/")]
     params = {name: value for each in [*_same_key(entry, found), entry] for name, value in each.params.items()}
     shown = {record.keyless(name, entry.key): record.shortened(value) for name, value in params.items()}
@@ -92,6 +92,14 @@ def _record(
         hist=outputs.hist,
         missing=[*outputs.missing, *absent],
     )
+
+
+def _shards(entry: Entry) -> Sequence[str]:
+    """The split that ``entry`` trained on or scored, else all of the data sets that it depends on."""
+    if entry.stage.startswith("evaluate"):
+        return [f"data/shards/{entry.cmd.split()[-1]}"]
+    split = [entry.params.get(f"recipes.{entry.key}.data.{name}") for name in ("shards", "split")]
+    return [f"data/shards/{split[0]}/{split[1]}"] if all(split) else [*entry.deps]
 
 
 def _origin(commit: Commit) -> dict[str, str]:
@@ -132,12 +140,12 @@ def _named(entry: Entry, found: Mapping[str, Entry], params: Mapping[str, str]) 
     training.
     """
     evaluations = (found.get(f"{stage}@{entry.key}") for stage in ("evaluate", "evaluate-import"))
-    scored = next((each for each in evaluations if each), None)
+    scored = next((each.cmd.split()[-1] for each in evaluations if each), "")
     names = {name.rpartition(f".{entry.key}.")[2]: value for name, value in params.items()}
     scales = (each.params["scale"] for each in found.values() if "scale" in each.params)
     return {
         "recipe": entry.key,
-        "dataset": scored.cmd.split()[-1] if scored else f"{names.get('data.shards')}/{names.get('data.split')}",
+        "dataset": scored or f"{names.get('data.shards')}/{names.get('data.split')}",
         "backbone": names.get("net.backbone", ""),
         "stride": names.get("net.stride", _stride(names.get("net.name", ""))),
         "scale": next(scales, ""),

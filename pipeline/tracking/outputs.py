@@ -76,7 +76,7 @@ def read_splits(
     splits: list[Split] = []
     missing = []
     for dep in deps:
-        if not dep.startswith(SHARDS) or dep.endswith(f"/{MANIFEST}"):  # a manifest alone is read for its ids
+        if not dep.startswith(SHARDS):
             continue
         one = dep.removeprefix(SHARDS).count("/")
         manifests = [root / dep / MANIFEST] if one else sorted((root / dep).glob(f"*/{MANIFEST}"))

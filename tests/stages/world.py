@@ -27,8 +27,8 @@ stages:
   convert: {foreach: "${datasets}", do: {cmd: "python -m stages.convert ${key}"}}
   train:
     foreach: "${recipes}"
-    do: {cmd: "python -m stages.train ${key}", desc: "Train ${key} on ${item.train}"}
-  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key}"}}
+    do: {cmd: "python -m stages.train ${key}", desc: "Train ${key} on ${item.data.shards}/${item.data.split}"}
+  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key} voc/seg11valid"}}
   report: {cmd: python -m stages.report}
   publish: {cmd: python -m stages.publish}
 """
@@ -36,7 +36,7 @@ PARAMS = {
     "miniatures": {"voc": {"seed": 7}},
     "downloads": {},
     "datasets": {"voc": {}},
-    "recipes": {"voc-fcn32s": {}, "voc-fcn8s": {}},
+    "recipes": {name: {"data": {"shards": "voc", "split": "train"}} for name in ("voc-fcn32s", "voc-fcn8s")},
 }
 TABLE = """recipe,head,mean_iu,published_pixel_acc,published_mean_iu
 voc-fcn32s,semantic,50.0,90.1,63.6
@@ -96,7 +96,7 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
     runs, scores = root / "runs" / recipe, root / "eval" / recipe
     runs.mkdir(parents=True, exist_ok=True)
     (scores / "panels").mkdir(parents=True, exist_ok=True)
-    (runs / "history.tsv").write_text("iteration\tloss\n5\t2.5\n10\t1.25\n")
+    (scores / "history.tsv").write_text("iteration\tloss\n5\t2.5\n10\t1.25\n")
     head = {"pixel_acc": 0.9, "mean_acc": 0.6, "mean_iu": 0.5, "fw_iu": 0.8, "iu": {"cat": 0.5, "dog": None}}
     metrics = {"semantic": {**head, "absent": ["dog"]}, "images": 2, "ids_sha256": "abc", "scale": "miniature"}
     (scores / "metrics.json").write_text(json.dumps(metrics))
@@ -116,27 +116,28 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
     return {
         f"train@{recipe}": entry(
             f"python -m stages.train {recipe}",
-            deps={"data/shards/voc/train": "c3.dir", "pipeline/fcn/net.py": "n1"},
-            outs={f"runs/{recipe}/model.safetensors": model, f"runs/{recipe}/history.tsv": md5(runs / "history.tsv")},
+            deps={"data/shards/voc": "c3.dir", "pipeline/fcn": "n1.dir"},
+            outs={f"runs/{recipe}/model.safetensors": model, f"eval/{recipe}/history.tsv": md5(scores / "history.tsv")},
             params={
-                f"recipes.{recipe}.solver.lr": lr,
-                f"recipes.{recipe}.heads": ["semantic"],
-                f"recipes.{recipe}.train": "voc/train",
-                f"recipes.{recipe}.backbone": "vgg16",
-                f"recipes.{recipe}.stride": int(recipe.split("fcn")[1].split("s")[0]),
-                "runtime.threads": 2,
+                f"recipes.{recipe}.net": {
+                    "backbone": "vgg16",
+                    "stride": int(recipe.split("fcn")[1].split("s")[0]),
+                    "heads": ["semantic"],
+                },
+                f"recipes.{recipe}.data": {"shards": "voc", "split": "train"},
+                f"recipes.{recipe}.solver": {"lr": lr},
+                "runtime": {"threads": 2},
             },
         ),
         f"evaluate@{recipe}": entry(
-            f"python -m stages.evaluate {recipe}",
+            f"python -m stages.evaluate {recipe} voc/seg11valid",
             deps={
                 f"runs/{recipe}/model.safetensors": model,
-                "data/shards/voc/seg11valid": "c4.dir",
-                "data/shards/voc/train/manifest.json": "c5",
-                "pipeline/metrics/scores.py": "s1",
+                "data/shards/voc": "c3.dir",
+                "pipeline/metrics": "s1.dir",
             },
             outs={**files, f"eval/{recipe}/panels": "p1.dir"},
-            params={f"recipes.{recipe}.evaluate": "voc/seg11valid", "scale": "miniature"},
+            params={"scale": "miniature"},
         ),
     }
 

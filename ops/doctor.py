@@ -38,10 +38,8 @@ def runtime(root: Path, params: Params) -> Findings:
     import torch
 
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    yield (
-        OK,
-        f"{', '.join(f'{name} {named[name]}' for name in named if name not in versions.SETTINGS)}, {device.type} {kind}",
-    )
+    texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
+    yield OK, f"{', '.join(texts)}, {device.type} {kind}"
 
 
 def disk(root: Path, params: Params) -> Findings:

@@ -37,9 +37,9 @@ def runtime(root: Path, params: Params) -> Findings:
     device = determinism.start(named)
     import torch
 
-    cpu = f"a processor with {torch.backends.cpu.get_cpu_capability()}"
-    kind = torch.cuda.get_device_name() if device.type == "cuda" else cpu
-    yield OK, f"{', '.join(f'{name} {named[name]}' for name in named if name not in versions.SETTINGS)} on {kind}"
+    kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
+    yield OK, f"{', '.join(texts)}, {device.type} {kind}"
 
 
 def disk(root: Path, params: Params) -> Findings:

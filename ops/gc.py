@@ -46,7 +46,8 @@ def main(yes: bool) -> None:
     named = set("".join(found).replace("md5: ", "").split())
     for clean in (cache, runs, scratch):
         try:
-            clean(root, named, yes)
+            with warnings.catch_warnings(action="ignore"):  # MLflow's, of SQLAlchemy
+                clean(root, named, yes)
         except Refusal as refusal:
             click.echo(f"{clean.__name__} left alone: {refusal}", err=True)
     if not yes:
@@ -87,7 +88,7 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
     if client.tracking_uri.startswith("http"):
         raise Refusal("a server's trash is emptied beside its database, by mlflow gc")
     mlflow.set_tracking_uri(client.tracking_uri)
-    with answering(client), warnings.catch_warnings(action="ignore"):  # MLflow's, of SQLAlchemy
+    with answering(client):
         experiments, versions = mlflow.search_experiments(view_type=ViewType.ALL), mlflow.search_model_versions()
         for model in re.findall(r"\bm-[0-9a-f]{32}\b", " ".join(str(each.source) for each in versions)):
             client.get_logged_model(model)  # fails where it is deleted: mlflow gc would take it

@@ -91,7 +91,8 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
 
 def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty."""
-    return {"dvc.lock", *(out for stage in stages(Path()).values() for out in stage.outs)}
+    known = stages(Path()).values() if Path("dvc.yaml").is_file() and Path("params.yaml").is_file() else ()
+    return {"dvc.lock", *(out for stage in known for out in stage.outs)}
 
 
 def md5(path: Path) -> str:

@@ -184,7 +184,9 @@ def entries(root: Path) -> dict[str, Entry]:
     dvc.lock also remembers stages of another scale: they are no part of this pipeline. A stage that never ran has no
     entry. Raises Refusal when there is no dvc.lock, or it has none of the stages.
     """
-    locked = locked_stages((root / "dvc.lock").read_bytes()) if (root / "dvc.lock").is_file() else {}
+    if not (root / "dvc.lock").is_file():
+        raise Refusal(f"no {root / 'dvc.lock'}: run `dvc repro`")
+    locked = locked_stages((root / "dvc.lock").read_bytes())
     known = stages(root).values()
     found = {each.address: _entry(each, locked[each.address]) for each in known if each.address in locked}
     found.pop(PUBLISH, None)

@@ -152,12 +152,12 @@ def test_two_publishers_at_once_make_each_run_once(world: Path) -> None:
 
 
 def test_files_that_are_not_here_are_added_once_they_are_and_a_note_of_a_person_stays(world: Path) -> None:
-    history = world / "runs/voc-fcn8s/history.tsv"
+    history = world / "eval/voc-fcn8s/history.tsv"
     text = history.read_text()
     history.write_text("iteration\tloss\n")  # of another run than dvc.lock's
     publish()
     train = run(world, "train@voc-fcn8s")
-    assert (train.data.tags["dvc.missing"], train.data.metrics) == ("runs/voc-fcn8s/history.tsv", {})
+    assert (train.data.tags["dvc.missing"], train.data.metrics) == ("eval/voc-fcn8s/history.tsv", {})
     client, _ = connect(world)
     client.set_tag(train.info.run_id, "mlflow.note.content", "my best one")
     history.write_text(text)

@@ -32,15 +32,13 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
     publish()
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
     named = {"recipe": "voc-fcn8s", "dataset": "voc/seg11valid", "backbone": "vgg16", "stride": "8"}
-    own = {"recipes.solver.lr": "1e-08", "recipes.heads": '["semantic"]', "recipes.train": "voc/train"}
-    own |= {"recipes.backbone": "vgg16", "recipes.stride": "8", "runtime.threads": "2"}
+    own = {"recipes.solver.lr": "1e-08", "recipes.net.heads": '["semantic"]', "recipes.net.backbone": "vgg16"}
+    own |= {"recipes.data.shards": "voc", "recipes.data.split": "train", "recipes.net.stride": "8", "runtime.threads": "2"}
     assert train.data.params == {**own, **named, "scale": "miniature"}
-    assert evaluate.data.params == {**train.data.params, "recipes.evaluate": "voc/seg11valid"}, (
-        "its lr beside its score"
-    )
+    assert evaluate.data.params == train.data.params, "its lr beside its score"
     tags = train.data.tags
     assert tags["dvc.key"] == "voc-fcn8s"
-    assert tags["dvc.dep.data/shards/voc/train"] == "c3.dir"
+    assert tags["dvc.dep.data/shards/voc"] == "c3.dir"
     assert tags["dvc.out.runs/voc-fcn8s/model.safetensors"] == "b2"
     assert tags["weights"] == "dvc:b2"
     assert tags["upstream.convert_voc"] == run(world, "convert@voc").data.tags["dvc.inputs"]

@@ -33,7 +33,12 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
     named = {"recipe": "voc-fcn8s", "dataset": "voc/seg11valid", "backbone": "vgg16", "stride": "8"}
     own = {"recipes.solver.lr": "1e-08", "recipes.net.heads": '["semantic"]', "recipes.net.backbone": "vgg16"}
-    own |= {"recipes.data.shards": "voc", "recipes.data.split": "train", "recipes.net.stride": "8", "runtime.threads": "2"}
+    own |= {
+        "recipes.data.shards": "voc",
+        "recipes.data.split": "train",
+        "recipes.net.stride": "8",
+        "runtime.threads": "2",
+    }
     assert train.data.params == {**own, **named, "scale": "miniature"}
     assert evaluate.data.params == train.data.params, "its lr beside its score"
     tags = train.data.tags

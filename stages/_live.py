@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.core.types import Refusal
@@ -91,8 +91,9 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
 
 def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty."""
-    known = stages(Path()).values() if Path("dvc.yaml").is_file() and Path("params.yaml").is_file() else ()
-    return {"dvc.lock", *(out for stage in known for out in stage.outs)}
+    with suppress(Refusal):
+        return {"dvc.lock", *(out for stage in stages(Path()).values() for out in stage.outs)}
+    return {"dvc.lock"}
 
 
 def md5(path: Path) -> str:

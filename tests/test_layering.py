@@ -28,7 +28,7 @@ def test_library_knows_no_command_line_no_dvc_and_mlflow_only_where_it_tracks(pa
     assert "mlflow" not in third_party(path) or path.startswith(TRACKING)
 
 
-PINNING = ("pipeline/__init__.py", "pipeline/tracking/__init__.py", "ops/__init__.py")
+PINNING = ("pipeline/__init__.py", "pipeline/tracking/__init__.py", "pipeline/registry/__init__.py", "ops/__init__.py")
 
 
 @pytest.mark.parametrize(

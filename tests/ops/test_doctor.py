@@ -176,7 +176,7 @@ def test_archives_are_told_by_their_size_and_whether_they_can_come(root: Path, m
 
 
 def test_a_disk_too_small_for_the_originals_is_told(root: Path) -> None:
-    huge = {"files": [{"name": "a", "urls": [], "sha256": [], "bytes": 10**18}]}
+    huge = {"folder": "data/raw/voc", "files": [{"name": "a", "urls": [], "sha256": [], "bytes": 10**18}]}
     ((state, text),) = checks.disk(root, {"downloads": {"voc": huge}})
     assert state == "fix"
     assert text.endswith("the pipeline writes about 4000000 TB more: free some")

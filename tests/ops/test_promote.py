@@ -27,7 +27,7 @@ from stages.shared import dvc
 DVC = """
 stages:
   train: {foreach: "${recipes}", do: {cmd: "python -m stages.train ${key}"}}
-  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key}"}}
+  evaluate: {foreach: "${recipes}", do: {cmd: "python -m stages.evaluate ${key} voc/seg11valid"}}
 """
 GATE = """
 defaults: {floor: 0.1, tolerance: 0.005, class_drop: 0.1, heads: [semantic], proofs: [train, evaluate]}
@@ -71,8 +71,7 @@ def train(recipe: str, mean_iu: float, *, verified: bool = True, published: bool
     scores = {"mean_iu": mean_iu, "iu": {"cat": mean_iu, "dog": mean_iu}, "absent": []}
     write(metrics, {"semantic": scores, "images": 2, "ids_sha256": "abc", "scale": "miniature"})
     trained = {"cmd": "train", "params": {"params.yaml": {"recipes.lr": mean_iu}}, "outs": [out(weights)]}
-    scored = {"cmd": "evaluate", "deps": [out(weights)], "outs": [out(metrics)]}
-    scored["params"] = {"params.yaml": {f"recipes.{recipe}.evaluate": "voc/seg11valid"}}
+    scored = {"cmd": "evaluate voc/seg11valid", "deps": [out(weights)], "outs": [out(metrics)]}
     entries = {f"train@{recipe}": trained, f"evaluate@{recipe}": scored}
     relock(entries)
     known = dvc.entries(Path.cwd())

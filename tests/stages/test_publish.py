@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.tracking.connect import connect
 from tests.stages.publishing import artifact, invoke, live, publish, said
@@ -95,8 +96,9 @@ def test_panels_and_confusion_hang_on_the_evaluation_and_tables_on_the_parent(wo
 def test_runs_of_all_recipes_have_the_same_keys(world: Path) -> None:
     """But for numbers that nobody printed."""
     lock(world, locked(world) | trained(world, "voc-fcn8s-mine", 1e-8, "b3"))
-    text = (world / "params.yaml").read_text()
-    (world / "params.yaml").write_text(text.replace("voc-fcn8s: {}", "voc-fcn8s: {}\n  voc-fcn8s-mine: {}"))
+    params = yaml.safe_load((world / "params.yaml").read_text())
+    params["recipes"]["voc-fcn8s-mine"] = params["recipes"]["voc-fcn8s"]
+    (world / "params.yaml").write_text(yaml.safe_dump(params))
     publish()
     for stage in ("train", "evaluate"):
         of = [run(world, f"{stage}@{recipe}").data for recipe in ("voc-fcn32s", "voc-fcn8s", "voc-fcn8s-mine")]

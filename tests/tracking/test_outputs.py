@@ -64,7 +64,7 @@ def test_a_table_by_iteration_is_curves_another_an_artifact_and_a_copy_of_a_curv
     assert found.missing == []
 
 
-def test_splits_of_a_folder_or_of_a_data_set_but_not_of_a_manifest_alone(tmp_path: Path) -> None:
+def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     for split in ("train", "val"):
         manifest(tmp_path, split)
     digest = json.loads((tmp_path / "data/shards/voc/val/manifest.json").read_text())["digest"]
@@ -76,7 +76,7 @@ def test_splits_of_a_folder_or_of_a_data_set_but_not_of_a_manifest_alone(tmp_pat
     assert missing == []
     read, _ = read_splits(tmp_path, ["data/shards/voc"], {}, "describe")
     assert [each["name"] for each in read] == ["voc/train", "voc/val"]
-    assert read_splits(tmp_path, ["data/shards/voc/train/manifest.json", "runs/a"], {}, "x") == ([], [])
+    assert read_splits(tmp_path, ["runs/a"], {}, "x") == ([], [])
     gone = ["data/shards/nyud/train", "data/shards/sbd"]
     assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/manifest.json", gone[1]])
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import networkx  # type: ignore[import-untyped]  # DVC's own
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
 from dvc.repo import Repo
@@ -59,7 +60,9 @@ class Run:
         self.runner = runner
         self.slots = slots
         self.keep_going = keep_going
-        stages, graph = ordered(self.repo, targets), get_active_graph(self.repo.index.graph)
+        # Reduced: the report reads what trainings write, too, and yet a net is to be scored before the next one trains
+        graph = networkx.transitive_reduction(get_active_graph(self.repo.index.graph))
+        stages = ordered(self.repo, targets)
         needs = {stage: list(graph.successors(stage)) for stage in stages}
         self.order: Order[Any] = Order(stages, needs, long=[stage for stage in stages if computes(stage)])
         self.started: set[Any] = set()

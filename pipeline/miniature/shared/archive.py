@@ -1,11 +1,12 @@
-"""Archives and members whose bytes depend on nothing but their content: tar, tgz, palette PNG, MATLAB v5."""
+"""Archives and members whose bytes depend on nothing but their content: tar, tgz, zip, palette PNG, MATLAB v5."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pipeline import files
 Member = tuple[str, bytes]
 """A member's name in the archive, and its content."""
 
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold
+_UNIX = 3
 _MAT_TEXT = 116  # bytes of free text that open a MATLAB v5 file; scipy writes the date there
 
 
@@ -36,6 +39,22 @@ def write_tgz(path: Path, members: Iterable[Member]) -> None:
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
     ):
         _pack(packed, members)
+
+
+def write_zip(path: Path, members: Iterable[Member]) -> None:
+    """Write a zip of stored files in the given order, of one date; images and labels are packed already."""
+    with files.replacing(path) as scratch, zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = _UNIX
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, content)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with files.replacing(path) as scratch:
+        scratch.write_bytes(content)
 
 
 def tar(members: Iterable[Member]) -> bytes:
@@ -73,6 +92,13 @@ def _voc_palette() -> bytes:
     channel = np.arange(3)[None, :]
     color = sum((index >> (3 * j + channel) & 1) << (7 - j) for j in range(3))
     return np.asarray(color, np.uint8).tobytes()
+
+
+def cell(values: Sequence[Any], row: bool = False) -> NDArray[np.object_]:
+    """A MATLAB cell array: N×1, or 1×N as a ``row``."""
+    column = np.empty((len(values), 1), object)
+    column[:, 0] = values
+    return column.T if row else column
 
 
 def mat(**variables: Any) -> bytes:

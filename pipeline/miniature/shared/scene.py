@@ -1,0 +1,191 @@
+"""Paint solids into the layers of a picture, nearest first: colour, depth, class and instance, by casting rays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.miniature.shared import shapes
+from pipeline.miniature.shared.camera import Camera, Vector, inner, minus, turned
+from pipeline.miniature.shared.chance import Chance, Color, Field
+from pipeline.miniature.shared.shapes import Shape
+from pipeline.miniature.shared.textures import Texture, plain
+
+AMBIENT = 0.55  # share of the light that comes from everywhere
+X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A texture between two colours; ``period`` is its wavelength in metres, or in the units of what it covers."""
+
+    dark: Color
+    light: Color
+    texture: Texture = plain
+    period: float = 0.2
+
+    def worn(self, chance: Chance, spread: float = 0.08) -> Finish:
+        """The same with other paint, light and scale: what one object has and another of its kind has not."""
+        shine = chance.between(1 - 2 * spread, 1 + 2 * spread)
+        shift = [chance.between(-spread, spread) for _ in range(3)]
+        dark, light = (tuple(shine * c + s for c, s in zip(color, shift, strict=True)) for color in (self.dark, self.light))
+        period = self.period * chance.between(0.8, 1.25)
+        return Finish((dark[0], dark[1], dark[2]), (light[0], light[1], light[2]), self.texture, period)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shape of half sizes ``half`` about ``at``; its z points along ``axis`` (x, y or z) of what it belongs to."""
+
+    shape: Shape
+    at: Vector
+    half: Vector
+    coat: int = 0
+    axis: str = "z"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where an object stands, how it is turned about the vertical, and how large one of its units is in metres."""
+
+    at: Vector
+    turn: tuple[float, float] = (1.0, 0.0)
+    scale: float = 1.0
+
+    def axes(self) -> tuple[Vector, Vector, Vector]:
+        """Its right, its forward, and up."""
+        x, y = turned(X, Y, self.turn)
+        return x, y, Z
+
+    def point(self, inside: Vector) -> Vector:
+        """A point of the object in the world."""
+        x, y, _ = self.axes()
+        a, b, c = (self.scale * value for value in inside)
+        return (
+            self.at[0] + a * x[0] + b * y[0],
+            self.at[1] + a * x[1] + b * y[1],
+            self.at[2] + c,
+        )
+
+
+class Scene:
+    """The layers: ``color`` H×W×3 (0–1), ``depth`` H×W metres, ``label`` and ``instance`` H×W uint8, 0 at first."""
+
+    def __init__(self, camera: Camera, light: Vector) -> None:
+        shape = (camera.height, camera.width)
+        self.camera = camera
+        length = np.sqrt(inner(light, light))
+        self.light: Vector = (light[0] / length, light[1] / length, light[2] / length)
+        self.color = np.zeros((*shape, 3))
+        self.depth = np.full(shape, np.inf)
+        self.label = np.zeros(shape, np.uint8)
+        self.instance = np.zeros(shape, np.uint8)
+
+    def sky(self, label: int, low: Color, high: Color, clouds: Field | None = None) -> None:
+        """Fill everything at no distance, from ``low`` at the horizon to ``high``; ``clouds`` (H×W, 0–1) whiten it."""
+        share = np.linspace(1, 0, self.camera.height)[:, None, None]
+        self.color[:] = np.array(high) + share * (np.array(low) - np.array(high))
+        if clouds is not None:
+            self.color += clouds[..., None] * (0.97 - self.color)
+        self.label[:] = label
+
+    def add(
+        self, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame, label: int, instance: int = 0
+    ) -> None:
+        """Paint an object part by part; each part's finish is the one of ``coats`` that it names."""
+        for part in parts:
+            self.paint(part, coats[part.coat], frame, label, instance)
+
+    def paint(self, part: Part, finish: Finish, frame: Frame, label: int, instance: int = 0) -> None:
+        """Paint one part where nothing nearer stands."""
+        camera = self.camera
+        x, y, z = frame.axes()
+        axes = {"x": (y, z, x), "y": (z, x, y), "z": (x, y, z)}[part.axis]
+        half = tuple(max(size, 1e-9) * frame.scale for size in part.half)
+        centre = frame.point(part.at)
+        rows, columns = camera.window(_corners(centre, axes, half))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return
+        u, v = camera.u[:, columns], camera.v[rows]
+        away = minus(camera.eye, centre)
+        o = tuple(inner(away, axis) / size for axis, size in zip(axes, half, strict=True))
+        d = tuple(
+            inner(camera.right, axis) / size * u
+            + (inner(camera.down, axis) / size * v + inner(camera.forward, axis) / size)
+            for axis, size in zip(axes, half, strict=True)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t, face = shapes.meet(part.shape, (o[0], o[1], o[2]), (d[0], d[1], d[2]))
+        seen = t < self.depth[rows, columns]
+        if not seen.any():
+            return
+        t, face = t[seen], face[seen]
+        points = [p + t * q[seen] for p, q in zip(o, d, strict=True)]
+        normal = shapes.normal(part.shape, face, points[0], points[1], points[2])
+        shade = self._shade(normal, axes, half, part.shape.family == "flat")
+        inside = [p * size for p, size in zip(points, half, strict=True)]
+        order = {"x": (2, 0, 1), "y": (1, 2, 0), "z": (0, 1, 2)}[part.axis]
+        tone = _tone(finish, [inside[place] for place in order], frame.scale)
+        color = self.color[rows, columns]
+        dark, light = finish.dark, finish.light
+        color[seen] = np.stack([(dark[k] + (light[k] - dark[k]) * tone) * shade for k in range(3)], axis=-1)
+        self.depth[rows, columns][seen] = t
+        self.label[rows, columns][seen] = label
+        self.instance[rows, columns][seen] = instance
+
+    def shadow(self, frame: Frame, half: tuple[float, float], strength: float = 0.4) -> None:
+        """Darken the ground under an object: a soft-edged ellipse of half sizes ``half`` in the object's units."""
+        x, y, z = frame.axes()
+        sizes = (half[0] * frame.scale, half[1] * frame.scale, 1e-9)
+        rows, columns = self.camera.window(_corners(frame.at, (x, y, z), sizes))
+        u, v = self.camera.u[:, columns], self.camera.v[rows]
+        away = minus(self.camera.eye, frame.at)
+        fall = [inner(side, z) for side in (self.camera.right, self.camera.down, self.camera.forward)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = -inner(away, z) / (fall[0] * u + fall[1] * v + fall[2])
+            reach = np.zeros(t.shape)
+            for axis, size in ((x, sizes[0]), (y, sizes[1])):
+                sides = [inner(side, axis) for side in (self.camera.right, self.camera.down, self.camera.forward)]
+                along = (inner(away, axis) + t * (sides[0] * u + sides[1] * v + sides[2])) / size
+                reach = reach + along * along
+            near = (t > 0) & (reach < 1) & (t < self.depth[rows, columns] * 1.02)
+        dim = 1 - strength * (1 - reach[near])
+        self.color[rows, columns][near] *= dim[:, None]
+
+    def _shade(self, normal: shapes.Axes, axes: Sequence[Vector], half: Sequence[float], flat: bool) -> Field:
+        """Light on a surface, 0–1: some from everywhere, the rest by the angle to the sun; flat things have no back."""
+        weights = [inner(self.light, axis) for axis in axes]
+        true = [part / size for part, size in zip(normal, half, strict=True)]
+        length = np.sqrt(true[0] * true[0] + true[1] * true[1] + true[2] * true[2])
+        cosine = (true[0] * weights[0] + true[1] * weights[1] + true[2] * weights[2]) / length
+        cosine = np.abs(cosine) if flat else np.maximum(cosine, 0)
+        return AMBIENT + (1 - AMBIENT) * cosine
+
+
+def _corners(centre: Vector, axes: Sequence[Vector], half: Sequence[float]) -> list[Vector]:
+    corners = []
+    for signs in product((-1, 1), repeat=3):
+        steps = [sign * size for sign, size in zip(signs, half, strict=True)]
+        corner = [centre[k] + sum(step * axis[k] for step, axis in zip(steps, axes, strict=True)) for k in range(3)]
+        corners.append((corner[0], corner[1], corner[2]))
+    return corners
+
+
+def _tone(finish: Finish, inside: Sequence[Field], scale: float) -> Field:
+    step = 1 / (finish.period * scale)
+    x, y, z = (0.37 + value * step for value in inside)
+    return finish.texture(x, y, z)
+
+
+def rim(instance: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a pixel's 3×3 neighbourhood shows more than one instance: what annotators leave void."""
+    padded = np.pad(instance, 1, mode="edge")
+    height, width = instance.shape
+    void = np.zeros(instance.shape, np.bool_)
+    for row, column in product(range(3), repeat=2):
+        void |= padded[row : row + height, column : column + width] != instance
+    return void

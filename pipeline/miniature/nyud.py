@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -11,19 +11,45 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline import files
-from pipeline.miniature import _archive
-from pipeline.miniature._chance import generator
-from pipeline.miniature.rooms import matlab73
-from pipeline.miniature.rooms.frame import Frame
-from pipeline.miniature.rooms.frame import render as render_frame
-from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW
-from pipeline.miniature.rooms.plans import PLANS, subject
+from pipeline.files import replacing
+from pipeline.miniature.shared import archive, matlab73
+from pipeline.miniature.shared.chance import Chance
+from pipeline.miniature.shared.rooms import KINDS, kind, room
 from pipeline.types import Refusal
 
 COUNTS = ("train", "val", "test")
 _FIRST_ID = 5000  # frame 1 is called 5001 in the authors' lists
 _MOST = 9999  # frames; a room's name ends in four digits
+
+CLASSES = (
+    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture", "counter"),
+    *("blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes", "ceiling"),
+    *("books", "refridgerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard", "person"),
+    *("night stand", "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture", "otherprop"),
+)
+"""The published order and spelling (classMapping40.mat); class i of a label map (1–40) is ``CLASSES[i - 1]``."""
+
+_OTHERS = {
+    "otherstructure": ("column", "fireplace", "heater"),
+    "otherfurniture": ("ottoman", "piano"),
+    "otherprop": ("ball", "garbage bin", "microwave", "plant"),
+}
+_SHARES = {"otherstructure": 68, "otherfurniture": 82, "otherprop": 707}
+"""How many of the 894 raw names fall to each of the last three classes, as published; the others have one each."""
+
+
+@cache
+def raw_names() -> tuple[tuple[str, ...], NDArray[np.uint8]]:
+    """All 894 raw names, and the class (1–40) of each, in an order that tells nothing about the class.
+
+    Raw label i of a label map (1–894) is the name at i − 1. Names that no room holds are numbered.
+    """
+    names = [(name, label) for label, name in enumerate(CLASSES[:-3], 1)]
+    for label, (other, count) in enumerate(_SHARES.items(), len(CLASSES) - 2):
+        numbered = (f"{other} {number:03d}" for number in range(1, count - len(_OTHERS[other]) + 1))
+        names += [(name, label) for name in (*_OTHERS[other], *numbered)]
+    order = Chance(0, "nyud", "raw names").order(len(names))
+    return tuple(names[place][0] for place in order), np.array([names[place][1] for place in order], np.uint8)
 
 
 def render(out: Path, *, seed: int, side: int, train: int, val: int, test: int) -> None:
@@ -43,17 +69,17 @@ def render(out: Path, *, seed: int, side: int, train: int, val: int, test: int) 
         )
     if not 0 < frames <= _MOST:
         raise Refusal(f"miniature nyud: {frames} frames: let miniatures.nyud.counts add up to 1 … {_MOST}")
-    with files.replacing(out / "nyu_depth_v2_labeled.mat") as scratch, matlab73.writing(scratch) as file:
+    with replacing(out / "nyu_depth_v2_labeled.mat") as scratch, matlab73.writing(scratch) as file:
         _fill(file, seed, side, frames)
     lists = _splits(seed, {"train": train, "val": val, "test": test})
     indices = {"trainNdxs": sorted(lists["train"] + lists["val"]), "testNdxs": lists["test"]}
-    _write(out / "splits.mat", _archive.mat(**{name: _column(numbers) for name, numbers in indices.items()}))
-    _write(
-        out / "classMapping40.mat",
-        _archive.mat(className=_cell(CLASSES), mapClass=MAP_CLASS[None, :], allClassName=_cell(RAW)),
-    )
+    columns = {name: np.array(numbers, np.uint16)[:, None] for name, numbers in indices.items()}
+    archive.write(out / "splits.mat", archive.mat(**columns))
+    names, classes = raw_names()
+    mapping = {"className": archive.cell(CLASSES, row=True), "mapClass": classes[None, :]}
+    archive.write(out / "classMapping40.mat", archive.mat(**mapping, allClassName=archive.cell(names, row=True)))
     for split, numbers in lists.items():  # no newline at the end, as the authors' lists
-        _write(out / f"{split}.txt", "\n".join(str(_FIRST_ID + number) for number in numbers).encode())
+        archive.write(out / f"{split}.txt", "\n".join(str(_FIRST_ID + number) for number in numbers).encode())
 
 
 def _fill(file: h5py.File, seed: int, side: int, frames: int) -> None:
@@ -66,53 +92,40 @@ def _fill(file: h5py.File, seed: int, side: int, frames: int) -> None:
         "instances": matlab73.frames(file, "instances", (frames, wide, high), "uint8"),
     }
     tilts = np.zeros((4, frames), np.float32)
+    names, _ = raw_names()
+    raw = {"": 0} | {name: label for label, name in enumerate(names, 1)}
     for place in tqdm(range(frames), desc="miniature nyud", unit="frame", disable=None):
-        frame = render_frame(seed, place + 1, side)
-        maps["images"][place] = frame.image.transpose(2, 1, 0)
-        maps["depths"][place] = frame.depth.T
-        maps["rawDepths"][place] = frame.raw_depth.T
-        maps["labels"][place] = frame.label.T
-        maps["instances"][place] = frame.instances.T
-        tilts[:, place] = _tilt(frame)
+        shown = room(seed, place + 1, side)
+        labels = np.array([raw[name] for name in shown.names], np.uint16)
+        maps["images"][place] = shown.image.transpose(2, 1, 0)
+        maps["depths"][place] = shown.depth.T
+        maps["rawDepths"][place] = shown.raw_depth.T
+        maps["labels"][place] = labels[shown.label].T
+        maps["instances"][place] = shown.label.T
+        yaw, pitch = (_degrees(half) for half in shown.tilt)
+        tilts[:, place] = 0, yaw, pitch, pitch  # roll, yaw, pitch, tilt of a device that has no motor of its own
     matlab73.matrix(file, "accelData", tilts)
-    types = [subject(number)[0] for number in range(1, frames + 1)]
+    types = [kind(number) for number in range(1, frames + 1)]
     scenes = [f"{scene_type}_{number:04d}" for number, scene_type in enumerate(types, 1)]
-    matlab73.strings(file, "names", RAW)
+    matlab73.strings(file, "names", names)
     matlab73.strings(file, "scenes", scenes)
     matlab73.strings(file, "sceneTypes", types)
     for name, stem in (("rawRgbFilenames", "r-{:06d}.ppm"), ("rawDepthFilenames", "d-{:06d}.pgm")):
         matlab73.strings(file, name, [f"{scene}/{stem.format(place)}" for place, scene in enumerate(scenes)])
 
 
-def _tilt(frame: Frame) -> tuple[float, float, float, float]:
-    """Roll, yaw, pitch and tilt of the device in degrees; a camera that tilts has no motor of its own."""
-    roll, yaw, pitch = (math.degrees(angle) for angle in (frame.view.roll, frame.view.yaw, frame.view.pitch))
-    return roll, yaw, pitch, pitch
+def _degrees(half: float) -> float:
+    """The angle whose half has the tangent ``half``, small: arctangent's first three terms."""
+    square = half * half
+    return 2 * half * (1 - square / 3 + square * square / 5) * (180 / 3.141592653589793)
 
 
 def _splits(seed: int, counts: dict[str, int]) -> dict[str, list[int]]:
     """Sorted frame numbers by split: each type of room is dealt out in the same shares, by chance within the type."""
     total = sum(counts.values())
-    draw = generator(seed, "nyud", "splits").random(_MOST)
+    draw = Chance(seed, "nyud", "splits").order(_MOST)
     lists: dict[str, list[int]] = {split: [] for split in counts}
-    for place, number in enumerate(sorted(range(1, total + 1), key=lambda n: (n % len(PLANS), draw[n - 1])), 1):
+    for place, number in enumerate(sorted(range(1, total + 1), key=lambda n: (n % len(KINDS), draw[n - 1])), 1):
         owed = {split: count * place / total - len(lists[split]) for split, count in counts.items()}
         lists[max(owed, key=lambda split: owed[split])].append(number)
     return {split: sorted(numbers) for split, numbers in lists.items()}
-
-
-def _column(numbers: Sequence[int]) -> NDArray[np.uint16]:
-    """N×1, as MATLAB stores small whole doubles."""
-    return np.array(numbers, np.uint16)[:, None]
-
-
-def _cell(values: Sequence[str]) -> NDArray[np.object_]:
-    """A 1×N MATLAB cell array of strings."""
-    cell = np.empty((1, len(values)), object)
-    cell[0] = values
-    return cell
-
-
-def _write(path: Path, content: bytes) -> None:
-    with files.replacing(path) as scratch:
-        scratch.write_bytes(content)

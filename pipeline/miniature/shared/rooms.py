@@ -1,0 +1,401 @@
+"""Rooms: 38 kinds of furniture in a box of walls, floor and ceiling, and the Kinect that looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.miniature.shared import textures as t
+from pipeline.miniature.shared.camera import DOWN, FORWARD, RIGHT, Camera, photograph, soften, turned
+from pipeline.miniature.shared.chance import Chance, Color, Field
+from pipeline.miniature.shared.noise import mottle
+from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
+from pipeline.miniature.shared.shapes import (
+    BALL, BOX, CONE, CYLINDER, DISC, HULL, POT, PYRAMID, ROOF, SHADE, SQUARE, Shape,
+)  # fmt: skip
+from pipeline.miniature.shared.things import legs
+
+FOCAL, CENTRE = 519.16, (325.08, 253.24)  # the Kinect's at 640×480, in pixels; columns and rows count from 0
+BASELINE = 580.0 * 0.075  # disparity in pixels × depth in metres (Khoshelham & Elberink, Sensors 2012)
+STEP = 1 / 8  # pixels: a Kinect tells disparities apart down to this
+UNLABELLED = ""
+
+WOOD = Finish((0.42, 0.26, 0.12), (0.62, 0.42, 0.24), t.grain, 0.5)
+WHITE = Finish((0.82, 0.82, 0.8), (0.95, 0.95, 0.93))
+GREY = Finish((0.4, 0.4, 0.43), (0.62, 0.62, 0.66))
+CLOTH = Finish((0.15, 0.35, 0.6), (0.4, 0.65, 0.9), t.checks, 0.12)
+BLACK = Finish((0.03, 0.03, 0.04), (0.14, 0.14, 0.16))
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """One raw name's parts in metres (x along its wall, y towards it, z up) and finishes; ``top`` is where others stand."""
+
+    parts: tuple[Part, ...]
+    coats: tuple[Finish, ...]
+    top: float = 0.0
+
+
+def block(wide: float, deep: float, high: float, coat: int = 0, shape: Shape = BOX) -> Part:
+    """A solid of that size on the ground."""
+    return Part(shape, (0, 0, high / 2), (wide / 2, deep / 2, high / 2), coat)
+
+
+def panel(wide: float, high: float, deep: float = 0.05, coat: int = 0, at: float = 0.0, shape: Shape = BOX) -> Part:
+    """What hangs on a wall: its middle is ``at`` above the place it hangs from."""
+    return Part(shape, (0, -deep / 2, at), (wide / 2, deep / 2, high / 2), coat)
+
+
+def handles(wide: float, deep: float, heights: Sequence[float]) -> tuple[Part, ...]:
+    """Dark handles on a front."""
+    return tuple(Part(BOX, (0, -deep / 2, z), (wide / 6, 0.03, 0.03), 1) for z in heights)
+
+
+STANDING: dict[str, Furniture] = {
+    "cabinet": Furniture((block(1.1, 0.5, 1.4), *handles(1.1, 0.5, (0.4, 1.0))), (WOOD, BLACK)),
+    "dresser": Furniture((block(1.2, 0.5, 1.0), *handles(1.2, 0.5, (0.25, 0.5, 0.75))), (WOOD, BLACK), 1.0),
+    "night stand": Furniture((block(0.7, 0.5, 0.55), *handles(0.7, 0.5, (0.35,))), (WOOD, BLACK), 0.55),
+    "desk": Furniture(
+        (
+            Part(BOX, (0, 0, 0.74), (0.75, 0.35, 0.04)),
+            *(Part(BOX, (x, 0.0, 0.36), (0.12, 0.3, 0.36)) for x in (-0.6, 0.6)),
+        ),
+        (WOOD,),
+        0.78,
+    ),
+    "counter": Furniture(
+        (block(1.4, 0.6, 0.9), Part(BOX, (0, -0.03, 0.95), (0.74, 0.35, 0.05), 1)),
+        (Finish((0.75, 0.72, 0.6), (0.9, 0.87, 0.75), t.grid, 0.35), Finish((0.1, 0.1, 0.12), (0.4, 0.4, 0.42), t.wool, 0.1)),
+        1.0,
+    ),
+    "bookshelf": Furniture(
+        (block(1.1, 0.35, 1.95), Part(BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1)),
+        (WOOD, Finish((0.55, 0.1, 0.1), (0.9, 0.8, 0.4), t.stripes, 0.06)),
+    ),
+    "shelves": Furniture(
+        tuple(Part(BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
+        (Finish((0.7, 0.72, 0.75), (0.85, 0.87, 0.9)),),
+    ),
+    "refridgerator": Furniture(
+        (block(0.95, 0.75, 1.75), Part(BOX, (0.3, -0.38, 1.2), (0.03, 0.04, 0.3), 1)),
+        (Finish((0.75, 0.85, 0.88), (0.88, 0.96, 0.98)), BLACK),
+    ),
+    "sofa": Furniture(
+        (
+            Part(BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)),
+            Part(ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
+            *(Part(CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8)),
+        ),
+        (Finish((0.55, 0.1, 0.15), (0.75, 0.25, 0.3), t.stripes, 0.2),),
+    ),
+    "bed": Furniture(
+        (
+            block(1.5, 0.9, 0.42),
+            Part(BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1),
+        ),
+        (CLOTH, WOOD),
+        0.42,
+    ),
+    "door": Furniture(
+        (Part(BOX, (0, 0.02, 1.0), (0.5, 0.06, 1.0)), Part(BALL, (0.38, -0.08, 1.0), (0.06, 0.06, 0.06), 1)),
+        (Finish((0.75, 0.5, 0.15), (0.9, 0.65, 0.28), t.checks, 0.5), BLACK),
+    ),
+    "curtain": Furniture(
+        tuple(Part(CYLINDER, (0.22 * k, 0, 1.1), (0.12, 0.14, 1.1)) for k in range(-2, 3)),
+        (Finish((0.1, 0.4, 0.2), (0.35, 0.65, 0.4), t.diagonal, 0.25),),
+    ),
+    "shower curtain": Furniture(
+        tuple(Part(SHADE, (0.3 * k, 0, 1.0), (0.22, 0.25, 0.95)) for k in range(-1, 2)),
+        (Finish((0.3, 0.7, 0.85), (0.95, 0.98, 1.0), t.spots, 0.18),),
+    ),
+    "person": Furniture(
+        (
+            Part(BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
+            Part(CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
+            *(Part(CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
+        ),
+        (Finish((0.85, 0.25, 0.0), (1.0, 0.5, 0.1), t.bands, 0.14), Finish((0.8, 0.55, 0.42), (0.95, 0.7, 0.58)), GREY),
+    ),
+    "bathtub": Furniture(
+        (Part(HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1)),
+        (WHITE, Finish((0.55, 0.75, 0.8), (0.7, 0.88, 0.92), t.waves, 0.1)),
+    ),
+    "toilet": Furniture(
+        (
+            Part(POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)),
+            Part(DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
+            Part(BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
+        ),
+        (WHITE, BLACK),
+    ),
+    "column": Furniture((block(0.6, 0.6, 2.5),), (Finish((0.6, 0.55, 0.5), (0.78, 0.74, 0.7), t.bricks, 0.14),)),
+    "fireplace": Furniture(
+        (block(1.2, 0.5, 1.1, 0, ROOF), Part(BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1)),
+        (Finish((0.5, 0.22, 0.16), (0.75, 0.7, 0.65), t.bricks, 0.14), BLACK),
+    ),
+    "piano": Furniture(
+        (block(1.3, 0.5, 1.15), Part(BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1)),
+        (BLACK, Finish((0.05, 0.05, 0.05), (0.98, 0.98, 0.95), t.stripes, 0.06)),
+        1.15,
+    ),
+}
+LOW: dict[str, Furniture] = {
+    "table": Furniture(
+        (Part(CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))),
+        (Finish((0.8, 0.75, 0.2), (0.95, 0.9, 0.4), t.checks, 0.16),),
+        0.75,
+    ),
+    "chair": Furniture(
+        (
+            Part(BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)),
+            Part(BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
+            *legs(0.24, 0.24, 0.2, 0.05, 1, BOX),
+        ),
+        (Finish((0.1, 0.2, 0.7), (0.3, 0.45, 0.95), t.grid, 0.15), BLACK),
+    ),
+    "box": Furniture(
+        (block(0.6, 0.5, 0.45), Part(BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
+        (Finish((0.62, 0.45, 0.25), (0.75, 0.57, 0.35)), Finish((0.85, 0.8, 0.6), (0.9, 0.85, 0.65))),
+    ),
+    "bag": Furniture(
+        (Part(ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
+        (Finish((0.4, 0.0, 0.4), (0.75, 0.2, 0.7), t.diagonal, 0.12), BLACK),
+    ),
+    "ottoman": Furniture(
+        (Part(CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
+        (Finish((0.0, 0.4, 0.4), (0.2, 0.65, 0.6), t.spots, 0.12),),
+    ),
+    "ball": Furniture((Part(BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (Finish((0.9, 0.1, 0.1), (1, 1, 1), t.bands, 0.2),)),
+    "garbage bin": Furniture((Part(POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (Finish((0.9, 0.1, 0.1), (1.0, 0.6, 0.5), t.bands, 0.2),)),
+    "clothes": Furniture(
+        (Part(CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1)),
+        (Finish((0.9, 0.3, 0.5), (1.0, 0.6, 0.7), t.blotches, 0.15), Finish((0.2, 0.5, 0.2), (0.4, 0.8, 0.4), t.blotches, 0.15)),
+    ),
+}
+HANGING: dict[str, Furniture] = {
+    "window": Furniture(
+        (panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.0, 0.05, 0.12)),
+        (WHITE, Finish((0.5, 0.75, 1.0), (0.85, 0.95, 1.0), t.clouds, 0.4)),
+    ),
+    "blinds": Furniture(
+        tuple(panel(1.1, 0.16, 0.14, 0, -0.36 + 0.18 * k, ROOF) for k in range(5)),
+        (Finish((0.78, 0.75, 0.65), (0.95, 0.93, 0.85), t.plain),),
+    ),
+    "picture": Furniture(
+        (panel(0.9, 0.75, 0.05, 1), panel(0.76, 0.6, 0.07)),
+        (Finish((0.2, 0.45, 0.15), (0.9, 0.75, 0.3), t.blotches, 0.25), Finish((0.6, 0.45, 0.1), (0.75, 0.6, 0.2))),
+    ),
+    "mirror": Furniture(
+        (Part(CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"), Part(CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y")),
+        (Finish((0.4, 0.45, 0.5), (0.75, 0.8, 0.85), t.diagonal, 0.5), BLACK),
+    ),
+    "whiteboard": Furniture(
+        (panel(1.2, 0.8, 0.04, 1), panel(1.12, 0.72, 0.05), panel(0.8, 0.05, 0.12, 1, -0.42)),
+        (Finish((0.93, 0.94, 0.96), (1.0, 1.0, 1.0)), GREY),
+    ),
+    "paper": Furniture(
+        (panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1)),
+        (WHITE, Finish((0.1, 0.1, 0.3), (0.95, 0.95, 0.95), t.bands, 0.05)),
+    ),
+    "television": Furniture((panel(1.1, 0.7, 0.1), panel(1.0, 0.6, 0.12, 1)), (BLACK, Finish((0.02, 0.05, 0.1), (0.15, 0.3, 0.5), t.clouds, 0.5))),
+    "towel": Furniture(
+        (panel(0.5, 0.8, 0.1), panel(0.6, 0.06, 0.14, 1, 0.4)),
+        (Finish((0.9, 0.55, 0.1), (1.0, 0.9, 0.6), t.bands, 0.12), GREY),
+    ),
+    "heater": Furniture((panel(0.9, 0.7, 0.2, 0, 0.0, PYRAMID),), (Finish((0.7, 0.7, 0.72), (0.85, 0.85, 0.87), t.stripes, 0.1),)),
+    "sink": Furniture(
+        (Part(HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)), Part(DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1), Part(CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1)),
+        (WHITE, GREY),
+    ),
+}
+ON_TOP: dict[str, Furniture] = {
+    "lamp": Furniture(
+        (Part(CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18))),
+        (Finish((1.0, 0.85, 0.35), (1.0, 0.97, 0.65)), BLACK),
+    ),
+    "books": Furniture(
+        tuple(Part(BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
+        (Finish((0.6, 0.1, 0.1), (0.75, 0.2, 0.15)), Finish((0.1, 0.2, 0.5), (0.2, 0.3, 0.65))),
+    ),
+    "pillow": Furniture((Part(BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),), (Finish((0.85, 0.7, 0.85), (1.0, 0.88, 1.0), t.clouds, 0.2),)),
+    "plant": Furniture(
+        (Part(POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(BALL, (0, 0, 0.42), (0.26, 0.26, 0.24))),
+        (Finish((0.0, 0.3, 0.0), (0.4, 0.8, 0.2), t.wool, 0.2), Finish((0.6, 0.25, 0.1), (0.75, 0.35, 0.2))),
+    ),
+    "microwave": Furniture(
+        (block(0.6, 0.4, 0.35), Part(BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1)),
+        (GREY, BLACK),
+    ),
+}
+KINDS = ("kitchen", "bedroom", "bathroom", "living_room", "office", "classroom")
+_WALLS: tuple[Color, ...] = (
+    *((0.85, 0.82, 0.72), (0.8, 0.72, 0.72), (0.72, 0.8, 0.82)),
+    *((0.78, 0.8, 0.68), (0.75, 0.74, 0.72), (0.85, 0.83, 0.8)),
+)
+_FLOORS = (
+    *(Finish((0.4, 0.38, 0.36), (0.72, 0.7, 0.66), t.tiles, 0.4), Finish((0.5, 0.3, 0.15), (0.66, 0.42, 0.22), t.rows, 0.25)),
+    *(Finish((0.3, 0.34, 0.36), (0.6, 0.66, 0.68), t.tiles, 0.3), Finish((0.45, 0.28, 0.16), (0.6, 0.4, 0.24), t.rows, 0.2)),
+    *(Finish((0.32, 0.34, 0.4), (0.46, 0.48, 0.54), t.wool, 0.2), Finish((0.36, 0.36, 0.34), (0.52, 0.52, 0.5), t.wool, 0.3)),
+)
+_CEILING = Finish((0.93, 0.93, 0.93), (0.99, 0.99, 0.99), t.plain, 1.0)
+_MAT = Finish((0.65, 0.05, 0.15), (0.9, 0.35, 0.3), t.diagonal, 0.25)
+_GLASSY = ("mirror", "window", "television")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """One frame. ``image`` H×W×3 uint8; ``depth`` (in-painted) and ``raw_depth`` (0: missing) H×W float32 metres.
+
+    ``label``: H×W uint8 places in ``names``, 0 along all borders; ``instances`` H×W uint8, one number an object;
+    ``tilt``: the half tangents of the camera's yaw and pitch.
+    """
+
+    image: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    raw_depth: NDArray[np.float32]
+    names: tuple[str, ...]
+    label: NDArray[np.uint8]
+    tilt: tuple[float, float]
+
+
+def kind(number: int) -> str:
+    """What type of room frame ``number`` shows."""
+    return KINDS[number % len(KINDS)]
+
+
+def room(seed: int, number: int, side: int) -> Room:
+    """Frame ``number``, ``side`` pixels wide and 3/4 as high: a function of its arguments alone."""
+    chance = Chance(seed, "room", str(number))
+    tilt = chance.between(-0.1, 0.1), chance.between(0.0, 0.11)
+    builder = _Builder(seed, number, chance, _camera(chance, side, tilt))
+    builder.build()
+    scene = builder.scene
+    rims = rim(scene.instance)
+    glassy = np.isin(scene.instance, [k for k, name in enumerate(builder.names) if name in _GLASSY])
+    depth, raw_depth = measure(chance, scene.depth, glassy)
+    return Room(
+        image=photograph(chance, scene.color),
+        depth=depth,
+        raw_depth=raw_depth,
+        names=tuple(builder.names),
+        label=np.where(rims, np.uint8(0), scene.instance),
+        tilt=tilt,
+    )
+
+
+def _camera(chance: Chance, side: int, tilt: tuple[float, float]) -> Camera:
+    scale = side / 640
+    yaw, pitch = (((1 - a * a) / (1 + a * a), 2 * a / (1 + a * a)) for a in tilt)
+    right, forward = turned(RIGHT, FORWARD, yaw)
+    forward, down = turned(forward, DOWN, pitch)
+    return Camera(
+        height=side * 3 // 4, width=side, focal=FOCAL * scale, cx=CENTRE[0] * scale, cy=CENTRE[1] * scale,
+        eye=(chance.between(-0.2, 0.2), 0.0, chance.between(1.25, 1.5)), right=right, down=down, forward=forward,
+    )  # fmt: skip
+
+
+class _Builder:
+    """Furnishes one room: two things along the front wall, what hangs and stands on them, and one on the floor."""
+
+    def __init__(self, seed: int, number: int, chance: Chance, camera: Camera) -> None:
+        self.seed, self.number, self.chance = seed, number, chance
+        self.scene = Scene(camera, (chance.between(-0.8, 0.8), -1.0, 1.2))
+        self.names = [UNLABELLED]
+        self.half, self.depth, self.high = chance.between(1.9, 2.4), chance.between(2.8, 3.3), 2.35
+
+    def build(self) -> None:
+        """Everything, walls first."""
+        self._shell()
+        for x in (-0.85, 0.85):
+            self._along_the_wall(x + self.chance.between(-0.12, 0.12))
+        for sign in (-1, 1):
+            if self.chance.happens(0.4):
+                place = (sign * self.half, self.chance.between(1.9, 2.3), self.chance.between(1.3, 1.6))
+                self._add(HANGING, "side", Frame(place, (0.0, float(-sign))))
+        place = (self.chance.between(-0.5, 0.5), self.chance.between(1.9, 2.2), 0.0)
+        if self.chance.happens(0.5):
+            mat = Part(BOX, (0, 0, 0.005), (0.75, 0.5, 0.005))
+            self._paint("floor mat", (mat,), (_MAT.worn(self.chance),), Frame(place, self.chance.turn(0.1)))
+        if self.chance.happens(0.8):
+            self._add(LOW, "low", Frame(place, self.chance.turn(0.3)))
+
+    def _along_the_wall(self, x: float) -> None:
+        frame = Frame((x, self.depth - 0.5, 0.0), self.chance.turn(0.05))
+        stood = self._add(STANDING, "standing", frame)
+        height = max(part.at[2] + part.half[2] for part in STANDING[stood].parts)
+        top = STANDING[stood].top
+        if top and self.chance.happens(0.8):
+            self._add(ON_TOP, "top", Frame((x + self.chance.between(-0.25, 0.25), self.depth - 0.5, top)))
+        if height < 1.3 and self.chance.happens(0.9):
+            self._add(HANGING, "hanging", Frame((x, self.depth, max(1.6, height + 0.5))))
+
+    def _add(self, kinds: dict[str, Furniture], slot: str, frame: Frame) -> str:
+        """The next of ``kinds`` in turn, so that each is as frequent; returns its name."""
+        place = 2 * self.number + len(self.names) % 2 if slot in ("standing", "hanging") else self.number
+        turn, rest = divmod(place, len(kinds))
+        name = list(kinds)[Chance(self.seed, slot, str(turn)).order(len(kinds))[rest]]
+        piece = kinds[name]
+        self.scene.shadow(frame, (0.5, 0.4), 0.3)
+        self._paint(name, piece.parts, [coat.worn(self.chance, 0.05) for coat in piece.coats], frame)
+        if kinds is LOW and piece.top and self.chance.happens(0.8):
+            self._add(ON_TOP, "on low", Frame((frame.at[0], frame.at[1], piece.top)))
+        return name
+
+    def _paint(self, name: str, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame) -> None:
+        self.names.append(name)
+        self.scene.add(parts, coats, frame, 0, len(self.names) - 1)
+
+    def _shell(self) -> None:
+        wall = _WALLS[self.number % len(KINDS)]
+        paint = Finish((wall[0] - 0.06, wall[1] - 0.06, wall[2] - 0.06), wall, t.clouds, 0.3).worn(self.chance, 0.04)
+        deep, y = self.depth / 2 + 1, self.depth / 2 - 1
+        high = self.high / 2
+        floor = _FLOORS[self.number % len(KINDS)].worn(self.chance, 0.04)
+        frame = Frame((0.0, 0.0, 0.0))
+        self._paint("floor", (Part(SQUARE, (0, y, 0), (self.half, deep, 1)),), (floor,), frame)
+        self._paint("ceiling", (Part(SQUARE, (0, y, self.high), (self.half, deep, 1)),), (_CEILING,), frame)
+        self._paint("wall", (Part(SQUARE, (0, self.depth, high), (high, self.half, 1), 0, "y"),), (paint,), frame)
+        for x in (-self.half, self.half):
+            self._paint("wall", (Part(SQUARE, (x, y, high), (deep, high, 1), 0, "x"),), (paint,), frame)
+
+
+def measure(
+    chance: Chance, depth: Field, glassy: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """In-painted and raw depth in metres (H×W float32) that a Kinect makes of true ``depth``; raw is 0 where missing.
+
+    Raw depth comes in steps of disparity, with noise that grows with the square of distance. Nothing comes back from
+    half of what is ``glassy``, from the left of what stands in front (the projector is to the right), along the
+    image's edges, and here and there. In-painting is the true disparity, blurred in the holes.
+    """
+    height, width = depth.shape
+    scale = width / 640
+    disparity = BASELINE / depth  # pixels at 640×480
+    seen = disparity + chance.normal(*depth.shape) * (0.55 * STEP * scale)
+    missing = _shadow(disparity * scale) | (glassy & (_cloud(chance, height, width) > 0.45))
+    missing |= (_cloud(chance, height, width) > 0.8) | (chance.raw(*depth.shape) < 4)
+    edge = max(2, width // 80)
+    missing[:edge] = missing[-edge:] = True
+    missing[:, :edge] = missing[:, -edge:] = True
+    raw = BASELINE / (np.rint(seen / STEP) * STEP)
+    blurred = soften(soften(soften(disparity, 0.3), 0.3), 0.3)
+    painted = BASELINE / np.where(missing, blurred, seen)
+    return (
+        (np.rint(painted.clip(0.7, 10) * 4096) / 4096).astype(np.float32),  # in steps that gzip well
+        np.where(missing, 0.0, raw).astype(np.float32),
+    )
+
+
+def _cloud(chance: Chance, height: int, width: int) -> Field:
+    x, y = chance.between(0, 1), chance.between(0, 1)
+    return mottle(x + np.arange(width)[None, :] * (0.8 / width), y + np.arange(height)[:, None] * (0.8 / width))
+
+
+def _shadow(shift: Field) -> NDArray[np.bool_]:
+    """Pixels that the projector cannot reach past what stands in front of them; ``shift`` is disparity in pixels."""
+    arrival = np.arange(shift.shape[1]) - shift
+    nearest = np.minimum.accumulate(arrival[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(arrival > nearest + 0.6)

@@ -43,7 +43,7 @@ DISC = Shape("flat", outline=lambda x, y: x * x + y * y <= 1)
 RING = Shape("flat", outline=lambda x, y: (x * x + y * y <= 1) & (x * x + y * y >= 0.36))
 CRESCENT = Shape("flat", outline=lambda x, y: (x * x + y * y <= 1) & ((x - 0.6) * (x - 0.6) + y * y >= 0.64))
 TRIANGLE = Shape("flat", outline=lambda x, y: (np.abs(y) <= 1) & (np.abs(x) <= (1 - y) / 2))
-LEAF = Shape("flat", outline=lambda x, y: np.abs(y) <= 0.5 * (1 - x * x) * (1 + 0.5 * x))
+LEAF = Shape("flat", outline=lambda x, y: (np.abs(x) <= 1) & (np.abs(y) <= 0.5 * (1 - x * x) * (1 + 0.5 * x)))
 
 
 def meet(shape: Shape, o: Point, d: Axes) -> tuple[Field, NDArray[np.int8]]:

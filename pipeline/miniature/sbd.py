@@ -23,8 +23,8 @@ COUNTS = ("train", "val", "held_out")
 def render(out: Path, *, seed: int, side: int, train: int, val: int, held_out: int) -> None:
     """Write ``out/benchmark.tgz`` and ``out/seg11valid.txt``.
 
-    Photographs that miniature VOC (same seed, side and held_out) holds too have the same JPEG bytes there; labels here have
-    hard edges instead of void. Raises Refusal if ``train`` cannot hold the images shared with VOC val.
+    Photographs that miniature VOC (same seed, side and held_out) holds too have the same JPEG bytes there; labels here
+    have hard edges instead of void. Raises Refusal if ``train`` cannot hold the images shared with VOC val.
     """
     lists = {"train": ids.sbd_train(seed, train, held_out), "val": ids.sbd_val(seed, val)}
     archive.write_tgz(out / "benchmark.tgz", _members(seed, side, lists))

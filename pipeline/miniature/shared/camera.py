@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,10 @@ def minus(a: Vector, b: Vector) -> Vector:
 def turned(a: Vector, b: Vector, by: tuple[float, float]) -> tuple[Vector, Vector]:
     """Two axes turned in their plane by an angle's (cosine, sine), ``a`` towards ``b``."""
     cos, sin = by
-    new = tuple(cos * p + sin * q for p, q in zip(a, b, strict=True))
-    other = tuple(cos * q - sin * p for p, q in zip(a, b, strict=True))
-    return (new[0], new[1], new[2]), (other[0], other[1], other[2])
+    return (
+        (cos * a[0] + sin * b[0], cos * a[1] + sin * b[1], cos * a[2] + sin * b[2]),
+        (cos * b[0] - sin * a[0], cos * b[1] - sin * a[1], cos * b[2] - sin * a[2]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,26 +60,25 @@ class Camera:
     @cached_property
     def u(self) -> Field:
         """1×W: how far to the right a pixel's ray goes for one metre forward."""
-        return ((np.arange(self.width) + 0.5 - self.cx) / self.focal)[None, :]
+        return ((np.arange(self.width, dtype=np.float64) + 0.5 - self.cx) / self.focal)[None, :]
 
     @cached_property
     def v(self) -> Field:
         """H×1: how far down."""
-        return ((np.arange(self.height) + 0.5 - self.cy) / self.focal)[:, None]
+        return ((np.arange(self.height, dtype=np.float64) + 0.5 - self.cy) / self.focal)[:, None]
 
-    def place(self, point: Vector) -> tuple[float, float, float]:
-        """Column, row and depth of a point; column and row mean nothing where depth is below ``NEAR``."""
-        away = minus(point, self.eye)
-        depth = inner(away, self.forward)
-        scale = self.focal / depth if depth > NEAR else 0.0
-        return self.cx + scale * inner(away, self.right), self.cy + scale * inner(away, self.down), depth
-
-    def window(self, points: Iterable[Vector]) -> tuple[slice, slice]:
-        """Rows and columns that hold all of ``points`` and what lies between; the whole image if one is too near."""
-        placed = [self.place(point) for point in points]
-        if min(depth for _, _, depth in placed) <= NEAR:
-            return slice(0, self.height), slice(0, self.width)
-        columns, rows = [column for column, _, _ in placed], [row for _, row, _ in placed]
+    def window(self, centre: Vector, spans: Sequence[Vector]) -> tuple[slice, slice]:
+        """Rows and columns that hold a box, given by three half edges; the whole image where it comes too near."""
+        points = (minus(centre, self.eye), *spans)
+        across, down, deep = ([inner(p, axis) for p in points] for axis in (self.right, self.down, self.forward))
+        columns, rows = [], []
+        for i, j, k in product((-1, 1), repeat=3):
+            depth = deep[0] + i * deep[1] + j * deep[2] + k * deep[3]
+            if depth <= NEAR:
+                return slice(0, self.height), slice(0, self.width)
+            scale = self.focal / depth
+            columns.append(self.cx + scale * (across[0] + i * across[1] + j * across[2] + k * across[3]))
+            rows.append(self.cy + scale * (down[0] + i * down[1] + j * down[2] + k * down[3]))
         return _span(rows, self.height), _span(columns, self.width)
 
 

@@ -61,4 +61,4 @@ class Chance:
     def normal(self, *shape: int) -> Field:
         """Mean 0, standard deviation 1: the sum of four bytes, so never beyond 3.5."""
         total = self.raw(4, *shape).sum(axis=0, dtype=np.int64)
-        return (total - 510) / 147.8  # 147.8² = 4 · (256² − 1) / 12
+        return np.asarray((total - 510) / 147.8, np.float64)  # 147.8² = 4 · (256² − 1) / 12

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.miniature.shared import shapes as s
 from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared import things
 from pipeline.miniature.shared.camera import Camera, Vector, photograph
 from pipeline.miniature.shared.chance import Chance, Color
 from pipeline.miniature.shared.noise import mottle
 from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
-from pipeline.miniature.shared.shapes import BALL, BOX, CONE, CRESCENT, CYLINDER, DISC, PYRAMID, ROOF, SHADE, SQUARE
-from pipeline.miniature.shared.things import BLACK, PANE, STEEL
+from pipeline.miniature.shared.things import PANE, STEEL
 
 NAMES = (
     *("awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow", "crosswalk", "desert"),
@@ -66,67 +65,72 @@ class Thing:
 THINGS: dict[str, Thing] = {
     "tree": Thing(
         (
-            Part(CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1),
-            Part(BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
-            Part(BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0)),
+            Part(s.CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1),
+            Part(s.BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
+            Part(s.BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0)),
         ),
         (LEAVES, TRUNK),
     ),
-    "fir": Thing((Part(CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(CONE, (0, 0, 3.2), (1.5, 1.5, 2.4))), (LEAVES, TRUNK)),
+    "fir": Thing(
+        (Part(s.CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(s.CONE, (0, 0, 3.2), (1.5, 1.5, 2.4))), (LEAVES, TRUNK)
+    ),
     "plant": Thing(
-        tuple(Part(BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
+        tuple(Part(s.BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
         (Finish((0.25, 0.5, 0.0), (0.95, 0.35, 0.75), t.spots, 0.22),),
     ),
     "pole": Thing(
-        (Part(CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(BOX, (0, 0, 4.7), (0.9, 0.1, 0.12))),
+        (Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12))),
         (Finish((0.25, 0.14, 0.06), (0.38, 0.22, 0.12)),),
     ),
     "streetlight": Thing(
         (
-            Part(CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)),
-            Part(SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
-            Part(BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
+            Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)),
+            Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
+            Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
         ),
         (Finish((0.05, 0.25, 0.3), (0.12, 0.4, 0.45)), Finish((1.0, 0.95, 0.6), (1.0, 1.0, 0.85))),
     ),
     "sign": Thing(
-        (Part(BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(BOX, (0, 0, 2.5), (0.9, 0.06, 0.6))),
+        (Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6))),
         (Finish((0.95, 0.85, 0.0), (0.0, 0.1, 0.6), t.bands, 0.3), STEEL),
     ),
     "fence": Thing(
-        (Part(BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),),
+        (Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),),
         (Finish((0.5, 0.36, 0.22), (0.86, 0.74, 0.56), t.stripes, 0.22),),
     ),
     "rock": Thing(
-        (Part(BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4))),
+        (Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4))),
         (Finish((0.3, 0.26, 0.24), (0.62, 0.57, 0.52), t.blotches, 0.35),),
     ),
     "bridge": Thing(
         (
-            Part(BOX, (0, 0, 3.6), (14, 1.2, 0.5)),
-            Part(BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
-            *(Part(BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
+            Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)),
+            Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
+            *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
         ),
-        (Finish((0.55, 0.3, 0.4), (0.72, 0.45, 0.55), t.bricks, 0.6), Finish((0.6, 0.1, 0.15), (0.8, 0.2, 0.2), t.grid, 0.4)),
+        (
+            Finish((0.55, 0.3, 0.4), (0.72, 0.45, 0.55), t.bricks, 0.6),
+            Finish((0.6, 0.1, 0.15), (0.8, 0.2, 0.2), t.grid, 0.4),
+        ),
     ),
     "staircase": Thing(
-        tuple(Part(BOX, (0, -0.4 * k, 0.8 - 0.2 * k), (1.3, 0.25, 0.8 - 0.2 * k), k % 2) for k in range(4)),
+        tuple(Part(s.BOX, (0, -0.4 * k, 0.8 - 0.2 * k), (1.3, 0.25, 0.8 - 0.2 * k), k % 2) for k in range(4)),
         (Finish((0.75, 0.72, 0.8), (0.85, 0.82, 0.9)), Finish((0.45, 0.42, 0.5), (0.55, 0.52, 0.6))),
     ),
     "door": Thing(
-        (Part(BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1)),
+        (Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1)),
         (Finish((0.0, 0.28, 0.1), (0.05, 0.42, 0.2), t.checks, 0.7), STEEL),
     ),
     "awning": Thing(
-        (Part(ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),),
+        (Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),),
         (Finish((0.85, 0.05, 0.1), (1.0, 0.95, 0.9), t.stripes, 0.35),),
     ),
     "balcony": Thing(
-        (Part(BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1)),
+        (Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1)),
         (Finish((0.1, 0.1, 0.12), (0.85, 0.8, 0.75), t.grid, 0.35), STEEL),
     ),
     "window": Thing(
-        (Part(BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(BOX, (0, 0, 0), (0.7, 0.12, 0.85))),
+        (Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85))),
         (PANE, Finish((0.9, 0.9, 0.88), (0.98, 0.98, 0.96))),
     ),
 }
@@ -276,7 +280,7 @@ class _Builder:
         if not (sunny or moonlit):
             return
         x, z, size = self.chance.between(-250, 250), self.chance.between(170, 270), self.chance.between(55, 80)
-        shape, color = (CRESCENT, (0.95, 0.95, 0.85)) if moonlit else (DISC, (1.0, 0.85, 0.1))
+        shape, color = (s.CRESCENT, (0.95, 0.95, 0.85)) if moonlit else (s.DISC, (1.0, 0.85, 0.1))
         part = Part(shape, (x, 900, z), (size, size, 1), 0, "y")
         self.scene.paint(part, Finish(color, (1.4, 1.3, 1.0)), Frame((0, 0, 0)), CODE["moon" if moonlit else "sun"])
 
@@ -292,7 +296,7 @@ class _Builder:
         """A rectangle on the ground; grass in place of a class that may not occur."""
         name = "grass" if name in self.without else name
         finish = GROUND[name].worn(self.chance, 0.05)
-        self.scene.paint(Part(SQUARE, at, (*half, 1.0)), finish, Frame((0.0, 0.0, 0.0)), CODE[name])
+        self.scene.paint(Part(s.SQUARE, at, (*half, 1.0)), finish, Frame((0.0, 0.0, 0.0)), CODE[name])
 
     def mountains(self, count: int) -> None:
         """Far and wide."""
@@ -300,7 +304,7 @@ class _Builder:
         for _ in range(count):
             high = self.chance.between(60, 120)
             at = (self.chance.between(-150, 150), self.chance.between(350, 450), high - 4)
-            part = Part(self.chance.pick((CONE, PYRAMID)), at, (2.2 * high, 100, high))
+            part = Part(self.chance.pick((s.CONE, s.PYRAMID)), at, (2.2 * high, 100, high))
             self.scene.paint(part, paint.worn(self.chance), Frame((0.0, 0.0, 0.0)), CODE["mountain"])
 
     def birds(self, most: int) -> None:
@@ -345,7 +349,7 @@ class _Builder:
         frame = Frame(at, turn)
         half = 1.6 * wide
         high = 1.6 * floors + 0.4
-        self.scene.paint(Part(BOX, (0, deep, high), (half, deep, high)), finish, frame, CODE["building"])
+        self.scene.paint(Part(s.BOX, (0, deep, high), (half, deep, high)), finish, frame, CODE["building"])
         for floor in range(floors):
             for column in range(wide):
                 spot = frame.point((3.2 * column + 1.6 - half, 0.0, 3.2 * floor + 1.9))

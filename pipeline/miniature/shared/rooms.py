@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.miniature.shared import shapes as s
 from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared.camera import DOWN, FORWARD, RIGHT, Camera, photograph, soften, turned
 from pipeline.miniature.shared.chance import Chance, Color, Field
 from pipeline.miniature.shared.noise import mottle
 from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
-from pipeline.miniature.shared.shapes import (
-    BALL, BOX, CONE, CYLINDER, DISC, HULL, POT, PYRAMID, ROOF, SHADE, SQUARE, Shape,
-)  # fmt: skip
 from pipeline.miniature.shared.things import legs
 
 FOCAL, CENTRE = 519.16, (325.08, 253.24)  # the Kinect's at 640×480, in pixels; columns and rows count from 0
@@ -32,201 +30,239 @@ BLACK = Finish((0.03, 0.03, 0.04), (0.14, 0.14, 0.16))
 
 @dataclass(frozen=True)
 class Furniture:
-    """One raw name's parts in metres (x along its wall, y towards it, z up) and finishes; ``top`` is where others stand."""
+    """Parts in metres (x along the wall, y towards it, z up) and finishes; others may stand at ``top``."""
 
     parts: tuple[Part, ...]
     coats: tuple[Finish, ...]
     top: float = 0.0
 
 
-def block(wide: float, deep: float, high: float, coat: int = 0, shape: Shape = BOX) -> Part:
+def block(wide: float, deep: float, high: float, coat: int = 0, shape: s.Shape = s.BOX) -> Part:
     """A solid of that size on the ground."""
     return Part(shape, (0, 0, high / 2), (wide / 2, deep / 2, high / 2), coat)
 
 
-def panel(wide: float, high: float, deep: float = 0.05, coat: int = 0, at: float = 0.0, shape: Shape = BOX) -> Part:
+def panel(wide: float, high: float, deep: float = 0.05, coat: int = 0, at: float = 0.0, shape: s.Shape = s.BOX) -> Part:
     """What hangs on a wall: its middle is ``at`` above the place it hangs from."""
     return Part(shape, (0, -deep / 2, at), (wide / 2, deep / 2, high / 2), coat)
 
 
-def handles(wide: float, deep: float, heights: Sequence[float]) -> tuple[Part, ...]:
-    """Dark handles on a front."""
-    return tuple(Part(BOX, (0, -deep / 2, z), (wide / 6, 0.03, 0.03), 1) for z in heights)
+def ridges(
+    wide: float, front: float, low: float, high: float, count: int, deep: float, coat: int = 0
+) -> tuple[Part, ...]:
+    """Ridges along x, one above the other from ``low`` to ``high``, ``deep`` metres out of a front at y = ``front``."""
+    half = (high - low) / count / 2
+    heights = [low + half * (2 * k + 1) for k in range(count)]
+    return tuple(Part(s.RIDGE, (0, front - deep / 2, z), (half, wide / 2, deep / 2), coat, "y") for z in heights)
 
 
 STANDING: dict[str, Furniture] = {
-    "cabinet": Furniture((block(1.1, 0.5, 1.4), *handles(1.1, 0.5, (0.4, 1.0))), (WOOD, BLACK)),
-    "dresser": Furniture((block(1.2, 0.5, 1.0), *handles(1.2, 0.5, (0.25, 0.5, 0.75))), (WOOD, BLACK), 1.0),
-    "night stand": Furniture((block(0.7, 0.5, 0.55), *handles(0.7, 0.5, (0.35,))), (WOOD, BLACK), 0.55),
+    "cabinet": Furniture((block(1.1, 0.5, 1.4), *ridges(1.1, -0.25, 0.1, 1.3, 2, 0.3)), (WOOD,)),
+    "dresser": Furniture((block(1.2, 0.5, 1.0), *ridges(1.2, -0.25, 0.05, 0.95, 3, 0.16)), (WOOD,), 1.0),
+    "night stand": Furniture(
+        (block(0.7, 0.6, 0.55), Part(s.BALL, (0, -0.3, 0.35), (0.08, 0.08, 0.08), 1)), (WOOD, BLACK), 0.55
+    ),
     "desk": Furniture(
         (
-            Part(BOX, (0, 0, 0.74), (0.75, 0.35, 0.04)),
-            *(Part(BOX, (x, 0.0, 0.36), (0.12, 0.3, 0.36)) for x in (-0.6, 0.6)),
+            Part(s.BOX, (0, -0.05, 0.74), (0.75, 0.42, 0.05)),
+            *(Part(s.BOX, (x, 0.0, 0.36), (0.08, 0.3, 0.36)) for x in (-0.62, 0.62)),
         ),
         (WOOD,),
         0.78,
     ),
     "counter": Furniture(
-        (block(1.4, 0.6, 0.9), Part(BOX, (0, -0.03, 0.95), (0.74, 0.35, 0.05), 1)),
-        (Finish((0.75, 0.72, 0.6), (0.9, 0.87, 0.75), t.grid, 0.35), Finish((0.1, 0.1, 0.12), (0.4, 0.4, 0.42), t.wool, 0.1)),
+        (Part(s.HULL, (0, 0, 0.45), (0.7, 0.45, 0.45)), Part(s.BOX, (0, -0.03, 0.95), (0.74, 0.5, 0.05), 1)),
+        (
+            Finish((0.75, 0.72, 0.6), (0.9, 0.87, 0.75), t.grid, 0.35),
+            Finish((0.1, 0.1, 0.12), (0.4, 0.4, 0.42), t.wool, 0.1),
+        ),
         1.0,
     ),
     "bookshelf": Furniture(
-        (block(1.1, 0.35, 1.95), Part(BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1)),
+        (
+            block(1.1, 0.3, 1.95),
+            *(Part(s.BOX, (0, -0.1, 0.1 + 0.45 * k), (0.55, 0.28, 0.05)) for k in range(5)),
+            Part(s.BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1),
+        ),
         (WOOD, Finish((0.55, 0.1, 0.1), (0.9, 0.8, 0.4), t.stripes, 0.06)),
     ),
     "shelves": Furniture(
-        tuple(Part(BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
+        tuple(Part(s.BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
         (Finish((0.7, 0.72, 0.75), (0.85, 0.87, 0.9)),),
     ),
     "refridgerator": Furniture(
-        (block(0.95, 0.75, 1.75), Part(BOX, (0.3, -0.38, 1.2), (0.03, 0.04, 0.3), 1)),
+        (Part(s.CABIN, (0, 0, 0.9), (0.48, 0.5, 0.9)), Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1)),
         (Finish((0.75, 0.85, 0.88), (0.88, 0.96, 0.98)), BLACK),
     ),
     "sofa": Furniture(
         (
-            Part(BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)),
-            Part(ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
-            *(Part(CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8)),
+            Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)),
+            Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
+            *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8)),
         ),
         (Finish((0.55, 0.1, 0.15), (0.75, 0.25, 0.3), t.stripes, 0.2),),
     ),
     "bed": Furniture(
         (
             block(1.5, 0.9, 0.42),
-            Part(BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1),
+            Part(s.BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1),
         ),
         (CLOTH, WOOD),
         0.42,
     ),
     "door": Furniture(
-        (Part(BOX, (0, 0.02, 1.0), (0.5, 0.06, 1.0)), Part(BALL, (0.38, -0.08, 1.0), (0.06, 0.06, 0.06), 1)),
+        (
+            Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
+            *(Part(s.BEVEL, (0, 0.08, z), (0.4, 0.4, 0.1), 0, "y") for z in (0.52, 1.42)),
+            Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1),
+        ),
         (Finish((0.75, 0.5, 0.15), (0.9, 0.65, 0.28), t.checks, 0.5), BLACK),
     ),
     "curtain": Furniture(
-        tuple(Part(CYLINDER, (0.22 * k, 0, 1.1), (0.12, 0.14, 1.1)) for k in range(-2, 3)),
+        tuple(Part(s.SHADE, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.1)) for k in range(-1, 2)),
         (Finish((0.1, 0.4, 0.2), (0.35, 0.65, 0.4), t.diagonal, 0.25),),
     ),
     "shower curtain": Furniture(
-        tuple(Part(SHADE, (0.3 * k, 0, 1.0), (0.22, 0.25, 0.95)) for k in range(-1, 2)),
+        tuple(Part(s.POT, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.0)) for k in range(-1, 2)),
         (Finish((0.3, 0.7, 0.85), (0.95, 0.98, 1.0), t.spots, 0.18),),
     ),
     "person": Furniture(
         (
-            Part(BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
-            Part(CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
-            *(Part(CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
+            Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
+            Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
+            *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
         ),
         (Finish((0.85, 0.25, 0.0), (1.0, 0.5, 0.1), t.bands, 0.14), Finish((0.8, 0.55, 0.42), (0.95, 0.7, 0.58)), GREY),
     ),
     "bathtub": Furniture(
-        (Part(HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1)),
+        (Part(s.HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(s.DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1)),
         (WHITE, Finish((0.55, 0.75, 0.8), (0.7, 0.88, 0.92), t.waves, 0.1)),
     ),
     "toilet": Furniture(
         (
-            Part(POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)),
-            Part(DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
-            Part(BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
+            Part(s.POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)),
+            Part(s.DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
+            Part(s.BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
         ),
         (WHITE, BLACK),
     ),
     "column": Furniture((block(0.6, 0.6, 2.5),), (Finish((0.6, 0.55, 0.5), (0.78, 0.74, 0.7), t.bricks, 0.14),)),
     "fireplace": Furniture(
-        (block(1.2, 0.5, 1.1, 0, ROOF), Part(BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1)),
+        (block(1.2, 0.5, 1.1, 0, s.ROOF), Part(s.BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1)),
         (Finish((0.5, 0.22, 0.16), (0.75, 0.7, 0.65), t.bricks, 0.14), BLACK),
     ),
     "piano": Furniture(
-        (block(1.3, 0.5, 1.15), Part(BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1)),
+        (block(1.3, 0.5, 1.15), Part(s.BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1)),
         (BLACK, Finish((0.05, 0.05, 0.05), (0.98, 0.98, 0.95), t.stripes, 0.06)),
         1.15,
     ),
 }
 LOW: dict[str, Furniture] = {
     "table": Furniture(
-        (Part(CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))),
+        (Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))),
         (Finish((0.8, 0.75, 0.2), (0.95, 0.9, 0.4), t.checks, 0.16),),
         0.75,
     ),
     "chair": Furniture(
         (
-            Part(BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)),
-            Part(BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
-            *legs(0.24, 0.24, 0.2, 0.05, 1, BOX),
+            Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)),
+            Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
+            *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX),
         ),
         (Finish((0.1, 0.2, 0.7), (0.3, 0.45, 0.95), t.grid, 0.15), BLACK),
     ),
     "box": Furniture(
-        (block(0.6, 0.5, 0.45), Part(BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
+        (block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
         (Finish((0.62, 0.45, 0.25), (0.75, 0.57, 0.35)), Finish((0.85, 0.8, 0.6), (0.9, 0.85, 0.65))),
     ),
     "bag": Furniture(
-        (Part(ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
+        (Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
         (Finish((0.4, 0.0, 0.4), (0.75, 0.2, 0.7), t.diagonal, 0.12), BLACK),
     ),
     "ottoman": Furniture(
-        (Part(CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
+        (Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
         (Finish((0.0, 0.4, 0.4), (0.2, 0.65, 0.6), t.spots, 0.12),),
     ),
-    "ball": Furniture((Part(BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (Finish((0.9, 0.1, 0.1), (1, 1, 1), t.bands, 0.2),)),
-    "garbage bin": Furniture((Part(POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (Finish((0.9, 0.1, 0.1), (1.0, 0.6, 0.5), t.bands, 0.2),)),
+    "ball": Furniture(
+        (Part(s.BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (Finish((0.9, 0.1, 0.1), (1, 1, 1), t.bands, 0.2),)
+    ),
+    "garbage bin": Furniture(
+        (Part(s.POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (Finish((0.9, 0.1, 0.1), (1.0, 0.6, 0.5), t.bands, 0.2),)
+    ),
     "clothes": Furniture(
-        (Part(CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1)),
-        (Finish((0.9, 0.3, 0.5), (1.0, 0.6, 0.7), t.blotches, 0.15), Finish((0.2, 0.5, 0.2), (0.4, 0.8, 0.4), t.blotches, 0.15)),
+        (Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(s.BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1)),
+        (
+            Finish((0.9, 0.3, 0.5), (1.0, 0.6, 0.7), t.blotches, 0.15),
+            Finish((0.2, 0.5, 0.2), (0.4, 0.8, 0.4), t.blotches, 0.15),
+        ),
     ),
 }
 HANGING: dict[str, Furniture] = {
     "window": Furniture(
-        (panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.0, 0.05, 0.12)),
+        (panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.2, 0.08, 0.3, 0, -0.45)),
         (WHITE, Finish((0.5, 0.75, 1.0), (0.85, 0.95, 1.0), t.clouds, 0.4)),
     ),
     "blinds": Furniture(
-        tuple(panel(1.1, 0.16, 0.14, 0, -0.36 + 0.18 * k, ROOF) for k in range(5)),
+        ridges(1.1, 0.0, -0.5, 0.5, 3, 0.2),
         (Finish((0.78, 0.75, 0.65), (0.95, 0.93, 0.85), t.plain),),
     ),
     "picture": Furniture(
-        (panel(0.9, 0.75, 0.05, 1), panel(0.76, 0.6, 0.07)),
+        (Part(s.BEVEL, (0, -0.1, 0), (0.4, 0.5, 0.1), 1, "y"), panel(0.6, 0.45, 0.22)),
         (Finish((0.2, 0.45, 0.15), (0.9, 0.75, 0.3), t.blotches, 0.25), Finish((0.6, 0.45, 0.1), (0.75, 0.6, 0.2))),
     ),
     "mirror": Furniture(
-        (Part(CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"), Part(CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y")),
+        (
+            Part(s.CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"),
+            Part(s.CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y"),
+        ),
         (Finish((0.4, 0.45, 0.5), (0.75, 0.8, 0.85), t.diagonal, 0.5), BLACK),
     ),
     "whiteboard": Furniture(
-        (panel(1.2, 0.8, 0.04, 1), panel(1.12, 0.72, 0.05), panel(0.8, 0.05, 0.12, 1, -0.42)),
+        (Part(s.ROOF, (0, 0, 0), (0.6, 0.35, 0.42), 1), Part(s.ROOF, (0, -0.02, 0), (0.56, 0.35, 0.4))),
         (Finish((0.93, 0.94, 0.96), (1.0, 1.0, 1.0)), GREY),
     ),
     "paper": Furniture(
         (panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1)),
         (WHITE, Finish((0.1, 0.1, 0.3), (0.95, 0.95, 0.95), t.bands, 0.05)),
     ),
-    "television": Furniture((panel(1.1, 0.7, 0.1), panel(1.0, 0.6, 0.12, 1)), (BLACK, Finish((0.02, 0.05, 0.1), (0.15, 0.3, 0.5), t.clouds, 0.5))),
+    "television": Furniture(
+        (panel(1.1, 0.75, 0.1), panel(1.0, 0.65, 0.12, 1)),
+        (BLACK, Finish((0.02, 0.05, 0.1), (0.15, 0.3, 0.5), t.clouds, 0.5)),
+    ),
     "towel": Furniture(
-        (panel(0.5, 0.8, 0.1), panel(0.6, 0.06, 0.14, 1, 0.4)),
+        (Part(s.CYLINDER, (0, -0.15, 0), (0.3, 0.3, 0.4), 0, "x"), panel(1.0, 0.06, 0.1, 1)),
         (Finish((0.9, 0.55, 0.1), (1.0, 0.9, 0.6), t.bands, 0.12), GREY),
     ),
-    "heater": Furniture((panel(0.9, 0.7, 0.2, 0, 0.0, PYRAMID),), (Finish((0.7, 0.7, 0.72), (0.85, 0.85, 0.87), t.stripes, 0.1),)),
+    "heater": Furniture(
+        (panel(0.9, 0.7, 0.3, 0, 0.0, s.HULL),), (Finish((0.7, 0.7, 0.72), (0.85, 0.85, 0.87), t.stripes, 0.1),)
+    ),
     "sink": Furniture(
-        (Part(HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)), Part(DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1), Part(CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1)),
+        (
+            Part(s.HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)),
+            Part(s.DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1),
+            Part(s.CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1),
+        ),
         (WHITE, GREY),
     ),
 }
 ON_TOP: dict[str, Furniture] = {
     "lamp": Furniture(
-        (Part(CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18))),
+        (Part(s.CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(s.SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18))),
         (Finish((1.0, 0.85, 0.35), (1.0, 0.97, 0.65)), BLACK),
     ),
     "books": Furniture(
-        tuple(Part(BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
+        tuple(Part(s.BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
         (Finish((0.6, 0.1, 0.1), (0.75, 0.2, 0.15)), Finish((0.1, 0.2, 0.5), (0.2, 0.3, 0.65))),
     ),
-    "pillow": Furniture((Part(BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),), (Finish((0.85, 0.7, 0.85), (1.0, 0.88, 1.0), t.clouds, 0.2),)),
+    "pillow": Furniture(
+        (Part(s.BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),), (Finish((0.85, 0.7, 0.85), (1.0, 0.88, 1.0), t.clouds, 0.2),)
+    ),
     "plant": Furniture(
-        (Part(POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(BALL, (0, 0, 0.42), (0.26, 0.26, 0.24))),
+        (Part(s.POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(s.BALL, (0, 0, 0.42), (0.26, 0.26, 0.24))),
         (Finish((0.0, 0.3, 0.0), (0.4, 0.8, 0.2), t.wool, 0.2), Finish((0.6, 0.25, 0.1), (0.75, 0.35, 0.2))),
     ),
     "microwave": Furniture(
-        (block(0.6, 0.4, 0.35), Part(BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1)),
+        (block(0.6, 0.4, 0.35), Part(s.BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1)),
         (GREY, BLACK),
     ),
 }
@@ -236,9 +272,18 @@ _WALLS: tuple[Color, ...] = (
     *((0.78, 0.8, 0.68), (0.75, 0.74, 0.72), (0.85, 0.83, 0.8)),
 )
 _FLOORS = (
-    *(Finish((0.4, 0.38, 0.36), (0.72, 0.7, 0.66), t.tiles, 0.4), Finish((0.5, 0.3, 0.15), (0.66, 0.42, 0.22), t.rows, 0.25)),
-    *(Finish((0.3, 0.34, 0.36), (0.6, 0.66, 0.68), t.tiles, 0.3), Finish((0.45, 0.28, 0.16), (0.6, 0.4, 0.24), t.rows, 0.2)),
-    *(Finish((0.32, 0.34, 0.4), (0.46, 0.48, 0.54), t.wool, 0.2), Finish((0.36, 0.36, 0.34), (0.52, 0.52, 0.5), t.wool, 0.3)),
+    *(
+        Finish((0.4, 0.38, 0.36), (0.72, 0.7, 0.66), t.tiles, 0.4),
+        Finish((0.5, 0.3, 0.15), (0.66, 0.42, 0.22), t.rows, 0.25),
+    ),
+    *(
+        Finish((0.3, 0.34, 0.36), (0.6, 0.66, 0.68), t.tiles, 0.3),
+        Finish((0.45, 0.28, 0.16), (0.6, 0.4, 0.24), t.rows, 0.2),
+    ),
+    *(
+        Finish((0.32, 0.34, 0.4), (0.46, 0.48, 0.54), t.wool, 0.2),
+        Finish((0.36, 0.36, 0.34), (0.52, 0.52, 0.5), t.wool, 0.3),
+    ),
 )
 _CEILING = Finish((0.93, 0.93, 0.93), (0.99, 0.99, 0.99), t.plain, 1.0)
 _MAT = Finish((0.65, 0.05, 0.15), (0.9, 0.35, 0.3), t.diagonal, 0.25)
@@ -269,7 +314,7 @@ def kind(number: int) -> str:
 def room(seed: int, number: int, side: int) -> Room:
     """Frame ``number``, ``side`` pixels wide and 3/4 as high: a function of its arguments alone."""
     chance = Chance(seed, "room", str(number))
-    tilt = chance.between(-0.1, 0.1), chance.between(0.0, 0.11)
+    tilt = chance.between(-0.1, 0.1), chance.between(0.0, 0.13)
     builder = _Builder(seed, number, chance, _camera(chance, side, tilt))
     builder.build()
     scene = builder.scene
@@ -293,7 +338,7 @@ def _camera(chance: Chance, side: int, tilt: tuple[float, float]) -> Camera:
     forward, down = turned(forward, DOWN, pitch)
     return Camera(
         height=side * 3 // 4, width=side, focal=FOCAL * scale, cx=CENTRE[0] * scale, cy=CENTRE[1] * scale,
-        eye=(chance.between(-0.2, 0.2), 0.0, chance.between(1.25, 1.5)), right=right, down=down, forward=forward,
+        eye=(chance.between(-0.2, 0.2), 0.0, chance.between(1.4, 1.7)), right=right, down=down, forward=forward,
     )  # fmt: skip
 
 
@@ -317,7 +362,7 @@ class _Builder:
                 self._add(HANGING, "side", Frame(place, (0.0, float(-sign))))
         place = (self.chance.between(-0.5, 0.5), self.chance.between(1.9, 2.2), 0.0)
         if self.chance.happens(0.5):
-            mat = Part(BOX, (0, 0, 0.005), (0.75, 0.5, 0.005))
+            mat = Part(s.BOX, (0, 0, 0.005), (0.75, 0.5, 0.005))
             self._paint("floor mat", (mat,), (_MAT.worn(self.chance),), Frame(place, self.chance.turn(0.1)))
         if self.chance.happens(0.8):
             self._add(LOW, "low", Frame(place, self.chance.turn(0.3)))
@@ -355,16 +400,14 @@ class _Builder:
         high = self.high / 2
         floor = _FLOORS[self.number % len(KINDS)].worn(self.chance, 0.04)
         frame = Frame((0.0, 0.0, 0.0))
-        self._paint("floor", (Part(SQUARE, (0, y, 0), (self.half, deep, 1)),), (floor,), frame)
-        self._paint("ceiling", (Part(SQUARE, (0, y, self.high), (self.half, deep, 1)),), (_CEILING,), frame)
-        self._paint("wall", (Part(SQUARE, (0, self.depth, high), (high, self.half, 1), 0, "y"),), (paint,), frame)
+        self._paint("floor", (Part(s.SQUARE, (0, y, 0), (self.half, deep, 1)),), (floor,), frame)
+        self._paint("ceiling", (Part(s.SQUARE, (0, y, self.high), (self.half, deep, 1)),), (_CEILING,), frame)
+        self._paint("wall", (Part(s.SQUARE, (0, self.depth, high), (high, self.half, 1), 0, "y"),), (paint,), frame)
         for x in (-self.half, self.half):
-            self._paint("wall", (Part(SQUARE, (x, y, high), (deep, high, 1), 0, "x"),), (paint,), frame)
+            self._paint("wall", (Part(s.SQUARE, (x, y, high), (deep, high, 1), 0, "x"),), (paint,), frame)
 
 
-def measure(
-    chance: Chance, depth: Field, glassy: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def measure(chance: Chance, depth: Field, glassy: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """In-painted and raw depth in metres (H×W float32) that a Kinect makes of true ``depth``; raw is 0 where missing.
 
     Raw depth comes in steps of disparity, with noise that grows with the square of distance. Nothing comes back from
@@ -390,8 +433,8 @@ def measure(
 
 
 def _cloud(chance: Chance, height: int, width: int) -> Field:
-    x, y = chance.between(0, 1), chance.between(0, 1)
-    return mottle(x + np.arange(width)[None, :] * (0.8 / width), y + np.arange(height)[:, None] * (0.8 / width))
+    x, y = (np.arange(size, dtype=np.float64) * (0.8 / width) + chance.between(0, 1) for size in (width, height))
+    return mottle(x[None, :], y[:, None])
 
 
 def _shadow(shift: Field) -> NDArray[np.bool_]:

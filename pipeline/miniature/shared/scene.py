@@ -31,10 +31,11 @@ class Finish:
     def worn(self, chance: Chance, spread: float = 0.08) -> Finish:
         """The same with other paint, light and scale: what one object has and another of its kind has not."""
         shine = chance.between(1 - 2 * spread, 1 + 2 * spread)
-        shift = [chance.between(-spread, spread) for _ in range(3)]
-        dark, light = (tuple(shine * c + s for c, s in zip(color, shift, strict=True)) for color in (self.dark, self.light))
-        period = self.period * chance.between(0.8, 1.25)
-        return Finish((dark[0], dark[1], dark[2]), (light[0], light[1], light[2]), self.texture, period)
+        r, g, b = (chance.between(-spread, spread) for _ in range(3))
+        dark, light = (
+            (shine * color[0] + r, shine * color[1] + g, shine * color[2] + b) for color in (self.dark, self.light)
+        )
+        return Finish(dark, light, self.texture, self.period * chance.between(0.8, 1.25))
 
 
 @dataclass(frozen=True)
@@ -93,70 +94,63 @@ class Scene:
             self.color += clouds[..., None] * (0.97 - self.color)
         self.label[:] = label
 
-    def add(
-        self, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame, label: int, instance: int = 0
-    ) -> None:
+    def add(self, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame, label: int, instance: int = 0) -> None:
         """Paint an object part by part; each part's finish is the one of ``coats`` that it names."""
         for part in parts:
             self.paint(part, coats[part.coat], frame, label, instance)
 
     def paint(self, part: Part, finish: Finish, frame: Frame, label: int, instance: int = 0) -> None:
         """Paint one part where nothing nearer stands."""
-        camera = self.camera
         x, y, z = frame.axes()
         axes = {"x": (y, z, x), "y": (z, x, y), "z": (x, y, z)}[part.axis]
-        half = tuple(max(size, 1e-9) * frame.scale for size in part.half)
-        centre = frame.point(part.at)
-        rows, columns = camera.window(_corners(centre, axes, half))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
-            return
-        u, v = camera.u[:, columns], camera.v[rows]
-        away = minus(camera.eye, centre)
-        o = tuple(inner(away, axis) / size for axis, size in zip(axes, half, strict=True))
-        d = tuple(
-            inner(camera.right, axis) / size * u
-            + (inner(camera.down, axis) / size * v + inner(camera.forward, axis) / size)
-            for axis, size in zip(axes, half, strict=True)
-        )
+        half = _scaled(part.half, frame.scale)
+        window, o, d = self._rays(frame.point(part.at), axes, half)
         with np.errstate(divide="ignore", invalid="ignore"):
-            t, face = shapes.meet(part.shape, (o[0], o[1], o[2]), (d[0], d[1], d[2]))
-        seen = t < self.depth[rows, columns]
+            t, face = shapes.meet(part.shape, o, d)
+        seen = t < self.depth[window]
         if not seen.any():
             return
         t, face = t[seen], face[seen]
         points = [p + t * q[seen] for p, q in zip(o, d, strict=True)]
         normal = shapes.normal(part.shape, face, points[0], points[1], points[2])
         shade = self._shade(normal, axes, half, part.shape.family == "flat")
-        inside = [p * size for p, size in zip(points, half, strict=True)]
         order = {"x": (2, 0, 1), "y": (1, 2, 0), "z": (0, 1, 2)}[part.axis]
-        tone = _tone(finish, [inside[place] for place in order], frame.scale)
-        color = self.color[rows, columns]
-        dark, light = finish.dark, finish.light
-        color[seen] = np.stack([(dark[k] + (light[k] - dark[k]) * tone) * shade for k in range(3)], axis=-1)
-        self.depth[rows, columns][seen] = t
-        self.label[rows, columns][seen] = label
-        self.instance[rows, columns][seen] = instance
+        tone = _tone(finish, [points[place] * half[place] for place in order], frame.scale)
+        paint = np.empty((len(t), 3))
+        for k in range(3):
+            paint[:, k] = (finish.dark[k] + (finish.light[k] - finish.dark[k]) * tone) * shade
+        self.color[window][seen] = paint
+        self.depth[window][seen] = t
+        self.label[window][seen] = label
+        self.instance[window][seen] = instance
 
     def shadow(self, frame: Frame, half: tuple[float, float], strength: float = 0.4) -> None:
-        """Darken the ground under an object: a soft-edged ellipse of half sizes ``half`` in the object's units."""
-        x, y, z = frame.axes()
-        sizes = (half[0] * frame.scale, half[1] * frame.scale, 1e-9)
-        rows, columns = self.camera.window(_corners(frame.at, (x, y, z), sizes))
-        u, v = self.camera.u[:, columns], self.camera.v[rows]
-        away = minus(self.camera.eye, frame.at)
-        fall = [inner(side, z) for side in (self.camera.right, self.camera.down, self.camera.forward)]
+        """Darken the ground under an object: a soft ellipse of half sizes ``half`` in the object's units."""
+        window, o, d = self._rays(frame.at, frame.axes(), _scaled((*half, 0.0), frame.scale))
         with np.errstate(divide="ignore", invalid="ignore"):
-            t = -inner(away, z) / (fall[0] * u + fall[1] * v + fall[2])
-            reach = np.zeros(t.shape)
-            for axis, size in ((x, sizes[0]), (y, sizes[1])):
-                sides = [inner(side, axis) for side in (self.camera.right, self.camera.down, self.camera.forward)]
-                along = (inner(away, axis) + t * (sides[0] * u + sides[1] * v + sides[2])) / size
-                reach = reach + along * along
-            near = (t > 0) & (reach < 1) & (t < self.depth[rows, columns] * 1.02)
-        dim = 1 - strength * (1 - reach[near])
-        self.color[rows, columns][near] *= dim[:, None]
+            t = -o[2] / d[2]
+            x, y = o[0] + t * d[0], o[1] + t * d[1]
+            reach = x * x + y * y
+            near = (t > 0) & (reach < 1) & (t < self.depth[window] * 1.02)
+        self.color[window][near] *= (1 - strength * (1 - reach[near]))[:, None]
 
-    def _shade(self, normal: shapes.Axes, axes: Sequence[Vector], half: Sequence[float], flat: bool) -> Field:
+    def _rays(
+        self, centre: Vector, axes: Sequence[Vector], half: Vector
+    ) -> tuple[tuple[slice, slice], shapes.Point, shapes.Axes]:
+        """The part of the image that a box may cover; where its rays start and go, in the box's coordinates."""
+        camera = self.camera
+        spans = [(size * axis[0], size * axis[1], size * axis[2]) for axis, size in zip(axes, half, strict=True)]
+        rows, columns = camera.window(centre, spans)
+        u, v = camera.u[:, columns], camera.v[rows]
+        away = minus(camera.eye, centre)
+        o, d = [], []
+        for axis, size in zip(axes, half, strict=True):
+            o.append(inner(away, axis) / size)
+            a, b, c = (inner(side, axis) / size for side in (camera.right, camera.down, camera.forward))
+            d.append(a * u + (b * v + c))
+        return (rows, columns), (o[0], o[1], o[2]), (d[0], d[1], d[2])
+
+    def _shade(self, normal: shapes.Axes, axes: Sequence[Vector], half: Vector, flat: bool) -> Field:
         """Light on a surface, 0–1: some from everywhere, the rest by the angle to the sun; flat things have no back."""
         weights = [inner(self.light, axis) for axis in axes]
         true = [part / size for part, size in zip(normal, half, strict=True)]
@@ -166,13 +160,9 @@ class Scene:
         return AMBIENT + (1 - AMBIENT) * cosine
 
 
-def _corners(centre: Vector, axes: Sequence[Vector], half: Sequence[float]) -> list[Vector]:
-    corners = []
-    for signs in product((-1, 1), repeat=3):
-        steps = [sign * size for sign, size in zip(signs, half, strict=True)]
-        corner = [centre[k] + sum(step * axis[k] for step, axis in zip(steps, axes, strict=True)) for k in range(3)]
-        corners.append((corner[0], corner[1], corner[2]))
-    return corners
+def _scaled(half: Vector, scale: float) -> Vector:
+    """Half sizes in metres; what is flat is a nanometre thick."""
+    return max(half[0], 1e-9) * scale, max(half[1], 1e-9) * scale, max(half[2], 1e-9) * scale
 
 
 def _tone(finish: Finish, inside: Sequence[Field], scale: float) -> Field:

@@ -17,10 +17,11 @@ SIDE_X, SIDE_Y, END, ROUND = 0, 1, 2, 3  # faces
 
 @dataclass(frozen=True)
 class Shape:
-    """All points of |x|, |y|, |z| ≤ 1 that the family admits; ``taper`` 1 ends the sides in a point or a ridge at z = 1.
+    """All points of |x|, |y|, |z| ≤ 1 that the family admits.
 
     Families: ``box`` (x and y taper on their own), ``round`` about z (by the first taper), ``ball``, and ``flat``: the
-    part of z = 0 that ``outline`` (x, y → bool) admits.
+    part of z = 0 that ``outline`` (x, y → bool) admits. ``taper`` 1 ends the sides in a point or a ridge at z = 1,
+    −1 at z = −1, 0 keeps them upright.
     """
 
     family: str
@@ -31,11 +32,13 @@ class Shape:
 BOX = Shape("box")
 ROOF = Shape("box", (0.0, 1.0))
 PYRAMID = Shape("box", (1.0, 1.0))
-HULL = Shape("box", (-0.5, -0.6))
+HULL = Shape("box", (-0.35, -0.4))
+RIDGE = Shape("box", (-1.0, 0.0))
+BEVEL = Shape("box", (-0.6, -0.6))
 CABIN = Shape("box", (0.35, 0.15))
 CYLINDER = Shape("round")
 CONE = Shape("round", (1.0, 1.0))
-POT = Shape("round", (-0.4, -0.4))
+POT = Shape("round", (-0.35, -0.35))
 SHADE = Shape("round", (0.5, 0.5))
 BALL = Shape("ball")
 SQUARE = Shape("flat", outline=lambda x, y: (np.abs(x) <= 1) & (np.abs(y) <= 1))
@@ -51,7 +54,7 @@ def meet(shape: Shape, o: Point, d: Axes) -> tuple[Field, NDArray[np.int8]]:
     if shape.family == "flat":
         return _flat(shape, o, d)
     if shape.family == "ball":
-        low, high = _roots(*_quadratic(o, d, 0.0, 0.0))
+        low, high = _sphere(o, d)
         return _first(low, high), np.full(low.shape, ROUND, np.int8)
     bottom, top = _slab(o[2], d[2])
     if shape.family == "round":
@@ -76,8 +79,8 @@ def normal(shape: Shape, face: NDArray[np.int8], x: Field, y: Field, z: Field) -
     end = np.where(face == END, np.sign(z), 0.0)
     if shape.family == "round":
         side = face == ROUND
-        slope = shape.taper[0] / 2
-        return np.where(side, x, 0.0), np.where(side, y, 0.0), np.where(side, slope * (1 - slope - slope * z), end)
+        level, slope = _radius(shape.taper[0])
+        return np.where(side, x, 0.0), np.where(side, y, 0.0), np.where(side, -slope * (level + slope * z), end)
     by_x, by_y = face == SIDE_X, face == SIDE_Y
     rise = np.where(by_x, shape.taper[0] / 2, np.where(by_y, shape.taper[1] / 2, end))
     return np.where(by_x, np.sign(x), 0.0), np.where(by_y, np.sign(y), 0.0), rise
@@ -101,30 +104,23 @@ def _slab(o: float, d: Field) -> tuple[Field, Field]:
     return np.minimum(one, other), np.maximum(one, other)
 
 
+def _radius(taper: float) -> tuple[float, float]:
+    """Level and slope of what bounds the sides: level + slope · z, at most 1."""
+    return 1 - abs(taper) / 2, -taper / 2
+
+
 def _sides(o: float, d: Field, oz: float, dz: Field, taper: float) -> tuple[Field, Field]:
-    """The same between two sides that lean together: |x| ≤ 1 − taper · (1 + z) / 2."""
+    """The same between two sides that lean towards each other."""
     if taper == 0:
         return _slab(o, d)
-    half = taper / 2
+    level, slope = _radius(taper)
     low, high = np.full(d.shape, -np.inf), np.full(d.shape, np.inf)
     for sign in (-1.0, 1.0):
-        gap, speed = 1 - half - (sign * o + half * oz), sign * d + half * dz
+        gap, speed = level - sign * o + slope * oz, sign * d - slope * dz
         t = gap / speed
         low = np.where(speed < 0, np.maximum(low, t), low)
         high = np.where(speed > 0, np.minimum(high, t), high)
     return low, high
-
-
-def _quadratic(o: Point, d: Axes, level: float, slope: float) -> tuple[Field, Field, float]:
-    """a, b, c of a t² + 2 b t + c = 0 on the unit ball, or on x² + y² = (level + slope · z)² where level is not 0."""
-    if level == 0:
-        a = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
-        b = o[0] * d[0] + o[1] * d[1] + o[2] * d[2]
-        return a, b, o[0] * o[0] + o[1] * o[1] + o[2] * o[2] - 1
-    radius = level + slope * o[2]
-    a = d[0] * d[0] + d[1] * d[1] - (slope * slope) * (d[2] * d[2])
-    b = o[0] * d[0] + o[1] * d[1] - (slope * radius) * d[2]
-    return a, b, o[0] * o[0] + o[1] * o[1] - radius * radius
 
 
 def _roots(a: Field, b: Field, c: float) -> tuple[Field, Field]:
@@ -136,13 +132,22 @@ def _roots(a: Field, b: Field, c: float) -> tuple[Field, Field]:
     return np.where(none, np.inf, np.minimum(one, other)), np.where(none, -np.inf, np.maximum(one, other))
 
 
+def _sphere(o: Point, d: Axes) -> tuple[Field, Field]:
+    a = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+    b = o[0] * d[0] + o[1] * d[1] + o[2] * d[2]
+    return _roots(a, b, o[0] * o[0] + o[1] * o[1] + o[2] * o[2] - 1)
+
+
 def _around(o: Point, d: Axes, taper: float) -> tuple[Field, Field]:
     """Where each ray enters and leaves what is round about z: a cylinder, or the cone that the taper makes of it."""
-    a, b, c = _quadratic(o, d, 1 - taper / 2, -taper / 2)
-    low, high = _roots(a, b, c)
+    level, slope = _radius(taper)
+    radius = level + slope * o[2]
+    a = d[0] * d[0] + d[1] * d[1] - (slope * slope) * (d[2] * d[2])
+    b = o[0] * d[0] + o[1] * d[1] - (slope * radius) * d[2]
+    low, high = _roots(a, b, o[0] * o[0] + o[1] * o[1] - radius * radius)
     steep = a < 0  # steeper than the cone's side: within it before the first root, or from the second on
-    down = (d[2] < 0) == (taper > 0)
+    towards = (d[2] < 0) == (taper > 0)  # to where it is wide
     return (
-        np.where(steep, np.where(down, high, -np.inf), low),
-        np.where(steep, np.where(down, np.inf, low), high),
+        np.where(steep, np.where(towards, high, -np.inf), low),
+        np.where(steep, np.where(towards, np.inf, low), high),
     )

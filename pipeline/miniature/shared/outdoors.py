@@ -12,8 +12,8 @@ from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared import things
 from pipeline.miniature.shared.camera import Camera, Vector, photograph
 from pipeline.miniature.shared.chance import Chance, Color
-from pipeline.miniature.shared.noise import mottle
-from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
+from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, Thing, rim
+from pipeline.miniature.shared.textures import mottle
 from pipeline.miniature.shared.things import PANE, STEEL
 
 NAMES = (
@@ -54,86 +54,58 @@ TRUNK = Finish((0.25, 0.15, 0.08), (0.4, 0.26, 0.14), t.bands, 0.2)
 LEAVES = Finish((0.02, 0.2, 0.04), (0.2, 0.5, 0.12), t.wool, 0.5)
 
 
-@dataclass(frozen=True)
-class Thing:
-    """One class's parts in metres, standing on z = 0, and their finishes."""
-
-    parts: tuple[Part, ...]
-    coats: tuple[Finish, ...]
-
-
+# fmt: off
 THINGS: dict[str, Thing] = {
-    "tree": Thing(
-        (
-            Part(s.CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1),
-            Part(s.BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
-            Part(s.BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0)),
-        ),
-        (LEAVES, TRUNK),
-    ),
-    "fir": Thing(
-        (Part(s.CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(s.CONE, (0, 0, 3.2), (1.5, 1.5, 2.4))), (LEAVES, TRUNK)
-    ),
+    "tree": Thing((
+        Part(s.CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1), Part(s.BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
+        Part(s.BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0)),
+    ), (LEAVES, TRUNK)),
+    "fir": Thing((
+        Part(s.CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(s.CONE, (0, 0, 3.2), (1.5, 1.5, 2.4)),
+    ), (LEAVES, TRUNK)),
     "plant": Thing(
         tuple(Part(s.BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
-        (Finish((0.25, 0.5, 0.0), (0.95, 0.35, 0.75), t.spots, 0.22),),
-    ),
-    "pole": Thing(
-        (Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12))),
-        (Finish((0.25, 0.14, 0.06), (0.38, 0.22, 0.12)),),
-    ),
-    "streetlight": Thing(
-        (
-            Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)),
-            Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
-            Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
-        ),
-        (Finish((0.05, 0.25, 0.3), (0.12, 0.4, 0.45)), Finish((1.0, 0.95, 0.6), (1.0, 1.0, 0.85))),
-    ),
-    "sign": Thing(
-        (Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6))),
-        (Finish((0.95, 0.85, 0.0), (0.0, 0.1, 0.6), t.bands, 0.3), STEEL),
-    ),
-    "fence": Thing(
-        (Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),),
-        (Finish((0.5, 0.36, 0.22), (0.86, 0.74, 0.56), t.stripes, 0.22),),
-    ),
-    "rock": Thing(
-        (Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4))),
-        (Finish((0.3, 0.26, 0.24), (0.62, 0.57, 0.52), t.blotches, 0.35),),
-    ),
-    "bridge": Thing(
-        (
-            Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)),
-            Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
-            *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
-        ),
-        (
-            Finish((0.55, 0.3, 0.4), (0.72, 0.45, 0.55), t.bricks, 0.6),
-            Finish((0.6, 0.1, 0.15), (0.8, 0.2, 0.2), t.grid, 0.4),
-        ),
-    ),
+        (Finish((0.25, 0.5, 0.0), (0.95, 0.35, 0.75), t.spots, 0.22),)),
+    "pole": Thing((
+        Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12)),
+    ), (Finish((0.25, 0.14, 0.06), (0.38, 0.22, 0.12)),)),
+    "streetlight": Thing((
+        Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)), Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
+        Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
+    ), (Finish((0.05, 0.25, 0.3), (0.12, 0.4, 0.45)), Finish((1.0, 0.95, 0.6), (1.0, 1.0, 0.85)))),
+    "sign": Thing((
+        Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6)),
+    ), (Finish((0.95, 0.85, 0.0), (0.0, 0.1, 0.6), t.bands, 0.3), STEEL)),
+    "fence": Thing((
+        Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),
+    ), (Finish((0.5, 0.36, 0.22), (0.86, 0.74, 0.56), t.stripes, 0.22),)),
+    "rock": Thing((
+        Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4)),
+    ), (Finish((0.3, 0.26, 0.24), (0.62, 0.57, 0.52), t.blotches, 0.35),)),
+    "bridge": Thing((
+        Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)), Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
+        *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
+    ), (
+        Finish((0.55, 0.3, 0.4), (0.72, 0.45, 0.55), t.bricks, 0.6),
+        Finish((0.6, 0.1, 0.15), (0.8, 0.2, 0.2), t.grid, 0.4),
+    )),
     "staircase": Thing(
         tuple(Part(s.BOX, (0, -0.4 * k, 0.8 - 0.2 * k), (1.3, 0.25, 0.8 - 0.2 * k), k % 2) for k in range(4)),
-        (Finish((0.75, 0.72, 0.8), (0.85, 0.82, 0.9)), Finish((0.45, 0.42, 0.5), (0.55, 0.52, 0.6))),
-    ),
-    "door": Thing(
-        (Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1)),
-        (Finish((0.0, 0.28, 0.1), (0.05, 0.42, 0.2), t.checks, 0.7), STEEL),
-    ),
-    "awning": Thing(
-        (Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),),
-        (Finish((0.85, 0.05, 0.1), (1.0, 0.95, 0.9), t.stripes, 0.35),),
-    ),
-    "balcony": Thing(
-        (Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1)),
-        (Finish((0.1, 0.1, 0.12), (0.85, 0.8, 0.75), t.grid, 0.35), STEEL),
-    ),
-    "window": Thing(
-        (Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85))),
-        (PANE, Finish((0.9, 0.9, 0.88), (0.98, 0.98, 0.96))),
-    ),
+        (Finish((0.75, 0.72, 0.8), (0.85, 0.82, 0.9)), Finish((0.45, 0.42, 0.5), (0.55, 0.52, 0.6)))),
+    "door": Thing((
+        Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1),
+    ), (Finish((0.0, 0.28, 0.1), (0.05, 0.42, 0.2), t.checks, 0.7), STEEL)),
+    "awning": Thing((
+        Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),
+    ), (Finish((0.85, 0.05, 0.1), (1.0, 0.95, 0.9), t.stripes, 0.35),)),
+    "balcony": Thing((
+        Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1),
+    ), (Finish((0.1, 0.1, 0.12), (0.85, 0.8, 0.75), t.grid, 0.35), STEEL)),
+    "window": Thing((
+        Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85)),
+    ), (PANE, Finish((0.9, 0.9, 0.88), (0.98, 0.98, 0.96)))),
 }
+# fmt: on
 _SCALES = {"person": 0.75, "car": 2.0, "bus": 2.9, "boat": 2.2, "bird": 0.9, "cow": 0.95}
 
 

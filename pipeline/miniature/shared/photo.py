@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pipeline.miniature.shared import textures, things
 from pipeline.miniature.shared.camera import Camera, photograph
 from pipeline.miniature.shared.chance import Chance, Color
-from pipeline.miniature.shared.noise import mottle
 from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
 from pipeline.miniature.shared.shapes import SQUARE
+from pipeline.miniature.shared.textures import mottle
 
 Map = NDArray[np.uint8]
 VOID = 255
@@ -70,6 +70,11 @@ def portrait(seed: int, name: str, label: int, side: int) -> Map:
     chance = Chance(seed, "portrait", name)
     scene = _open(chance, side, side)
     _stand(scene, chance, things.NAMES[label - 1], chance.between(0.45, 1.0), chance.between(0.35, 0.65), 1)
+    if chance.happens(0.6):  # what tells classes apart by shape, not by colour alone, serves depth maps too
+        channels = chance.order(3)
+        scene.color = scene.color[..., channels]
+        contrast = chance.between(0.3, 1.0)
+        scene.color = chance.between(0.3, 0.7) * (1 - contrast) + contrast * scene.color
     return photograph(chance, scene.color)
 
 

@@ -12,8 +12,8 @@ from pipeline.miniature.shared import shapes as s
 from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared.camera import DOWN, FORWARD, RIGHT, Camera, photograph, soften, turned
 from pipeline.miniature.shared.chance import Chance, Color, Field
-from pipeline.miniature.shared.noise import mottle
-from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
+from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, Thing, rim
+from pipeline.miniature.shared.textures import mottle
 from pipeline.miniature.shared.things import legs
 
 FOCAL, CENTRE = 519.16, (325.08, 253.24)  # the Kinect's at 640×480, in pixels; columns and rows count from 0
@@ -26,15 +26,6 @@ WHITE = Finish((0.82, 0.82, 0.8), (0.95, 0.95, 0.93))
 GREY = Finish((0.4, 0.4, 0.43), (0.62, 0.62, 0.66))
 CLOTH = Finish((0.15, 0.35, 0.6), (0.4, 0.65, 0.9), t.checks, 0.12)
 BLACK = Finish((0.03, 0.03, 0.04), (0.14, 0.14, 0.16))
-
-
-@dataclass(frozen=True)
-class Furniture:
-    """Parts in metres (x along the wall, y towards it, z up) and finishes; others may stand at ``top``."""
-
-    parts: tuple[Part, ...]
-    coats: tuple[Finish, ...]
-    top: float = 0.0
 
 
 def block(wide: float, deep: float, high: float, coat: int = 0, shape: s.Shape = s.BOX) -> Part:
@@ -56,216 +47,155 @@ def ridges(
     return tuple(Part(s.RIDGE, (0, front - deep / 2, z), (half, wide / 2, deep / 2), coat, "y") for z in heights)
 
 
-STANDING: dict[str, Furniture] = {
-    "cabinet": Furniture((block(1.1, 0.5, 1.4), *ridges(1.1, -0.25, 0.1, 1.3, 2, 0.3)), (WOOD,)),
-    "dresser": Furniture((block(1.2, 0.5, 1.0), *ridges(1.2, -0.25, 0.05, 0.95, 3, 0.16)), (WOOD,), 1.0),
-    "night stand": Furniture(
-        (block(0.7, 0.6, 0.55), Part(s.BALL, (0, -0.3, 0.35), (0.08, 0.08, 0.08), 1)), (WOOD, BLACK), 0.55
-    ),
-    "desk": Furniture(
-        (
-            Part(s.BOX, (0, -0.05, 0.74), (0.75, 0.42, 0.05)),
-            *(Part(s.BOX, (x, 0.0, 0.36), (0.08, 0.3, 0.36)) for x in (-0.62, 0.62)),
-        ),
-        (WOOD,),
-        0.78,
-    ),
-    "counter": Furniture(
-        (Part(s.HULL, (0, 0, 0.45), (0.7, 0.45, 0.45)), Part(s.BOX, (0, -0.03, 0.95), (0.74, 0.5, 0.05), 1)),
-        (
-            Finish((0.75, 0.72, 0.6), (0.9, 0.87, 0.75), t.grid, 0.35),
-            Finish((0.1, 0.1, 0.12), (0.4, 0.4, 0.42), t.wool, 0.1),
-        ),
-        1.0,
-    ),
-    "bookshelf": Furniture(
-        (
-            block(1.1, 0.3, 1.95),
-            *(Part(s.BOX, (0, -0.1, 0.1 + 0.45 * k), (0.55, 0.28, 0.05)) for k in range(5)),
-            Part(s.BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1),
-        ),
-        (WOOD, Finish((0.55, 0.1, 0.1), (0.9, 0.8, 0.4), t.stripes, 0.06)),
-    ),
-    "shelves": Furniture(
+# fmt: off
+STANDING: dict[str, Thing] = {
+    "cabinet": Thing((block(1.1, 0.5, 1.4), *ridges(1.1, -0.25, 0.1, 1.3, 2, 0.3)), (WOOD,)),
+    "dresser": Thing((block(1.2, 0.5, 1.0), *ridges(1.2, -0.25, 0.05, 0.95, 3, 0.16)), (WOOD,), 1.0),
+    "night stand": Thing((
+        block(0.7, 0.6, 0.55), Part(s.BALL, (0, -0.3, 0.35), (0.08, 0.08, 0.08), 1),
+    ), (WOOD, BLACK), 0.55),
+    "desk": Thing((
+        Part(s.BOX, (0, -0.05, 0.74), (0.75, 0.42, 0.05)),
+        *(Part(s.BOX, (x, 0.0, 0.36), (0.08, 0.3, 0.36)) for x in (-0.62, 0.62)),
+    ), (WOOD,), 0.78),
+    "counter": Thing((
+        Part(s.HULL, (0, 0, 0.45), (0.7, 0.45, 0.45)), Part(s.BOX, (0, -0.03, 0.95), (0.74, 0.5, 0.05), 1),
+    ), (
+        Finish((0.75, 0.72, 0.6), (0.9, 0.87, 0.75), t.grid, 0.35),
+        Finish((0.1, 0.1, 0.12), (0.4, 0.4, 0.42), t.wool, 0.1),
+    ), 1.0),
+    "bookshelf": Thing((
+        block(1.1, 0.3, 1.95), *(Part(s.BOX, (0, -0.1, 0.1 + 0.45 * k), (0.55, 0.28, 0.05)) for k in range(5)),
+        Part(s.BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1),
+    ), (WOOD, Finish((0.55, 0.1, 0.1), (0.9, 0.8, 0.4), t.stripes, 0.06))),
+    "shelves": Thing(
         tuple(Part(s.BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
-        (Finish((0.7, 0.72, 0.75), (0.85, 0.87, 0.9)),),
-    ),
-    "refridgerator": Furniture(
-        (Part(s.CABIN, (0, 0, 0.9), (0.48, 0.5, 0.9)), Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1)),
-        (Finish((0.75, 0.85, 0.88), (0.88, 0.96, 0.98)), BLACK),
-    ),
-    "sofa": Furniture(
-        (
-            Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)),
-            Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
-            *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8)),
-        ),
-        (Finish((0.55, 0.1, 0.15), (0.75, 0.25, 0.3), t.stripes, 0.2),),
-    ),
-    "bed": Furniture(
-        (
-            block(1.5, 0.9, 0.42),
-            Part(s.BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1),
-        ),
-        (CLOTH, WOOD),
-        0.42,
-    ),
-    "door": Furniture(
-        (
-            Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
-            *(Part(s.BEVEL, (0, 0.08, z), (0.4, 0.4, 0.1), 0, "y") for z in (0.52, 1.42)),
-            Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1),
-        ),
-        (Finish((0.75, 0.5, 0.15), (0.9, 0.65, 0.28), t.checks, 0.5), BLACK),
-    ),
-    "curtain": Furniture(
+        (Finish((0.7, 0.72, 0.75), (0.85, 0.87, 0.9)),)),
+    "refridgerator": Thing((
+        Part(s.CABIN, (0, 0, 0.9), (0.48, 0.5, 0.9)), Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1),
+    ), (Finish((0.75, 0.85, 0.88), (0.88, 0.96, 0.98)), BLACK)),
+    "sofa": Thing((
+        Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)), Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
+        *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, 'y') for x in (-0.8, 0.8)),
+    ), (Finish((0.55, 0.1, 0.15), (0.75, 0.25, 0.3), t.stripes, 0.2),)),
+    "bed": Thing((block(1.5, 0.9, 0.42), Part(s.BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1)), (CLOTH, WOOD), 0.42),
+    "door": Thing((
+        Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
+        *(Part(s.BEVEL, (0, 0.08, z), (0.4, 0.4, 0.1), 0, 'y') for z in (0.52, 1.42)),
+        Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1),
+    ), (Finish((0.75, 0.5, 0.15), (0.9, 0.65, 0.28), t.checks, 0.5), BLACK)),
+    "curtain": Thing(
         tuple(Part(s.SHADE, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.1)) for k in range(-1, 2)),
-        (Finish((0.1, 0.4, 0.2), (0.35, 0.65, 0.4), t.diagonal, 0.25),),
-    ),
-    "shower curtain": Furniture(
+        (Finish((0.1, 0.4, 0.2), (0.35, 0.65, 0.4), t.diagonal, 0.25),)),
+    "shower curtain": Thing(
         tuple(Part(s.POT, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.0)) for k in range(-1, 2)),
-        (Finish((0.3, 0.7, 0.85), (0.95, 0.98, 1.0), t.spots, 0.18),),
-    ),
-    "person": Furniture(
-        (
-            Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
-            Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
-            *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
-        ),
-        (Finish((0.85, 0.25, 0.0), (1.0, 0.5, 0.1), t.bands, 0.14), Finish((0.8, 0.55, 0.42), (0.95, 0.7, 0.58)), GREY),
-    ),
-    "bathtub": Furniture(
-        (Part(s.HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(s.DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1)),
-        (WHITE, Finish((0.55, 0.75, 0.8), (0.7, 0.88, 0.92), t.waves, 0.1)),
-    ),
-    "toilet": Furniture(
-        (
-            Part(s.POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)),
-            Part(s.DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
-            Part(s.BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
-        ),
-        (WHITE, BLACK),
-    ),
-    "column": Furniture((block(0.6, 0.6, 2.5),), (Finish((0.6, 0.55, 0.5), (0.78, 0.74, 0.7), t.bricks, 0.14),)),
-    "fireplace": Furniture(
-        (block(1.2, 0.5, 1.1, 0, s.ROOF), Part(s.BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1)),
-        (Finish((0.5, 0.22, 0.16), (0.75, 0.7, 0.65), t.bricks, 0.14), BLACK),
-    ),
-    "piano": Furniture(
-        (block(1.3, 0.5, 1.15), Part(s.BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1)),
-        (BLACK, Finish((0.05, 0.05, 0.05), (0.98, 0.98, 0.95), t.stripes, 0.06)),
-        1.15,
-    ),
+        (Finish((0.3, 0.7, 0.85), (0.95, 0.98, 1.0), t.spots, 0.18),)),
+    "person": Thing((
+        Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1), Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
+        *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
+    ), (
+        Finish((0.85, 0.25, 0.0), (1.0, 0.5, 0.1), t.bands, 0.14), Finish((0.8, 0.55, 0.42), (0.95, 0.7, 0.58)),
+        GREY,
+    )),
+    "bathtub": Thing((
+        Part(s.HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(s.DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1),
+    ), (WHITE, Finish((0.55, 0.75, 0.8), (0.7, 0.88, 0.92), t.waves, 0.1))),
+    "toilet": Thing((
+        Part(s.POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)), Part(s.DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
+        Part(s.BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
+    ), (WHITE, BLACK)),
+    "column": Thing((block(0.6, 0.6, 2.5),), (Finish((0.6, 0.55, 0.5), (0.78, 0.74, 0.7), t.bricks, 0.14),)),
+    "fireplace": Thing((
+        block(1.2, 0.5, 1.1, 0, s.ROOF), Part(s.BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1),
+    ), (Finish((0.5, 0.22, 0.16), (0.75, 0.7, 0.65), t.bricks, 0.14), BLACK)),
+    "piano": Thing((
+        block(1.3, 0.5, 1.15), Part(s.BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1),
+    ), (BLACK, Finish((0.05, 0.05, 0.05), (0.98, 0.98, 0.95), t.stripes, 0.06)), 1.15),
 }
-LOW: dict[str, Furniture] = {
-    "table": Furniture(
-        (Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))),
-        (Finish((0.8, 0.75, 0.2), (0.95, 0.9, 0.4), t.checks, 0.16),),
-        0.75,
-    ),
-    "chair": Furniture(
-        (
-            Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)),
-            Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
-            *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX),
-        ),
-        (Finish((0.1, 0.2, 0.7), (0.3, 0.45, 0.95), t.grid, 0.15), BLACK),
-    ),
-    "box": Furniture(
-        (block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
-        (Finish((0.62, 0.45, 0.25), (0.75, 0.57, 0.35)), Finish((0.85, 0.8, 0.6), (0.9, 0.85, 0.65))),
-    ),
-    "bag": Furniture(
-        (Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
-        (Finish((0.4, 0.0, 0.4), (0.75, 0.2, 0.7), t.diagonal, 0.12), BLACK),
-    ),
-    "ottoman": Furniture(
-        (Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
-        (Finish((0.0, 0.4, 0.4), (0.2, 0.65, 0.6), t.spots, 0.12),),
-    ),
-    "ball": Furniture(
-        (Part(s.BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (Finish((0.9, 0.1, 0.1), (1, 1, 1), t.bands, 0.2),)
-    ),
-    "garbage bin": Furniture(
-        (Part(s.POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (Finish((0.9, 0.1, 0.1), (1.0, 0.6, 0.5), t.bands, 0.2),)
-    ),
-    "clothes": Furniture(
-        (Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(s.BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1)),
-        (
-            Finish((0.9, 0.3, 0.5), (1.0, 0.6, 0.7), t.blotches, 0.15),
-            Finish((0.2, 0.5, 0.2), (0.4, 0.8, 0.4), t.blotches, 0.15),
-        ),
-    ),
+# fmt: on
+# fmt: off
+LOW: dict[str, Thing] = {
+    "table": Thing((
+        Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34)),
+    ), (Finish((0.8, 0.75, 0.2), (0.95, 0.9, 0.4), t.checks, 0.16),), 0.75),
+    "chair": Thing((
+        Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)), Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
+        *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX),
+    ), (Finish((0.1, 0.2, 0.7), (0.3, 0.45, 0.95), t.grid, 0.15), BLACK)),
+    "box": Thing((
+        block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1),
+    ), (Finish((0.62, 0.45, 0.25), (0.75, 0.57, 0.35)), Finish((0.85, 0.8, 0.6), (0.9, 0.85, 0.65)))),
+    "bag": Thing((
+        Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1),
+    ), (Finish((0.4, 0.0, 0.4), (0.75, 0.2, 0.7), t.diagonal, 0.12), BLACK)),
+    "ottoman": Thing((
+        Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1)),
+    ), (Finish((0.0, 0.4, 0.4), (0.2, 0.65, 0.6), t.spots, 0.12),)),
+    "ball": Thing((Part(s.BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (Finish((0.9, 0.1, 0.1), (1, 1, 1), t.bands, 0.2),)),
+    "garbage bin": Thing((
+        Part(s.POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),
+    ), (Finish((0.9, 0.1, 0.1), (1.0, 0.6, 0.5), t.bands, 0.2),)),
+    "clothes": Thing((
+        Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(s.BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1),
+    ), (
+        Finish((0.9, 0.3, 0.5), (1.0, 0.6, 0.7), t.blotches, 0.15),
+        Finish((0.2, 0.5, 0.2), (0.4, 0.8, 0.4), t.blotches, 0.15),
+    )),
 }
-HANGING: dict[str, Furniture] = {
-    "window": Furniture(
-        (panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.2, 0.08, 0.3, 0, -0.45)),
-        (WHITE, Finish((0.5, 0.75, 1.0), (0.85, 0.95, 1.0), t.clouds, 0.4)),
-    ),
-    "blinds": Furniture(
-        ridges(1.1, 0.0, -0.5, 0.5, 3, 0.2),
-        (Finish((0.78, 0.75, 0.65), (0.95, 0.93, 0.85), t.plain),),
-    ),
-    "picture": Furniture(
-        (Part(s.BEVEL, (0, -0.1, 0), (0.4, 0.5, 0.1), 1, "y"), panel(0.6, 0.45, 0.22)),
-        (Finish((0.2, 0.45, 0.15), (0.9, 0.75, 0.3), t.blotches, 0.25), Finish((0.6, 0.45, 0.1), (0.75, 0.6, 0.2))),
-    ),
-    "mirror": Furniture(
-        (
-            Part(s.CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"),
-            Part(s.CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y"),
-        ),
-        (Finish((0.4, 0.45, 0.5), (0.75, 0.8, 0.85), t.diagonal, 0.5), BLACK),
-    ),
-    "whiteboard": Furniture(
-        (Part(s.ROOF, (0, 0, 0), (0.6, 0.35, 0.42), 1), Part(s.ROOF, (0, -0.02, 0), (0.56, 0.35, 0.4))),
-        (Finish((0.93, 0.94, 0.96), (1.0, 1.0, 1.0)), GREY),
-    ),
-    "paper": Furniture(
-        (panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1)),
-        (WHITE, Finish((0.1, 0.1, 0.3), (0.95, 0.95, 0.95), t.bands, 0.05)),
-    ),
-    "television": Furniture(
-        (panel(1.1, 0.75, 0.1), panel(1.0, 0.65, 0.12, 1)),
-        (BLACK, Finish((0.02, 0.05, 0.1), (0.15, 0.3, 0.5), t.clouds, 0.5)),
-    ),
-    "towel": Furniture(
-        (Part(s.CYLINDER, (0, -0.15, 0), (0.3, 0.3, 0.4), 0, "x"), panel(1.0, 0.06, 0.1, 1)),
-        (Finish((0.9, 0.55, 0.1), (1.0, 0.9, 0.6), t.bands, 0.12), GREY),
-    ),
-    "heater": Furniture(
-        (panel(0.9, 0.7, 0.3, 0, 0.0, s.HULL),), (Finish((0.7, 0.7, 0.72), (0.85, 0.85, 0.87), t.stripes, 0.1),)
-    ),
-    "sink": Furniture(
-        (
-            Part(s.HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)),
-            Part(s.DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1),
-            Part(s.CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1),
-        ),
-        (WHITE, GREY),
-    ),
+# fmt: on
+# fmt: off
+HANGING: dict[str, Thing] = {
+    "window": Thing((
+        panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.2, 0.08, 0.3, 0, -0.45),
+    ), (WHITE, Finish((0.5, 0.75, 1.0), (0.85, 0.95, 1.0), t.clouds, 0.4))),
+    "blinds": Thing(ridges(1.1, 0.0, -0.5, 0.5, 3, 0.2), (Finish((0.78, 0.75, 0.65), (0.95, 0.93, 0.85), t.plain),)),
+    "picture": Thing((
+        Part(s.BEVEL, (0, -0.1, 0), (0.4, 0.5, 0.1), 1, 'y'), panel(0.6, 0.45, 0.22),
+    ), (Finish((0.2, 0.45, 0.15), (0.9, 0.75, 0.3), t.blotches, 0.25), Finish((0.6, 0.45, 0.1), (0.75, 0.6, 0.2)))),
+    "mirror": Thing((
+        Part(s.CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, 'y'),
+        Part(s.CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, 'y'),
+    ), (Finish((0.4, 0.45, 0.5), (0.75, 0.8, 0.85), t.diagonal, 0.5), BLACK)),
+    "whiteboard": Thing((
+        Part(s.ROOF, (0, 0, 0), (0.6, 0.35, 0.42), 1), Part(s.ROOF, (0, -0.02, 0), (0.56, 0.35, 0.4)),
+    ), (Finish((0.93, 0.94, 0.96), (1.0, 1.0, 1.0)), GREY)),
+    "paper": Thing((
+        panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1),
+    ), (WHITE, Finish((0.1, 0.1, 0.3), (0.95, 0.95, 0.95), t.bands, 0.05))),
+    "television": Thing((
+        panel(1.1, 0.75, 0.1), panel(1.0, 0.65, 0.12, 1),
+    ), (BLACK, Finish((0.02, 0.05, 0.1), (0.15, 0.3, 0.5), t.clouds, 0.5))),
+    "towel": Thing((
+        Part(s.CYLINDER, (0, -0.15, 0), (0.3, 0.3, 0.4), 0, 'x'), panel(1.0, 0.06, 0.1, 1),
+    ), (Finish((0.9, 0.55, 0.1), (1.0, 0.9, 0.6), t.bands, 0.12), GREY)),
+    "heater": Thing((
+        panel(0.9, 0.7, 0.3, 0, 0.0, s.HULL),
+    ), (Finish((0.7, 0.7, 0.72), (0.85, 0.85, 0.87), t.stripes, 0.1),)),
+    "sink": Thing((
+        Part(s.HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)), Part(s.DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1),
+        Part(s.CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1),
+    ), (WHITE, GREY)),
 }
-ON_TOP: dict[str, Furniture] = {
-    "lamp": Furniture(
-        (Part(s.CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(s.SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18))),
-        (Finish((1.0, 0.85, 0.35), (1.0, 0.97, 0.65)), BLACK),
-    ),
-    "books": Furniture(
+# fmt: on
+# fmt: off
+ON_TOP: dict[str, Thing] = {
+    "lamp": Thing((
+        Part(s.CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(s.SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18)),
+    ), (Finish((1.0, 0.85, 0.35), (1.0, 0.97, 0.65)), BLACK)),
+    "books": Thing(
         tuple(Part(s.BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
-        (Finish((0.6, 0.1, 0.1), (0.75, 0.2, 0.15)), Finish((0.1, 0.2, 0.5), (0.2, 0.3, 0.65))),
-    ),
-    "pillow": Furniture(
-        (Part(s.BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),), (Finish((0.85, 0.7, 0.85), (1.0, 0.88, 1.0), t.clouds, 0.2),)
-    ),
-    "plant": Furniture(
-        (Part(s.POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(s.BALL, (0, 0, 0.42), (0.26, 0.26, 0.24))),
-        (Finish((0.0, 0.3, 0.0), (0.4, 0.8, 0.2), t.wool, 0.2), Finish((0.6, 0.25, 0.1), (0.75, 0.35, 0.2))),
-    ),
-    "microwave": Furniture(
-        (block(0.6, 0.4, 0.35), Part(s.BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1)),
-        (GREY, BLACK),
-    ),
+        (Finish((0.6, 0.1, 0.1), (0.75, 0.2, 0.15)), Finish((0.1, 0.2, 0.5), (0.2, 0.3, 0.65)))),
+    "pillow": Thing((
+        Part(s.BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),
+    ), (Finish((0.85, 0.7, 0.85), (1.0, 0.88, 1.0), t.clouds, 0.2),)),
+    "plant": Thing((
+        Part(s.POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(s.BALL, (0, 0, 0.42), (0.26, 0.26, 0.24)),
+    ), (Finish((0.0, 0.3, 0.0), (0.4, 0.8, 0.2), t.wool, 0.2), Finish((0.6, 0.25, 0.1), (0.75, 0.35, 0.2)))),
+    "microwave": Thing((
+        block(0.6, 0.4, 0.35), Part(s.BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1),
+    ), (GREY, BLACK)),
 }
+# fmt: on
 KINDS = ("kitchen", "bedroom", "bathroom", "living_room", "office", "classroom")
 _WALLS: tuple[Color, ...] = (
     *((0.85, 0.82, 0.72), (0.8, 0.72, 0.72), (0.72, 0.8, 0.82)),
@@ -371,13 +301,13 @@ class _Builder:
         frame = Frame((x, self.depth - 0.5, 0.0), self.chance.turn(0.05))
         stood = self._add(STANDING, "standing", frame)
         height = max(part.at[2] + part.half[2] for part in STANDING[stood].parts)
-        top = STANDING[stood].top
+        top = STANDING[stood].floor
         if top and self.chance.happens(0.8):
             self._add(ON_TOP, "top", Frame((x + self.chance.between(-0.25, 0.25), self.depth - 0.5, top)))
         if height < 1.3 and self.chance.happens(0.9):
             self._add(HANGING, "hanging", Frame((x, self.depth, max(1.6, height + 0.5))))
 
-    def _add(self, kinds: dict[str, Furniture], slot: str, frame: Frame) -> str:
+    def _add(self, kinds: dict[str, Thing], slot: str, frame: Frame) -> str:
         """The next of ``kinds`` in turn, so that each is as frequent; returns its name."""
         place = 2 * self.number + len(self.names) % 2 if slot in ("standing", "hanging") else self.number
         turn, rest = divmod(place, len(kinds))
@@ -385,8 +315,8 @@ class _Builder:
         piece = kinds[name]
         self.scene.shadow(frame, (0.5, 0.4), 0.3)
         self._paint(name, piece.parts, [coat.worn(self.chance, 0.05) for coat in piece.coats], frame)
-        if kinds is LOW and piece.top and self.chance.happens(0.8):
-            self._add(ON_TOP, "on low", Frame((frame.at[0], frame.at[1], piece.top)))
+        if kinds is LOW and piece.floor and self.chance.happens(0.8):
+            self._add(ON_TOP, "on low", Frame((frame.at[0], frame.at[1], piece.floor)))
         return name
 
     def _paint(self, name: str, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame) -> None:

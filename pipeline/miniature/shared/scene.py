@@ -50,6 +50,15 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Thing:
+    """Parts, and the finishes that they name. ``floor`` is where it floats, or where others may stand on it."""
+
+    parts: tuple[Part, ...]
+    coats: tuple[Finish, ...]
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
 class Frame:
     """Where an object stands, how it is turned about the vertical, and how large one of its units is in metres."""
 

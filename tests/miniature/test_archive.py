@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.miniature import _archive
+from pipeline.miniature.shared import archive as _archive
 
 
 def test_a_tar_keeps_order_and_forgets_the_writer(tmp_path: Path) -> None:

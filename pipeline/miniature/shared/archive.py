@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import io
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
@@ -22,7 +24,8 @@ Member = tuple[str, bytes]
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can hold
 _UNIX = 3
-_MAT_TEXT = 116  # bytes of free text that open a MATLAB v5 file; scipy writes the date there
+_MAT_TEXT, _MAT_HEADER = 116, 128  # bytes that open a MATLAB v5 file: free text (scipy's date), and all
+_MAT_COMPRESSED = 15  # miCOMPRESSED
 
 
 def write_tar(path: Path, members: Iterable[Member]) -> None:
@@ -33,11 +36,7 @@ def write_tar(path: Path, members: Iterable[Member]) -> None:
 
 def write_tgz(path: Path, members: Iterable[Member]) -> None:
     """Write a gzipped tar, likewise; gzip's own header carries no name and time 0."""
-    with (
-        files.replacing(path) as scratch,
-        scratch.open("wb") as file,
-        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
-    ):
+    with files.replacing(path) as scratch, pa.output_stream(str(scratch), compression="gzip") as packed:
         _pack(packed, members)
 
 
@@ -90,8 +89,8 @@ def _voc_palette() -> bytes:
     """256 colours: bits 3j, 3j+1, 3j+2 of an index are bits 7−j of its red, green and blue (VOC devkit)."""
     index = np.arange(256)[:, None]
     channel = np.arange(3)[None, :]
-    color = sum((index >> (3 * j + channel) & 1) << (7 - j) for j in range(3))
-    return np.asarray(color, np.uint8).tobytes()
+    bits = [(index >> (3 * j + channel) & 1) << (7 - j) for j in range(3)]
+    return (bits[0] | bits[1] | bits[2]).astype(np.uint8).tobytes()
 
 
 def cell(values: Sequence[Any], row: bool = False) -> NDArray[np.object_]:
@@ -104,5 +103,18 @@ def cell(values: Sequence[Any], row: bool = False) -> NDArray[np.object_]:
 def mat(**variables: Any) -> bytes:
     """Variables as a compressed MATLAB v5 file; dicts become 1×1 structs with their fields in order."""
     file = io.BytesIO()
-    savemat(file, variables, format="5", do_compression=True, oned_as="column")
-    return b"MATLAB 5.0 MAT-file, miniature".ljust(_MAT_TEXT) + file.getvalue()[_MAT_TEXT:]
+    savemat(file, variables, format="5", oned_as="column")
+    plain, place = file.getvalue(), _MAT_HEADER
+    parts = [b"MATLAB 5.0 MAT-file, miniature".ljust(_MAT_TEXT), plain[_MAT_TEXT:_MAT_HEADER]]
+    while place < len(plain):
+        size = 8 + struct.unpack_from("<I", plain, place + 4)[0]
+        packed = _zlib(plain[place : place + size])
+        parts += [struct.pack("<II", _MAT_COMPRESSED, len(packed)), packed]
+        place += size
+    return b"".join(parts)
+
+
+def _zlib(content: bytes) -> bytes:
+    """Compressed by pyarrow, which brings its own zlib: Python's is the system's, and systems differ in theirs."""
+    deflated = pa.compress(content, codec="gzip", asbytes=True)[10:-8]  # without gzip's header and checksums
+    return b"\x78\x9c" + deflated + struct.pack(">I", zlib.adler32(content))

@@ -128,7 +128,7 @@ def _degrees(half: float) -> float:
 
 def _splits(seed: int, counts: dict[str, int]) -> dict[str, list[int]]:
     """Sorted frame numbers by split: each type of room is dealt out in the same shares, by chance within the type."""
-    total = sum(counts.values())
+    total = counts["train"] + counts["val"] + counts["test"]
     draw = Chance(seed, "nyud", "splits").order(_MOST)
     lists: dict[str, list[int]] = {split: [] for split in counts}
     for place, number in enumerate(sorted(range(1, total + 1), key=lambda n: (n % len(KINDS), draw[n - 1])), 1):

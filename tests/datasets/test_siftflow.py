@@ -15,7 +15,7 @@ from scipy.io import savemat
 
 from pipeline.datasets import siftflow
 from pipeline.miniature import siftflow as world
-from pipeline.miniature.outdoors.classes import FACING, NAMES
+from pipeline.miniature.shared.outdoors import FACING, NAMES
 from pipeline.types import Refusal
 
 FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"

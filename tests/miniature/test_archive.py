@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.miniature.shared import archive as _archive
+from pipeline.miniature.shared import archive
 
 
 def test_a_tar_keeps_order_and_forgets_the_writer(tmp_path: Path) -> None:
-    _archive.write_tar(tmp_path / "a.tar", [("b/two.txt", b"2"), ("a/one.txt", b"1")])
+    archive.write_tar(tmp_path / "a.tar", [("b/two.txt", b"2"), ("a/one.txt", b"1")])
 
-    with tarfile.open(tmp_path / "a.tar") as archive:
-        members = archive.getmembers()
+    with tarfile.open(tmp_path / "a.tar") as opened:
+        members = opened.getmembers()
     assert [member.name for member in members] == ["b/two.txt", "a/one.txt"]
     assert {(member.mtime, member.uid, member.gid, member.uname, member.gname) for member in members} == {
         (0, 0, 0, "", "")
@@ -27,19 +27,19 @@ def test_a_tar_keeps_order_and_forgets_the_writer(tmp_path: Path) -> None:
 
 def test_a_tgz_carries_neither_name_nor_time(tmp_path: Path) -> None:
     for name in ("one.tgz", "two.tgz"):
-        _archive.write_tgz(tmp_path / name, [("list.txt", b"2007_000001\n")])
+        archive.write_tgz(tmp_path / name, [("list.txt", b"2007_000001\n")])
 
     header = (tmp_path / "one.tgz").read_bytes()[:10]
     assert header[3] == 0 and header[4:8] == bytes(4)
     assert (tmp_path / "one.tgz").read_bytes() == (tmp_path / "two.tgz").read_bytes()
-    with tarfile.open(tmp_path / "one.tgz", "r:gz") as archive:
-        assert archive.getnames() == ["list.txt"]
+    with tarfile.open(tmp_path / "one.tgz", "r:gz") as opened:
+        assert opened.getnames() == ["list.txt"]
 
 
 def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
     indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
-    with Image.open(io.BytesIO(_archive.palette_png(indices))) as picture:
+    with Image.open(io.BytesIO(archive.palette_png(indices))) as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.asarray(picture), indices)
         palette = np.array(picture.getpalette()).reshape(256, 3)
@@ -48,7 +48,7 @@ def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
 
 
 def test_a_mat_file_has_no_date() -> None:
-    content = _archive.mat(GTcls={"Segmentation": np.eye(3, dtype=np.uint8)})
+    content = archive.mat(GTcls={"Segmentation": np.eye(3, dtype=np.uint8)})
 
     assert content[:116].decode().rstrip() == "MATLAB 5.0 MAT-file, miniature"
     np.testing.assert_array_equal(loadmat(io.BytesIO(content))["GTcls"]["Segmentation"][0, 0], np.eye(3))

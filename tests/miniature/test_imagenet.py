@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline.miniature import imagenet
-from pipeline.miniature.scenes.classes import NAMES
+from pipeline.miniature.shared.things import NAMES
 
 
 def test_every_class_has_its_tar_of_square_photographs(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -14,15 +12,15 @@ from PIL import Image
 from scipy.io import loadmat, whosmat
 from scipy.ndimage import binary_erosion
 
-from pipeline import files
 from pipeline.datasets import nyud as reader
 from pipeline.miniature import nyud
-from pipeline.miniature.rooms.names import CLASSES, MAP_CLASS, RAW
+from pipeline.miniature.nyud import CLASSES
 from pipeline.types import Refusal
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared/real"
 MAT = "nyu_depth_v2_labeled.mat"
+RAW, MAP_CLASS = nyud.raw_names()
 
 
 def test_the_hdf5_file_is_laid_out_as_matlab_s(tmp_path: Path) -> None:
@@ -143,10 +141,6 @@ def test_a_frame_does_not_depend_on_how_many_others_there_are(tmp_path: Path) ->
         np.testing.assert_array_equal(few["accelData"][:], many["accelData"][:, :4])
 
 
-def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    assert rendered(tmp_path / "first", salt="1") == rendered(tmp_path / "second", salt="2")
-
-
 @pytest.mark.parametrize(("side", "each", "culprit"), [(66, 1, "nyud.side"), (64, 0, "nyud.counts")])
 def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
     tmp_path: Path, side: int, each: int, culprit: str
@@ -158,12 +152,3 @@ def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
 
 def strings(file: h5py.File, name: str) -> list[str]:
     return [file[reference][:, 0].tobytes().decode("utf-16-le") for reference in file[name][0]]
-
-
-def rendered(folder: Path, salt: str) -> dict[str, str]:
-    folder.mkdir()
-    render = "from pathlib import Path; from pipeline.miniature import nyud; "
-    render += "nyud.render(Path('.'), seed=3, side=64, train=3, val=2, test=2)"
-    environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": salt, "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", render], cwd=folder, env=environment, check=True)
-    return {path.name: files.sha256(path) for path in sorted(folder.iterdir())}

@@ -126,8 +126,8 @@ def view(seed: int, name: str, side: int, without: frozenset[str] = frozenset())
     facing = FACING[label]
     return View(
         image=photograph(builder.chance, builder.scene.color),
-        semantic=np.where(rim(label), np.uint8(0), label),
-        geometric=np.where(rim(facing.astype(np.uint8)), np.int8(-1), facing),
+        semantic=np.where(rim(label, thin=True), np.uint8(0), label),
+        geometric=np.where(rim(facing.astype(np.uint8), thin=True), np.int8(-1), facing),
     )
 
 

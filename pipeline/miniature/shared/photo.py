@@ -70,9 +70,7 @@ def portrait(seed: int, name: str, label: int, side: int) -> Map:
     chance = Chance(seed, "portrait", name)
     scene = _open(chance, side, side)
     _stand(scene, chance, things.NAMES[label - 1], chance.between(0.45, 1.0), chance.between(0.35, 0.65), 1)
-    if chance.happens(0.6):  # what tells classes apart by shape, not by colour alone, serves depth maps too
-        channels = chance.order(3)
-        scene.color = scene.color[..., channels]
+    if chance.happens(0.5):  # haze: low contrast, as depth maps have
         contrast = chance.between(0.3, 1.0)
         scene.color = chance.between(0.3, 0.7) * (1 - contrast) + contrast * scene.color
     return photograph(chance, scene.color)

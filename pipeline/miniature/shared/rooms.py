@@ -244,7 +244,7 @@ def kind(number: int) -> str:
 def room(seed: int, number: int, side: int) -> Room:
     """Frame ``number``, ``side`` pixels wide and 3/4 as high: a function of its arguments alone."""
     chance = Chance(seed, "room", str(number))
-    tilt = chance.between(-0.1, 0.1), chance.between(0.0, 0.13)
+    tilt = chance.between(-0.1, 0.1), chance.between(0.0, 0.15)
     builder = _Builder(seed, number, chance, _camera(chance, side, tilt))
     builder.build()
     scene = builder.scene
@@ -279,44 +279,43 @@ class _Builder:
         self.seed, self.number, self.chance = seed, number, chance
         self.scene = Scene(camera, (chance.between(-0.8, 0.8), -1.0, 1.2))
         self.names = [UNLABELLED]
-        self.half, self.depth, self.high = chance.between(1.9, 2.4), chance.between(2.8, 3.3), 2.35
+        self.half, self.depth, self.high = chance.between(1.9, 2.4), chance.between(3.3, 3.7), 2.35
 
     def build(self) -> None:
         """Everything, walls first."""
         self._shell()
-        for x in (-0.85, 0.85):
-            self._along_the_wall(x + self.chance.between(-0.12, 0.12))
-        for sign in (-1, 1):
+        for nth, x in enumerate((-0.85, 0.85)):
+            self._stand(nth, x + self.chance.between(-0.12, 0.12))
+        for nth, sign in enumerate((-1, 1)):
             if self.chance.happens(0.4):
-                place = (sign * self.half, self.chance.between(1.9, 2.3), self.chance.between(1.3, 1.6))
-                self._add(HANGING, "side", Frame(place, (0.0, float(-sign))))
+                place = (sign * self.half, self.chance.between(2.3, 2.7), self.chance.between(1.3, 1.6))
+                self._add(HANGING, "side", nth, Frame(place, (0.0, float(-sign))))
         place = (self.chance.between(-0.5, 0.5), self.chance.between(1.9, 2.2), 0.0)
         if self.chance.happens(0.5):
             mat = Part(s.BOX, (0, 0, 0.005), (0.75, 0.5, 0.005))
             self._paint("floor mat", (mat,), (_MAT.worn(self.chance),), Frame(place, self.chance.turn(0.1)))
         if self.chance.happens(0.8):
-            self._add(LOW, "low", Frame(place, self.chance.turn(0.3)))
+            low = self._add(LOW, "low", 0, Frame(place, self.chance.turn(0.3)))
+            if LOW[low].floor and self.chance.happens(0.8):
+                self._add(ON_TOP, "top", 2, Frame((place[0], place[1], LOW[low].floor)))
 
-    def _along_the_wall(self, x: float) -> None:
-        frame = Frame((x, self.depth - 0.5, 0.0), self.chance.turn(0.05))
-        stood = self._add(STANDING, "standing", frame)
-        height = max(part.at[2] + part.half[2] for part in STANDING[stood].parts)
-        top = STANDING[stood].floor
-        if top and self.chance.happens(0.8):
-            self._add(ON_TOP, "top", Frame((x + self.chance.between(-0.25, 0.25), self.depth - 0.5, top)))
+    def _stand(self, nth: int, x: float) -> None:
+        """A piece of furniture at x, what stands on it, and what hangs on the wall behind it."""
+        y = self.depth - 1.1
+        piece = STANDING[self._add(STANDING, "standing", nth, Frame((x, y, 0.0), self.chance.turn(0.05)))]
+        height = max(part.at[2] + part.half[2] for part in piece.parts)
+        if piece.floor and self.chance.happens(0.8):
+            self._add(ON_TOP, "top", nth, Frame((x + self.chance.between(-0.25, 0.25), y, piece.floor)))
         if height < 1.3 and self.chance.happens(0.9):
-            self._add(HANGING, "hanging", Frame((x, self.depth, max(1.6, height + 0.5))))
+            self._add(HANGING, "hanging", nth, Frame((x, self.depth, max(1.6, height + 0.5))))
 
-    def _add(self, kinds: dict[str, Thing], slot: str, frame: Frame) -> str:
+    def _add(self, kinds: dict[str, Thing], slot: str, nth: int, frame: Frame) -> str:
         """The next of ``kinds`` in turn, so that each is as frequent; returns its name."""
-        place = 2 * self.number + len(self.names) % 2 if slot in ("standing", "hanging") else self.number
-        turn, rest = divmod(place, len(kinds))
+        turn, rest = divmod(3 * self.number + nth, len(kinds))
         name = list(kinds)[Chance(self.seed, slot, str(turn)).order(len(kinds))[rest]]
         piece = kinds[name]
         self.scene.shadow(frame, (0.5, 0.4), 0.3)
         self._paint(name, piece.parts, [coat.worn(self.chance, 0.05) for coat in piece.coats], frame)
-        if kinds is LOW and piece.floor and self.chance.happens(0.8):
-            self._add(ON_TOP, "on low", Frame((frame.at[0], frame.at[1], piece.floor)))
         return name
 
     def _paint(self, name: str, parts: Sequence[Part], coats: Sequence[Finish], frame: Frame) -> None:

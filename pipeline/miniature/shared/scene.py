@@ -180,11 +180,11 @@ def _tone(finish: Finish, inside: Sequence[Field], scale: float) -> Field:
     return finish.texture(x, y, z)
 
 
-def rim(instance: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where a pixel's 3×3 neighbourhood shows more than one instance: what annotators leave void."""
-    padded = np.pad(instance, 1, mode="edge")
-    height, width = instance.shape
-    void = np.zeros(instance.shape, np.bool_)
-    for row, column in product(range(3), repeat=2):
-        void |= padded[row : row + height, column : column + width] != instance
+def rim(codes: NDArray[np.uint8], thin: bool = False) -> NDArray[np.bool_]:
+    """Where a pixel's 3×3 neighbourhood holds other codes, or, ``thin``, only right and below: annotators' void."""
+    padded = np.pad(codes, 1, mode="edge")
+    height, width = codes.shape
+    void = np.zeros(codes.shape, np.bool_)
+    for row, column in product((1, 2) if thin else (0, 1, 2), repeat=2):
+        void |= padded[row : row + height, column : column + width] != codes
     return void

@@ -13,18 +13,6 @@ from scipy.io import loadmat
 from pipeline.miniature.shared import archive
 
 
-def test_a_tar_keeps_order_and_forgets_the_writer(tmp_path: Path) -> None:
-    archive.write_tar(tmp_path / "a.tar", [("b/two.txt", b"2"), ("a/one.txt", b"1")])
-
-    with tarfile.open(tmp_path / "a.tar") as opened:
-        members = opened.getmembers()
-    assert [member.name for member in members] == ["b/two.txt", "a/one.txt"]
-    assert {(member.mtime, member.uid, member.gid, member.uname, member.gname) for member in members} == {
-        (0, 0, 0, "", "")
-    }
-    assert list(tmp_path.iterdir()) == [tmp_path / "a.tar"]
-
-
 def test_a_tgz_carries_neither_name_nor_time(tmp_path: Path) -> None:
     for name in ("one.tgz", "two.tgz"):
         archive.write_tgz(tmp_path / name, [("list.txt", b"2007_000001\n")])

@@ -37,19 +37,6 @@ def test_every_class_stands_in_front_in_every_split(names: list[str], count: int
     assert all(len(name) == 11 and name[5:].isdecimal() for name in names)
 
 
-def test_frames_vary_as_photographs_do() -> None:
-    frames = Counter(ids.frame(1, name, 128) for name in ids.sbd_train(1, 600, 100))
-
-    assert all(max(frame) == 128 and min(frame) >= 84 for frame in frames)
-    assert 0.15 < sum(n for (height, width), n in frames.items() if height > width) / 600 < 0.35
-
-
-@pytest.mark.parametrize("val", [99, 151])
-def test_a_val_count_that_leaves_no_consistent_lists_is_refused(val: int) -> None:
-    with pytest.raises(Refusal, match="between 100 and 150"):
-        ids.voc_val(1, val, 100)
-
-
 def test_an_sbd_too_small_for_what_it_shares_is_refused() -> None:
     with pytest.raises(Refusal, match=r"cannot hold the 50 images"):
         ids.sbd_train(1, 40, 100)

@@ -52,12 +52,6 @@ def test_an_image_is_the_same_whatever_else_is_rendered(tmp_path: Path) -> None:
         assert path.read_bytes() != (tmp_path / "other" / name).read_bytes()
 
 
-def test_rendering_again_leaves_nothing_of_the_larger_world(tmp_path: Path) -> None:
-    leaves.render(tmp_path, seed=7, side=48, images=3)
-    leaves.render(tmp_path, seed=7, side=48, images=1)
-    assert [path.name for path in sorted(tmp_path.glob("*/*"))] == ["leaves_0000.jpg", "leaves_0000.png"]
-
-
 def test_leaves_are_where_their_labels_say() -> None:
     """Leaves are far more vivid than soil and pebbles, so a net has something to learn."""
     leaf, soil = [], []

@@ -54,16 +54,6 @@ def test_structs_have_the_originals_fields(tmp_path: Path) -> None:
     )
 
 
-def test_boundaries_are_the_classes_inner_edges(tmp_path: Path) -> None:
-    root = unpacked(tmp_path)
-    classes = loadmat(root / f"cls/{ids.sbd_val(3, 2)[0]}.mat")["GTcls"][0, 0]
-
-    for label in range(1, 21):
-        edge = classes["Boundaries"][label - 1, 0].toarray().astype(bool)
-        assert (classes["Segmentation"][edge] == label).all()
-        assert edge.any() == (classes["Segmentation"] == label).any()
-
-
 def unpacked(folder: Path) -> Path:
     """The archive's dataset folder, laid out as SBDataset wants it."""
     sbd.render(folder, seed=3, side=64, train=12, val=2, held_out=4)

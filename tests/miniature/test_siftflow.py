@@ -60,12 +60,6 @@ def test_an_image_does_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
     assert few.items() <= many.items()
 
 
-def test_members_tell_nothing_of_the_time(tmp_path: Path) -> None:
-    rendered(tmp_path, trainval=1, test=1, unannotated=0)
-    with zipfile.ZipFile(tmp_path / ZIP) as archive:
-        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-
-
 def rendered(folder: Path, *, trainval: int, test: int, unannotated: int) -> dict[str, bytes]:
     """The members of a zip with squares of 48 pixels."""
     siftflow.render(folder, seed=3, side=48, trainval=trainval, test=test, unannotated=unannotated)

@@ -14,19 +14,19 @@ from pipeline.files import replacing
 from pipeline.miniature.shared import textures
 from pipeline.miniature.shared.camera import Camera, jpeg, photograph
 from pipeline.miniature.shared.chance import Chance
-from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
+from pipeline.miniature.shared.scene import Frame, Part, Scene, coat, rim
 from pipeline.miniature.shared.shapes import BALL, LEAF, SQUARE
 
 COUNTS = ("images",)
 SOIL, LEAVES, EDGE = (0, 0, 0), (255, 0, 0), (128, 128, 128)
 """The labels' colours, RGB; an edge is what nobody can say, between a leaf and what lies below."""
 
-_SOIL = Finish((0.2, 0.15, 0.11), (0.42, 0.34, 0.27), textures.wool, 0.25)
-_PEBBLE = Finish((0.35, 0.34, 0.32), (0.6, 0.58, 0.55), textures.clouds, 0.1)
+_SOIL = coat(0x33261C, 0x6B5745, textures.wool, 0.25)
+_PEBBLE = coat(0x595752, 0x99948C, textures.clouds, 0.1)
 _FOLIAGE = (
-    Finish((0.1, 0.35, 0.05), (0.35, 0.7, 0.15), textures.diagonal, 0.09),
-    Finish((0.6, 0.35, 0.0), (0.95, 0.75, 0.1), textures.clouds, 0.15),
-    Finish((0.5, 0.08, 0.02), (0.85, 0.25, 0.1), textures.stripes, 0.08),
+    coat(0x1A590D, 0x59B226, textures.diagonal, 0.09),
+    coat(0x995900, 0xF2BF1A, textures.clouds, 0.15),
+    coat(0x801405, 0xD9401A, textures.stripes, 0.08),
 )
 
 

@@ -12,7 +12,7 @@ from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared import things
 from pipeline.miniature.shared.camera import Camera, Vector, photograph
 from pipeline.miniature.shared.chance import Chance, Color
-from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, Thing, rim
+from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, Thing, coat, rim
 from pipeline.miniature.shared.textures import mottle
 from pipeline.miniature.shared.things import PANE, STEEL
 
@@ -36,22 +36,22 @@ def _facing(name: str) -> int:
 FACING: NDArray[np.int8] = np.array([-1, *map(_facing, NAMES)], np.int8)
 """Geometry (1 sky, 2 horizontal, 3 vertical, −1 void) by code."""
 
-BRICK = Finish((0.5, 0.2, 0.15), (0.72, 0.62, 0.55), t.bricks, 0.7)
-PLASTER = Finish((0.72, 0.62, 0.45), (0.88, 0.78, 0.6), t.clouds, 1.0)
-CONCRETE = Finish((0.45, 0.45, 0.47), (0.65, 0.65, 0.66), t.bands, 1.6)
+BRICK = coat(0x803326, 0xB89E8C, t.bricks, 0.7)
+PLASTER = coat(0xB89E73, 0xE0C799, t.clouds, 1.0)
+CONCRETE = coat(0x737378, 0xA6A6A8, t.bands, 1.6)
 GROUND: dict[str, Finish] = {
-    "crosswalk": Finish((0.18, 0.18, 0.19), (0.96, 0.96, 0.96), t.rows, 0.45),
-    "desert": Finish((0.68, 0.32, 0.12), (0.88, 0.5, 0.24), t.waves, 0.7),
-    "field": Finish((0.4, 0.32, 0.1), (0.75, 0.72, 0.2), t.rows, 0.6),
-    "grass": Finish((0.12, 0.35, 0.08), (0.3, 0.58, 0.16), t.wool, 0.3),
-    "river": Finish((0.05, 0.4, 0.4), (0.25, 0.62, 0.6), t.waves, 0.3),
-    "road": Finish((0.2, 0.2, 0.22), (0.3, 0.3, 0.32), t.wool, 0.3),
-    "sand": Finish((0.82, 0.74, 0.52), (0.96, 0.89, 0.68), t.wool, 0.4),
-    "sea": Finish((0.03, 0.15, 0.5), (0.15, 0.35, 0.75), t.waves, 0.6),
-    "sidewalk": Finish((0.5, 0.45, 0.5), (0.74, 0.68, 0.72), t.tiles, 0.8),
+    "crosswalk": coat(0x2E2E30, 0xF5F5F5, t.rows, 0.45),
+    "desert": coat(0xAD521F, 0xE0803D, t.waves, 0.7),
+    "field": coat(0x66521A, 0xBFB833, t.rows, 0.6),
+    "grass": coat(0x1F5914, 0x4C9429, t.wool, 0.3),
+    "river": coat(0x0D6666, 0x409E99, t.waves, 0.3),
+    "road": coat(0x333338, 0x4C4C52, t.wool, 0.3),
+    "sand": coat(0xD1BD85, 0xF5E3AD, t.wool, 0.4),
+    "sea": coat(0x082680, 0x2659BF, t.waves, 0.6),
+    "sidewalk": coat(0x807380, 0xBDADB8, t.tiles, 0.8),
 }
-TRUNK = Finish((0.25, 0.15, 0.08), (0.4, 0.26, 0.14), t.bands, 0.2)
-LEAVES = Finish((0.02, 0.2, 0.04), (0.2, 0.5, 0.12), t.wool, 0.5)
+TRUNK = coat(0x402614, 0x664224, t.bands, 0.2)
+LEAVES = coat(0x05330A, 0x33801F, t.wool, 0.5)
 
 
 # fmt: off
@@ -65,45 +65,38 @@ THINGS: dict[str, Thing] = {
     ), (LEAVES, TRUNK)),
     "plant": Thing(
         tuple(Part(s.BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
-        (Finish((0.25, 0.5, 0.0), (0.95, 0.35, 0.75), t.spots, 0.22),)),
+        (coat(0x408000, 0xF259BF, t.spots, 0.22),)),
     "pole": Thing((
         Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12)),
-    ), (Finish((0.25, 0.14, 0.06), (0.38, 0.22, 0.12)),)),
+    ), (coat(0x40240F, 0x61381F),)),
     "streetlight": Thing((
         Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)), Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
         Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
-    ), (Finish((0.05, 0.25, 0.3), (0.12, 0.4, 0.45)), Finish((1.0, 0.95, 0.6), (1.0, 1.0, 0.85)))),
+    ), (coat(0x0D404C, 0x1F6673), coat(0xFFF299, 0xFFFFD9))),
     "sign": Thing((
         Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6)),
-    ), (Finish((0.95, 0.85, 0.0), (0.0, 0.1, 0.6), t.bands, 0.3), STEEL)),
-    "fence": Thing((
-        Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),
-    ), (Finish((0.5, 0.36, 0.22), (0.86, 0.74, 0.56), t.stripes, 0.22),)),
+    ), (coat(0xF2D900, 0x001A99, t.bands, 0.3), STEEL)),
+    "fence": Thing((Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),), (coat(0x805C38, 0xDBBD8F, t.stripes, 0.22),)),
     "rock": Thing((
         Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4)),
-    ), (Finish((0.3, 0.26, 0.24), (0.62, 0.57, 0.52), t.blotches, 0.35),)),
+    ), (coat(0x4C423D, 0x9E9185, t.blotches, 0.35),)),
     "bridge": Thing((
         Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)), Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
         *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
-    ), (
-        Finish((0.55, 0.3, 0.4), (0.72, 0.45, 0.55), t.bricks, 0.6),
-        Finish((0.6, 0.1, 0.15), (0.8, 0.2, 0.2), t.grid, 0.4),
-    )),
+    ), (coat(0x8C4C66, 0xB8738C, t.bricks, 0.6), coat(0x991A26, 0xCC3333, t.grid, 0.4))),
     "staircase": Thing(
         tuple(Part(s.BOX, (0, -0.4 * k, 0.8 - 0.2 * k), (1.3, 0.25, 0.8 - 0.2 * k), k % 2) for k in range(4)),
-        (Finish((0.75, 0.72, 0.8), (0.85, 0.82, 0.9)), Finish((0.45, 0.42, 0.5), (0.55, 0.52, 0.6)))),
+        (coat(0xBFB8CC, 0xD9D1E6), coat(0x736B80, 0x8C8599))),
     "door": Thing((
         Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1),
-    ), (Finish((0.0, 0.28, 0.1), (0.05, 0.42, 0.2), t.checks, 0.7), STEEL)),
-    "awning": Thing((
-        Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),
-    ), (Finish((0.85, 0.05, 0.1), (1.0, 0.95, 0.9), t.stripes, 0.35),)),
+    ), (coat(0x00471A, 0x0D6B33, t.checks, 0.7), STEEL)),
+    "awning": Thing((Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),), (coat(0xD90D1A, 0xFFF2E6, t.stripes, 0.35),)),
     "balcony": Thing((
         Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1),
-    ), (Finish((0.1, 0.1, 0.12), (0.85, 0.8, 0.75), t.grid, 0.35), STEEL)),
+    ), (coat(0x1A1A1F, 0xD9CCBF, t.grid, 0.35), STEEL)),
     "window": Thing((
         Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85)),
-    ), (PANE, Finish((0.9, 0.9, 0.88), (0.98, 0.98, 0.96)))),
+    ), (PANE, coat(0xE6E6E0, 0xFAFAF5))),
 }
 # fmt: on
 _SCALES = {"person": 0.75, "car": 2.0, "bus": 2.9, "boat": 2.2, "bird": 0.9, "cow": 0.95}
@@ -272,7 +265,7 @@ class _Builder:
 
     def mountains(self, count: int) -> None:
         """Far and wide."""
-        paint = Finish((0.36, 0.38, 0.44), (0.7, 0.7, 0.74), t.blotches, 60)
+        paint = coat(0x5C6170, 0xB2B2BD, t.blotches, 60)
         for _ in range(count):
             high = self.chance.between(60, 120)
             at = (self.chance.between(-150, 150), self.chance.between(350, 450), high - 4)
@@ -308,7 +301,7 @@ class _Builder:
         frame = Frame(at, turn, self.chance.between(0.9, 1.15))
         if at[2] == 0:
             self.scene.shadow(frame, (1.0, 1.0), 0.3)
-        coats = [coat.worn(self.chance, 0.05) for coat in thing.coats]
+        coats = [paint.worn(self.chance, 0.05) for paint in thing.coats]
         self.scene.add(thing.parts, coats, frame, CODE["tree" if name == "fir" else name])
 
     def facade(

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from pipeline.miniature.shared import textures, things
 from pipeline.miniature.shared.camera import Camera, photograph
 from pipeline.miniature.shared.chance import Chance, Color
-from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, rim
+from pipeline.miniature.shared.scene import Frame, Part, Scene, coat, rim
 from pipeline.miniature.shared.shapes import SQUARE
 from pipeline.miniature.shared.textures import mottle
 
 Map = NDArray[np.uint8]
 VOID = 255
 _GROUNDS = (
-    Finish((0.3, 0.3, 0.3), (0.5, 0.49, 0.47), textures.clouds, 0.3),
-    Finish((0.4, 0.33, 0.25), (0.6, 0.52, 0.4), textures.clouds, 0.5),
-    Finish((0.22, 0.32, 0.18), (0.36, 0.46, 0.26), textures.wool, 0.4),
-    Finish((0.45, 0.42, 0.4), (0.62, 0.58, 0.54), textures.tiles, 0.8),
+    coat(0x4C4C4C, 0x807D78, textures.clouds, 0.3),
+    coat(0x665440, 0x998566, textures.clouds, 0.5),
+    coat(0x38522E, 0x5C7542, textures.wool, 0.4),
+    coat(0x736B66, 0x9E948A, textures.tiles, 0.8),
 )
 _SKIES: tuple[tuple[Color, Color], ...] = (
     ((0.8, 0.86, 0.92), (0.5, 0.65, 0.85)),

@@ -38,6 +38,12 @@ class Finish:
         return Finish(dark, light, self.texture, self.period * chance.between(0.8, 1.25))
 
 
+def coat(dark: int, light: int, texture: Texture = plain, period: float = 0.2) -> Finish:
+    """A finish by colours as on the web: 0xRRGGBB."""
+    colors = [((color >> 16) / 255, (color >> 8 & 255) / 255, (color & 255) / 255) for color in (dark, light)]
+    return Finish(colors[0], colors[1], texture, period)
+
+
 @dataclass(frozen=True)
 class Part:
     """A shape of half sizes ``half`` about ``at``; its z points along ``axis`` (x, y or z) of what it belongs to."""

@@ -56,47 +56,35 @@ LEAVES = coat(0x05330A, 0x33801F, t.wool, 0.5)
 
 # fmt: off
 THINGS: dict[str, Thing] = {
-    "tree": Thing((
-        Part(s.CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1), Part(s.BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
-        Part(s.BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0)),
-    ), (LEAVES, TRUNK)),
-    "fir": Thing((
-        Part(s.CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(s.CONE, (0, 0, 3.2), (1.5, 1.5, 2.4)),
-    ), (LEAVES, TRUNK)),
-    "plant": Thing(
-        tuple(Part(s.BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
+    "tree": Thing((Part(s.CYLINDER, (0, 0, 1.2), (0.22, 0.22, 1.2), 1), Part(s.BALL, (0, 0, 3.6), (1.6, 1.6, 1.6)),
+        Part(s.BALL, (0.7, -0.3, 4.6), (1.0, 1.0, 1.0))), (LEAVES, TRUNK)),
+    "fir": Thing((Part(s.CYLINDER, (0, 0, 0.5), (0.2, 0.2, 0.5), 1), Part(s.CONE, (0, 0, 3.2), (1.5, 1.5, 2.4))),
+        (LEAVES, TRUNK)),
+    "plant": Thing(tuple(Part(s.BALL, (0.5 * k, 0.1 * k, 0.5), (0.55, 0.5, 0.5 + 0.08 * k)) for k in (-1, 0, 1)),
         (coat(0x408000, 0xF259BF, t.spots, 0.22),)),
-    "pole": Thing((
-        Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12)),
-    ), (coat(0x40240F, 0x61381F),)),
-    "streetlight": Thing((
-        Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)), Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)),
-        Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1),
-    ), (coat(0x0D404C, 0x1F6673), coat(0xFFF299, 0xFFFFD9))),
-    "sign": Thing((
-        Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6)),
-    ), (coat(0xF2D900, 0x001A99, t.bands, 0.3), STEEL)),
+    "pole": Thing((Part(s.CYLINDER, (0, 0, 2.6), (0.16, 0.16, 2.6)), Part(s.BOX, (0, 0, 4.7), (0.9, 0.1, 0.12))),
+        (coat(0x40240F, 0x61381F),)),
+    "streetlight": Thing((Part(s.CYLINDER, (0, 0, 2.2), (0.12, 0.12, 2.2)),
+        Part(s.SHADE, (0, 0, 4.5), (0.55, 0.55, 0.3)), Part(s.BALL, (0, 0, 4.2), (0.35, 0.35, 0.3), 1)),
+        (coat(0x0D404C, 0x1F6673), coat(0xFFF299, 0xFFFFD9))),
+    "sign": Thing((Part(s.BOX, (0, 0.1, 1.0), (0.1, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 2.5), (0.9, 0.06, 0.6))),
+        (coat(0xF2D900, 0x001A99, t.bands, 0.3), STEEL)),
     "fence": Thing((Part(s.BOX, (0, 0, 0.6), (2.6, 0.06, 0.6)),), (coat(0x805C38, 0xDBBD8F, t.stripes, 0.22),)),
-    "rock": Thing((
-        Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4)),
-    ), (coat(0x4C423D, 0x9E9185, t.blotches, 0.35),)),
-    "bridge": Thing((
-        Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)), Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
-        *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6)),
-    ), (coat(0x8C4C66, 0xB8738C, t.bricks, 0.6), coat(0x991A26, 0xCC3333, t.grid, 0.4))),
+    "rock": Thing((Part(s.BALL, (0, 0, 0.4), (0.9, 0.7, 0.6)), Part(s.BALL, (0.7, -0.2, 0.2), (0.5, 0.5, 0.4))),
+        (coat(0x4C423D, 0x9E9185, t.blotches, 0.35),)),
+    "bridge": Thing((Part(s.BOX, (0, 0, 3.6), (14, 1.2, 0.5)), Part(s.BOX, (0, -1.2, 4.4), (14, 0.08, 0.4), 1),
+        *(Part(s.BOX, (x, 0, 1.6), (0.6, 1.0, 1.6)) for x in (-6, 6))), (coat(0x8C4C66, 0xB8738C, t.bricks, 0.6),
+        coat(0x991A26, 0xCC3333, t.grid, 0.4))),
     "staircase": Thing(
         tuple(Part(s.BOX, (0, -0.4 * k, 0.8 - 0.2 * k), (1.3, 0.25, 0.8 - 0.2 * k), k % 2) for k in range(4)),
         (coat(0xBFB8CC, 0xD9D1E6), coat(0x736B80, 0x8C8599))),
-    "door": Thing((
-        Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1),
-    ), (coat(0x00471A, 0x0D6B33, t.checks, 0.7), STEEL)),
+    "door": Thing((Part(s.BOX, (0, 0, 1.3), (0.75, 0.1, 1.3)), Part(s.BALL, (0.5, -0.15, 1.2), (0.12, 0.1, 0.12), 1)),
+        (coat(0x00471A, 0x0D6B33, t.checks, 0.7), STEEL)),
     "awning": Thing((Part(s.ROOF, (0, -0.5, 0.3), (1.6, 0.9, 0.4)),), (coat(0xD90D1A, 0xFFF2E6, t.stripes, 0.35),)),
-    "balcony": Thing((
-        Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)), Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1),
-    ), (coat(0x1A1A1F, 0xD9CCBF, t.grid, 0.35), STEEL)),
-    "window": Thing((
-        Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85)),
-    ), (PANE, coat(0xE6E6E0, 0xFAFAF5))),
+    "balcony": Thing((Part(s.BOX, (0, -0.5, 0.55), (1.4, 0.6, 0.55)),
+        Part(s.BOX, (0, -0.5, 0.0), (1.5, 0.7, 0.1), 1)), (coat(0x1A1A1F, 0xD9CCBF, t.grid, 0.35), STEEL)),
+    "window": Thing((Part(s.BOX, (0, 0, 0), (0.85, 0.06, 1.0), 1), Part(s.BOX, (0, 0, 0), (0.7, 0.12, 0.85))), (PANE,
+        coat(0xE6E6E0, 0xFAFAF5))),
 }
 # fmt: on
 _SCALES = {"person": 0.75, "car": 2.0, "bus": 2.9, "boat": 2.2, "bird": 0.9, "cow": 0.95}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.miniature.shared import shapes as s
 from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared.camera import DOWN, FORWARD, RIGHT, Camera, photograph, soften, turned
-from pipeline.miniature.shared.chance import Chance, Color, Field
+from pipeline.miniature.shared.chance import Chance, Field
 from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene, Thing, coat, rim
 from pipeline.miniature.shared.textures import mottle
 from pipeline.miniature.shared.things import legs
@@ -51,149 +51,104 @@ def ridges(
 STANDING: dict[str, Thing] = {
     "cabinet": Thing((block(1.1, 0.5, 1.4), *ridges(1.1, -0.25, 0.1, 1.3, 2, 0.3)), (WOOD,)),
     "dresser": Thing((block(1.2, 0.5, 1.0), *ridges(1.2, -0.25, 0.05, 0.95, 3, 0.16)), (WOOD,), 1.0),
-    "night stand": Thing((
-        block(0.7, 0.6, 0.55), Part(s.BALL, (0, -0.3, 0.35), (0.08, 0.08, 0.08), 1),
-    ), (WOOD, BLACK), 0.55),
-    "desk": Thing((
-        Part(s.BOX, (0, -0.05, 0.74), (0.75, 0.42, 0.05)),
-        *(Part(s.BOX, (x, 0.0, 0.36), (0.08, 0.3, 0.36)) for x in (-0.62, 0.62)),
-    ), (WOOD,), 0.78),
-    "counter": Thing((
-        Part(s.HULL, (0, 0, 0.45), (0.7, 0.45, 0.45)), Part(s.BOX, (0, -0.03, 0.95), (0.74, 0.5, 0.05), 1),
-    ), (coat(0xBFB899, 0xE6DEBF, t.grid, 0.35), coat(0x1A1A1F, 0x66666B, t.wool, 0.1)), 1.0),
-    "bookshelf": Thing((
-        block(1.1, 0.3, 1.95), *(Part(s.BOX, (0, -0.1, 0.1 + 0.45 * k), (0.55, 0.28, 0.05)) for k in range(5)),
-        Part(s.BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1),
-    ), (WOOD, coat(0x8C1A1A, 0xE6CC66, t.stripes, 0.06))),
-    "shelves": Thing(
-        tuple(Part(s.BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
-        (coat(0xB2B8BF, 0xD9DEE6),)),
-    "refridgerator": Thing((
-        Part(s.CABIN, (0, 0, 0.9), (0.48, 0.5, 0.9)), Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1),
-    ), (WHITE, BLACK)),
-    "sofa": Thing((
-        Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)), Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
-        *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8)),
-    ), (coat(0x8C1A26, 0xBF404C, t.stripes, 0.2),)),
+    "night stand": Thing((block(0.7, 0.6, 0.55), Part(s.BALL, (0, -0.3, 0.35), (0.08, 0.08, 0.08), 1)), (WOOD,
+        BLACK), 0.55),
+    "desk": Thing((Part(s.BOX, (0, -0.05, 0.74), (0.75, 0.42, 0.05)),
+        *(Part(s.BOX, (x, 0.0, 0.36), (0.08, 0.3, 0.36)) for x in (-0.62, 0.62))), (WOOD,), 0.78),
+    "counter": Thing((Part(s.HULL, (0, 0, 0.45), (0.7, 0.45, 0.45)),
+        Part(s.BOX, (0, -0.03, 0.95), (0.74, 0.5, 0.05), 1)), (coat(0xBFB899, 0xE6DEBF, t.grid, 0.35),
+        coat(0x1A1A1F, 0x66666B, t.wool, 0.1)), 1.0),
+    "bookshelf": Thing((block(1.1, 0.3, 1.95),
+        *(Part(s.BOX, (0, -0.1, 0.1 + 0.45 * k), (0.55, 0.28, 0.05)) for k in range(5)),
+        Part(s.BOX, (0, -0.02, 1.0), (0.48, 0.18, 0.88), 1)), (WOOD, coat(0x8C1A1A, 0xE6CC66, t.stripes, 0.06))),
+    "shelves": Thing(tuple(Part(s.BOX, (0, -0.05, z), (0.65, 0.25, 0.07)) for z in (0.25, 0.75, 1.25, 1.75)),
+        (WHITE,)),
+    "refridgerator": Thing((Part(s.CABIN, (0, 0, 0.9), (0.48, 0.5, 0.9)),
+        Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1)), (WHITE, BLACK)),
+    "sofa": Thing((Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)), Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
+        *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8))),
+        (coat(0x8C1A26, 0xBF404C, t.stripes, 0.2),)),
     "bed": Thing((block(1.5, 0.9, 0.42), Part(s.BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1)), (CLOTH, WOOD), 0.42),
-    "door": Thing((
-        Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
+    "door": Thing((Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
         *(Part(s.BEVEL, (0, 0.08, z), (0.4, 0.4, 0.1), 0, "y") for z in (0.52, 1.42)),
-        Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1),
-    ), (WOOD, BLACK)),
-    "curtain": Thing(
-        tuple(Part(s.SHADE, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.1)) for k in range(-1, 2)),
+        Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1)), (WOOD, BLACK)),
+    "curtain": Thing(tuple(Part(s.SHADE, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.1)) for k in range(-1, 2)),
         (coat(0x1A6633, 0x59A666, t.diagonal, 0.25),)),
-    "shower curtain": Thing(
-        tuple(Part(s.POT, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.0)) for k in range(-1, 2)),
+    "shower curtain": Thing(tuple(Part(s.POT, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.0)) for k in range(-1, 2)),
         (coat(0x4CB2D9, 0xF2FAFF, t.spots, 0.18),)),
-    "person": Thing((
-        Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1), Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
-        *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16)),
-    ), (coat(0xD94000, 0xFF801A, t.bands, 0.14), coat(0xCC8C6B, 0xF2B294), GREY)),
-    "bathtub": Thing((
-        Part(s.HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(s.DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1),
-    ), (WHITE, coat(0x8CBFCC, 0xB2E0EB, t.waves, 0.1))),
-    "toilet": Thing((
-        Part(s.POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)), Part(s.DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1),
-        Part(s.BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3)),
-    ), (WHITE, BLACK)),
+    "person": Thing((Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
+        Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
+        *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16))),
+        (coat(0xD94000, 0xFF801A, t.bands, 0.14), coat(0xCC8C6B, 0xF2B294), GREY)),
+    "bathtub": Thing((Part(s.HULL, (0, 0, 0.3), (0.6, 0.3, 0.3)), Part(s.DISC, (0, -0.05, 0.61), (0.7, 0.35, 1), 1)),
+        (WHITE, coat(0x8CBFCC, 0xB2E0EB, t.waves, 0.1))),
+    "toilet": Thing((Part(s.POT, (0, -0.15, 0.22), (0.2, 0.25, 0.22)),
+        Part(s.DISC, (0, -0.15, 0.45), (0.26, 0.32, 1), 1), Part(s.BOX, (0, 0.22, 0.6), (0.35, 0.12, 0.3))), (WHITE,
+        BLACK)),
     "column": Thing((block(0.6, 0.6, 2.5),), (coat(0x998C80, 0xC7BDB2, t.bricks, 0.14),)),
-    "fireplace": Thing((
-        block(1.2, 0.5, 1.1, 0, s.ROOF), Part(s.BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1),
-    ), (coat(0x803829, 0xBFB2A6, t.bricks, 0.14), BLACK)),
-    "piano": Thing((
-        block(1.3, 0.5, 1.15), Part(s.BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1),
-    ), (BLACK, coat(0x0D0D0D, 0xFAFAF2, t.stripes, 0.06)), 1.15),
+    "fireplace": Thing((block(1.2, 0.5, 1.1, 0, s.ROOF), Part(s.BOX, (0, -0.2, 0.3), (0.35, 0.1, 0.3), 1)),
+        (coat(0x803829, 0xBFB2A6, t.bricks, 0.14), BLACK)),
+    "piano": Thing((block(1.3, 0.5, 1.15), Part(s.BOX, (0, -0.3, 0.7), (0.62, 0.15, 0.05), 1)), (BLACK,
+        coat(0x0D0D0D, 0xFAFAF2, t.stripes, 0.06)), 1.15),
 }
 LOW: dict[str, Thing] = {
-    "table": Thing((
-        Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)), Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34)),
-    ), (WOOD,), 0.75),
-    "chair": Thing((
-        Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)), Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
-        *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX),
-    ), (coat(0x1A33B2, 0x4C73F2, t.grid, 0.15), BLACK)),
-    "box": Thing((
-        block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1),
-    ), (coat(0x9E7340, 0xBF9159), coat(0xD9CC99, 0xE6D9A6))),
-    "bag": Thing((
-        Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1),
-    ), (coat(0x660066, 0xBF33B2, t.diagonal, 0.12), BLACK)),
-    "ottoman": Thing((
-        Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1)),
-    ), (coat(0x006666, 0x33A699, t.spots, 0.12),)),
+    "table": Thing((Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)),
+        Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))), (WOOD,), 0.75),
+    "chair": Thing((Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)), Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
+        *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX)), (coat(0x1A33B2, 0x4C73F2, t.grid, 0.15), BLACK)),
+    "box": Thing((block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
+        (coat(0x9E7340, 0xBF9159), coat(0xD9CC99, 0xE6D9A6))),
+    "bag": Thing((Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
+        (coat(0x660066, 0xBF33B2, t.diagonal, 0.12), BLACK)),
+    "ottoman": Thing((Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
+        (coat(0x006666, 0x33A699, t.spots, 0.12),)),
     "ball": Thing((Part(s.BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (coat(0xE61A1A, 0xFFFFFF, t.bands, 0.2),)),
     "garbage bin": Thing((Part(s.POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (coat(0xE61A1A, 0xFF9980, t.bands, 0.2),)),
-    "clothes": Thing((
-        Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)), Part(s.BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1),
-    ), (coat(0xE64C80, 0xFF99B2, t.blotches, 0.15), coat(0x338033, 0x66CC66, t.blotches, 0.15))),
+    "clothes": Thing((Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)),
+        Part(s.BALL, (0.15, -0.1, 0.2), (0.3, 0.25, 0.12), 1)), (coat(0xE64C80, 0xFF99B2, t.blotches, 0.15),
+        coat(0x338033, 0x66CC66, t.blotches, 0.15))),
 }
 HANGING: dict[str, Thing] = {
-    "window": Thing((
-        panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12), panel(1.2, 0.08, 0.3, 0, -0.45),
-    ), (WHITE, coat(0x80BFFF, 0xD9F2FF, t.clouds, 0.4))),
+    "window": Thing((panel(1.1, 0.9, 0.08), panel(0.98, 0.78, 0.1, 1), panel(0.05, 0.8, 0.12),
+        panel(1.2, 0.08, 0.3, 0, -0.45)), (WHITE, coat(0x80BFFF, 0xD9F2FF, t.clouds, 0.4))),
     "blinds": Thing(ridges(1.1, 0.0, -0.5, 0.5, 3, 0.2), (coat(0xC7BFA6, 0xF2EDD9, t.plain),)),
-    "picture": Thing((
-        Part(s.BEVEL, (0, -0.1, 0), (0.4, 0.5, 0.1), 1, "y"), panel(0.6, 0.45, 0.22),
-    ), (coat(0x337326, 0xE6BF4C, t.blotches, 0.25), coat(0x99731A, 0xBF9933))),
-    "mirror": Thing((
-        Part(s.CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"),
-        Part(s.CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y"),
-    ), (coat(0x667380, 0xBFCCD9, t.diagonal, 0.5), BLACK)),
-    "whiteboard": Thing((
-        Part(s.ROOF, (0, 0, 0), (0.6, 0.35, 0.42), 1), Part(s.ROOF, (0, -0.02, 0), (0.56, 0.35, 0.4)),
-    ), (coat(0xEDF0F5, 0xFFFFFF), GREY)),
-    "paper": Thing((
-        panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1),
-    ), (WHITE, coat(0x1A1A4C, 0xF2F2F2, t.bands, 0.05))),
-    "television": Thing((
-        panel(1.1, 0.75, 0.1), panel(1.0, 0.65, 0.12, 1),
-    ), (BLACK, coat(0x050D1A, 0x264C80, t.clouds, 0.5))),
-    "towel": Thing((
-        Part(s.CYLINDER, (0, -0.15, 0), (0.3, 0.3, 0.4), 0, "x"), panel(1.0, 0.06, 0.1, 1),
-    ), (coat(0xE68C1A, 0xFFE699, t.bands, 0.12), GREY)),
+    "picture": Thing((Part(s.BEVEL, (0, -0.1, 0), (0.4, 0.5, 0.1), 1, "y"), panel(0.6, 0.45, 0.22)),
+        (coat(0x337326, 0xE6BF4C, t.blotches, 0.25), coat(0x99731A, 0xBF9933))),
+    "mirror": Thing((Part(s.CYLINDER, (0, -0.03, 0), (0.5, 0.5, 0.03), 1, "y"),
+        Part(s.CYLINDER, (0, -0.05, 0), (0.42, 0.42, 0.03), 0, "y")), (coat(0x667380, 0xBFCCD9, t.diagonal, 0.5),
+        BLACK)),
+    "whiteboard": Thing((Part(s.ROOF, (0, 0, 0), (0.6, 0.35, 0.42), 1),
+        Part(s.ROOF, (0, -0.02, 0), (0.56, 0.35, 0.4))), (coat(0xEDF0F5, 0xFFFFFF), GREY)),
+    "paper": Thing((panel(0.5, 0.65, 0.02), panel(0.4, 0.5, 0.025, 1)), (WHITE,
+        coat(0x1A1A4C, 0xF2F2F2, t.bands, 0.05))),
+    "television": Thing((panel(1.1, 0.75, 0.1), panel(1.0, 0.65, 0.12, 1)), (BLACK,
+        coat(0x050D1A, 0x264C80, t.clouds, 0.5))),
+    "towel": Thing((Part(s.CYLINDER, (0, -0.15, 0), (0.3, 0.3, 0.4), 0, "x"), panel(1.0, 0.06, 0.1, 1)),
+        (coat(0xE68C1A, 0xFFE699, t.bands, 0.12), GREY)),
     "heater": Thing((panel(0.9, 0.7, 0.3, 0, 0.0, s.HULL),), (coat(0xB2B2B8, 0xD9D9DE, t.stripes, 0.1),)),
-    "sink": Thing((
-        Part(s.HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)), Part(s.DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1),
-        Part(s.CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1),
-    ), (WHITE, GREY)),
+    "sink": Thing((Part(s.HULL, (0, -0.22, -0.45), (0.3, 0.2, 0.14)),
+        Part(s.DISC, (0, -0.22, -0.3), (0.36, 0.26, 1), 1),
+        Part(s.CYLINDER, (0, -0.08, -0.2), (0.04, 0.04, 0.14), 1)), (WHITE, GREY)),
 }
 ON_TOP: dict[str, Thing] = {
-    "lamp": Thing((
-        Part(s.CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1), Part(s.SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18)),
-    ), (coat(0xFFD959, 0xFFF7A6), BLACK)),
-    "books": Thing(
-        tuple(Part(s.BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
+    "lamp": Thing((Part(s.CYLINDER, (0, 0, 0.16), (0.06, 0.06, 0.16), 1),
+        Part(s.SHADE, (0, 0, 0.48), (0.28, 0.28, 0.18))), (coat(0xFFD959, 0xFFF7A6), BLACK)),
+    "books": Thing(tuple(Part(s.BOX, (0.02 * k, 0.01 * k, 0.06 + 0.1 * k), (0.3, 0.22, 0.05), k % 2) for k in range(4)),
         (coat(0x991A1A, 0xBF3326), coat(0x1A3380, 0x334CA6))),
     "pillow": Thing((Part(s.BALL, (0, 0, 0.13), (0.42, 0.3, 0.15)),), (coat(0xD9B2D9, 0xFFE0FF, t.clouds, 0.2),)),
-    "plant": Thing((
-        Part(s.POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(s.BALL, (0, 0, 0.42), (0.26, 0.26, 0.24)),
-    ), (coat(0x004C00, 0x66CC33, t.wool, 0.2), coat(0x99401A, 0xBF5933))),
-    "microwave": Thing((
-        block(0.6, 0.4, 0.35), Part(s.BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1),
-    ), (GREY, BLACK)),
+    "plant": Thing((Part(s.POT, (0, 0, 0.12), (0.14, 0.14, 0.12), 1), Part(s.BALL, (0, 0, 0.42), (0.26, 0.26, 0.24))),
+        (coat(0x004C00, 0x66CC33, t.wool, 0.2), coat(0x99401A, 0xBF5933))),
+    "microwave": Thing((block(0.6, 0.4, 0.35), Part(s.BOX, (-0.08, -0.19, 0.18), (0.18, 0.03, 0.11), 1)), (GREY,
+        BLACK)),
 }
+_FLOORS = (
+    coat(0x66615C, 0xB8B2A8, t.tiles, 0.4), coat(0x804C26, 0xA86B38, t.rows, 0.2),
+    coat(0x4C575C, 0x99A8AD, t.tiles, 0.3), coat(0x734729, 0x99663D, t.rows, 0.2),
+    coat(0x525766, 0x757A8A, t.wool, 0.2), coat(0x5C5C57, 0x858580, t.wool, 0.3),
+)
+_WALLS = (0xD9D1B8, 0xCCB8B8, 0xB8CCD1, 0xC7CCAD, 0xBFBDB8, 0xD9D4CC)
 # fmt: on
 KINDS = ("kitchen", "bedroom", "bathroom", "living_room", "office", "classroom")
-_WALLS: tuple[Color, ...] = (
-    *((0.85, 0.82, 0.72), (0.8, 0.72, 0.72), (0.72, 0.8, 0.82)),
-    *((0.78, 0.8, 0.68), (0.75, 0.74, 0.72), (0.85, 0.83, 0.8)),
-)
-_FLOORS = (
-    *(
-        coat(0x66615C, 0xB8B2A8, t.tiles, 0.4),
-        coat(0x804C26, 0xA86B38, t.rows, 0.25),
-    ),
-    *(
-        coat(0x4C575C, 0x99A8AD, t.tiles, 0.3),
-        coat(0x734729, 0x99663D, t.rows, 0.2),
-    ),
-    *(
-        coat(0x525766, 0x757A8A, t.wool, 0.2),
-        coat(0x5C5C57, 0x858580, t.wool, 0.3),
-    ),
-)
 _CEILING = coat(0xEDEDED, 0xFCFCFC, t.plain, 1.0)
 _MAT = coat(0xA60D26, 0xE6594C, t.diagonal, 0.25)
 _GLASSY = ("mirror", "window", "television")
@@ -303,7 +258,7 @@ class _Builder:
 
     def _shell(self) -> None:
         wall = _WALLS[self.number % len(KINDS)]
-        paint = Finish((wall[0] - 0.06, wall[1] - 0.06, wall[2] - 0.06), wall, t.clouds, 0.3).worn(self.chance, 0.04)
+        paint = coat(wall - 0x101010, wall, t.clouds, 0.3).worn(self.chance, 0.04)
         deep, y = self.depth / 2 + 1, self.depth / 2 - 1
         high = self.high / 2
         floor = _FLOORS[self.number % len(KINDS)].worn(self.chance, 0.04)

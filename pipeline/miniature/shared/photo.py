@@ -55,7 +55,7 @@ def photo(seed: int, name: str, height: int, width: int) -> Photo:
     names = [front, *(chance.pick(things.NAMES) for _ in range(chance.pick((0, 1, 1, 2))))]
     middle = chance.between(0.3, 0.7) if len(names) == 1 else chance.pick((0.3, 0.7)) + chance.between(-0.1, 0.1)
     for number, thing in enumerate(names, 1):
-        size = chance.between(0.5, 0.9) if number == 1 else chance.between(0.35, 0.55)
+        size = chance.between(0.55, 0.95) if number == 1 else chance.between(0.4, 0.65)
         share = middle if number == 1 else 1 - middle + (0.0 if number == 2 else chance.between(-0.3, 0.3))
         _stand(scene, chance, thing, size, share, number)
     seen = np.unique(scene.instance)  # what is hidden leaves no number behind

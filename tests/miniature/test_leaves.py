@@ -22,8 +22,7 @@ ROW = {
 
 def test_it_reads_as_a_folder_without_a_problem(tmp_path: Path) -> None:
     leaves.render(tmp_path, seed=7, side=64, images=20)
-    found = folder.check("leaves", {"root": str(tmp_path), **ROW})
-    assert found.problems == ()
+    assert folder.check("leaves", {"root": str(tmp_path), **ROW}).problems == ()
     described = folder.parse("leaves", {"root": str(tmp_path), **ROW})
     assert sum(len(described.ids(tmp_path, split)) for split in ("train", "val")) == 20
 

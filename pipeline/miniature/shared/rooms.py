@@ -25,6 +25,7 @@ WOOD = coat(0x6B421F, 0x9E6B3D, t.grain, 0.5)
 WHITE = coat(0xD1D1CC, 0xF2F2ED)
 GREY = coat(0x66666E, 0x9E9EA8)
 CLOTH = coat(0x265999, 0x66A6E6, t.checks, 0.12)
+DRAPE = coat(0x4CB2D9, 0xF2FAFF, t.spots, 0.18)
 BLACK = coat(0x08080A, 0x242429)
 
 
@@ -67,15 +68,15 @@ STANDING: dict[str, Thing] = {
         Part(s.BOX, (0.3, -0.38, 1.2), (0.03, 0.1, 0.3), 1)), (WHITE, BLACK)),
     "sofa": Thing((Part(s.BOX, (0, 0, 0.22), (0.85, 0.45, 0.22)), Part(s.ROOF, (0, 0.35, 0.65), (0.85, 0.25, 0.25)),
         *(Part(s.CYLINDER, (x, 0, 0.5), (0.16, 0.16, 0.42), 0, "y") for x in (-0.8, 0.8))),
-        (coat(0x8C1A26, 0xBF404C, t.stripes, 0.2),)),
+        (CLOTH,)),
     "bed": Thing((block(1.5, 0.9, 0.42), Part(s.BOX, (0, 0.42, 0.55), (0.78, 0.06, 0.55), 1)), (CLOTH, WOOD), 0.42),
     "door": Thing((Part(s.BOX, (0, 0.3, 1.0), (0.5, 0.15, 1.0)),
         *(Part(s.BEVEL, (0, 0.08, z), (0.4, 0.4, 0.1), 0, "y") for z in (0.52, 1.42)),
         Part(s.BALL, (0.4, 0.1, 1.0), (0.06, 0.06, 0.06), 1)), (WOOD, BLACK)),
     "curtain": Thing(tuple(Part(s.SHADE, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.1)) for k in range(-1, 2)),
-        (coat(0x1A6633, 0x59A666, t.diagonal, 0.25),)),
+        (DRAPE,)),
     "shower curtain": Thing(tuple(Part(s.POT, (0.3 * k, 0.1, 1.1), (0.26, 0.4, 1.0)) for k in range(-1, 2)),
-        (coat(0x4CB2D9, 0xF2FAFF, t.spots, 0.18),)),
+        (DRAPE,)),
     "person": Thing((Part(s.BALL, (0, 0, 1.62), (0.17, 0.17, 0.19), 1),
         Part(s.CYLINDER, (0, 0, 1.05), (0.34, 0.22, 0.4)),
         *(Part(s.CYLINDER, (x, 0, 0.32), (0.14, 0.14, 0.33), 2) for x in (-0.16, 0.16))),
@@ -95,13 +96,13 @@ LOW: dict[str, Thing] = {
     "table": Thing((Part(s.CYLINDER, (0, 0, 0.7), (0.55, 0.45, 0.05)),
         Part(s.CYLINDER, (0, 0, 0.34), (0.1, 0.1, 0.34))), (WOOD,), 0.75),
     "chair": Thing((Part(s.BOX, (0, 0, 0.45), (0.3, 0.3, 0.05)), Part(s.BOX, (0, 0.28, 0.8), (0.3, 0.05, 0.35)),
-        *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX)), (coat(0x1A33B2, 0x4C73F2, t.grid, 0.15), BLACK)),
+        *legs(0.24, 0.24, 0.2, 0.05, 1, s.BOX)), (WOOD, BLACK)),
     "box": Thing((block(0.6, 0.5, 0.45), Part(s.BOX, (0, 0, 0.46), (0.05, 0.26, 0.005), 1)),
         (coat(0x9E7340, 0xBF9159), coat(0xD9CC99, 0xE6D9A6))),
     "bag": Thing((Part(s.ROOF, (0, 0, 0.25), (0.35, 0.25, 0.25)), Part(s.BOX, (0, 0, 0.52), (0.15, 0.03, 0.04), 1)),
         (coat(0x660066, 0xBF33B2, t.diagonal, 0.12), BLACK)),
     "ottoman": Thing((Part(s.CYLINDER, (0, 0, 0.2), (0.42, 0.42, 0.2)), Part(s.BALL, (0, 0, 0.4), (0.42, 0.42, 0.1))),
-        (coat(0x006666, 0x33A699, t.spots, 0.12),)),
+        (CLOTH,)),
     "ball": Thing((Part(s.BALL, (0, 0, 0.3), (0.3, 0.3, 0.3)),), (coat(0xE61A1A, 0xFFFFFF, t.bands, 0.2),)),
     "garbage bin": Thing((Part(s.POT, (0, 0, 0.3), (0.2, 0.2, 0.3)),), (coat(0xE61A1A, 0xFF9980, t.bands, 0.2),)),
     "clothes": Thing((Part(s.CONE, (0, 0, 0.18), (0.5, 0.4, 0.18)),
@@ -229,9 +230,9 @@ class _Builder:
             mat = Part(s.BOX, (0, 0, 0.005), (0.75, 0.5, 0.005))
             self._paint("floor mat", (mat,), (_MAT.worn(self.chance),), Frame(place, self.chance.turn(0.1)))
         if self.chance.happens(0.8):
-            low = self._add(LOW, "low", 0, Frame(place, self.chance.turn(0.3)))
+            low = self._add(LOW, "low", 0, Frame(place, self.chance.turn(0.3), 1.25))
             if LOW[low].floor and self.chance.happens(0.8):
-                self._add(ON_TOP, "top", 2, Frame((place[0], place[1], LOW[low].floor)))
+                self._add(ON_TOP, "top", 2, Frame((place[0], place[1], 1.25 * LOW[low].floor)))
 
     def _stand(self, nth: int, x: float) -> None:
         """A piece of furniture at x, what stands on it, and what hangs on the wall behind it."""
@@ -281,7 +282,7 @@ def measure(chance: Chance, depth: Field, glassy: NDArray[np.bool_]) -> tuple[ND
     scale = width / 640
     disparity = BASELINE / depth  # pixels at 640×480
     seen = disparity + chance.normal(*depth.shape) * (0.55 * STEP * scale)
-    missing = _shadow(disparity * scale) | (glassy & (_cloud(chance, height, width) > 0.45))
+    missing = _shadow(disparity * scale) | (glassy & (_cloud(chance, height, width) > 0.35))
     missing |= (_cloud(chance, height, width) > 0.8) | (chance.raw(*depth.shape) < 4)
     edge = max(2, width // 80)
     missing[:edge] = missing[-edge:] = True

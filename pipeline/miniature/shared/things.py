@@ -112,7 +112,7 @@ FRONTAL = frozenset({"sofa", "tvmonitor", "chair"})
 def put(scene: Scene, chance: Chance, name: str, frame: Frame, label: int, instance: int = 0) -> None:
     """Paint one thing, its paint a little worn, with its shadow on the ground below."""
     thing = THINGS[name]
-    coats = [paint.worn(chance) for paint in thing.coats]
+    coats = [paint.worn(chance, 0.05) for paint in thing.coats]
     raised = Frame((frame.at[0], frame.at[1], frame.at[2] + thing.floor * frame.scale), frame.turn, frame.scale)
     scene.shadow(frame, (1.0, 0.6))
     scene.add(thing.parts, coats, raised, label, instance)

@@ -42,13 +42,13 @@ CONCRETE = coat(0x737378, 0xA6A6A8, t.bands, 1.6)
 GROUND: dict[str, Finish] = {
     "crosswalk": coat(0x2E2E30, 0xF5F5F5, t.rows, 0.45),
     "desert": coat(0xAD521F, 0xE0803D, t.waves, 0.7),
-    "field": coat(0x66521A, 0xBFB833, t.rows, 0.6),
+    "field": coat(0x3A5A10, 0x8FA02A, t.rows, 0.6),
     "grass": coat(0x1F5914, 0x4C9429, t.wool, 0.3),
-    "river": coat(0x0D6666, 0x409E99, t.waves, 0.3),
+    "river": coat(0x0A3A70, 0x2468B0, t.waves, 0.3),
     "road": coat(0x333338, 0x4C4C52, t.wool, 0.3),
     "sand": coat(0xD1BD85, 0xF5E3AD, t.wool, 0.4),
     "sea": coat(0x082680, 0x2659BF, t.waves, 0.6),
-    "sidewalk": coat(0x807380, 0xBDADB8, t.tiles, 0.8),
+    "sidewalk": coat(0x4A4A50, 0x75757C, t.tiles, 0.8),
 }
 TRUNK = coat(0x402614, 0x664224, t.bands, 0.2)
 LEAVES = coat(0x05330A, 0x33801F, t.wool, 0.5)

@@ -52,7 +52,7 @@ def photo(seed: int, name: str, height: int, width: int) -> Photo:
     chance = Chance(seed, "photo", name)
     scene = _open(chance, height, width)
     front = things.NAMES[int(name[-6:]) % len(things.NAMES)]
-    names = [front, *(chance.pick(things.NAMES) for _ in range(chance.pick((0, 1, 1, 2))))]
+    names = [front, *(chance.pick(things.NAMES) for _ in range(chance.pick((0, 0, 1, 1, 2))))]
     middle = chance.between(0.3, 0.7) if len(names) == 1 else chance.pick((0.3, 0.7)) + chance.between(-0.1, 0.1)
     for number, thing in enumerate(names, 1):
         size = chance.between(0.55, 0.95) if number == 1 else chance.between(0.4, 0.65)

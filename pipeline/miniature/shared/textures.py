@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.miniature.shared.chance import Chance, Field
 
-SIZE = 256  # pixels of the tile's edge
+SIZE = 256  # pixels of the tile's edge, a power of two
 _OCTAVES = (4, 8, 16, 32, 64)  # cells to the edge, each octave with half the weight of the one before
 
 Texture = Callable[[Field, Field, Field], Field]
@@ -43,8 +43,8 @@ def _octave(lattice: Field) -> Field:
 
 def mottle(x: Field, y: Field) -> Field:
     """Noise of 0–1 at points given in tiles: a feature of the coarsest octave is a quarter long."""
-    column = np.floor(x * SIZE).astype(np.int64) % SIZE
-    row = np.floor(y * SIZE).astype(np.int64) % SIZE
+    column = np.floor(x * SIZE).astype(np.int64) & (SIZE - 1)
+    row = np.floor(y * SIZE).astype(np.int64) & (SIZE - 1)
     return tile()[row, column]
 
 

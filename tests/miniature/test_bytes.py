@@ -106,7 +106,6 @@ def test_the_archives_are_the_same_bytes_at_every_level_of_the_processor(tmp_pat
     assert rendered(tmp_path, [sys.executable], NPY_DISABLE_CPU_FEATURES=disabled) == DIGESTS
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="no qemu-user")
 @pytest.mark.parametrize("model", ["Haswell", "EPYC"])
 def test_the_archives_are_the_same_bytes_on_other_makers_processors(tmp_path: Path, model: str) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.core import files
-from pipeline.miniature.shared import _archive
-from pipeline.miniature.shared._camera import jpeg
-from pipeline.miniature.shared.scenes.classes import NAMES
-from pipeline.miniature.shared.scenes.scene import portrait
+from pipeline.miniature.shared import archive
+from pipeline.miniature.shared.camera import jpeg
+from pipeline.miniature.shared.photo import portrait
+from pipeline.miniature.shared.things import NAMES
 
 _WNIDS = tuple(f"n9{label:07d}" for label in range(1, len(NAMES) + 1))  # WordNet's own end below n16
 
@@ -25,20 +24,19 @@ def render(out: Path, *, seed: int, side: int, train: int, val: int) -> None:
     room for random crops of ``side``. Both tars hold ``<wnid>.tar`` with
     ``<wnid>_<k>.JPEG``; the original's val tar is flat, its labels being in the devkit.
     """
-    _archive.write_tar(out / "ILSVRC2012_img_train.tar", _classes(seed, side, "train", range(train)))
-    _archive.write_tar(out / "ILSVRC2012_img_val.tar", _classes(seed, side, "val", range(train, train + val)))
-    with files.replacing(out / "classes.txt") as scratch:
-        rows = (f"{wnid}\t{name}" for wnid, name in zip(_WNIDS, NAMES, strict=True))
-        scratch.write_bytes(_archive.lines(rows))
+    archive.write_tar(out / "ILSVRC2012_img_train.tar", _classes(seed, side, "train", range(train)))
+    archive.write_tar(out / "ILSVRC2012_img_val.tar", _classes(seed, side, "val", range(train, train + val)))
+    rows = (f"{wnid}\t{name}" for wnid, name in zip(_WNIDS, NAMES, strict=True))
+    archive.write(out / "classes.txt", archive.lines(rows))
 
 
-def _classes(seed: int, side: int, split: str, numbers: range) -> Iterator[_archive.Member]:
+def _classes(seed: int, side: int, split: str, numbers: range) -> Iterator[archive.Member]:
     classes = enumerate(tqdm(_WNIDS, desc=f"miniature imagenet {split}", unit="class", disable=None), 1)
     for label, wnid in classes:
-        yield f"{wnid}.tar", _archive.tar(_images(seed, side, label, wnid, numbers))
+        yield f"{wnid}.tar", archive.tar(_images(seed, side, label, wnid, numbers))
 
 
-def _images(seed: int, side: int, label: int, wnid: str, numbers: range) -> Iterator[_archive.Member]:
+def _images(seed: int, side: int, label: int, wnid: str, numbers: range) -> Iterator[archive.Member]:
     for number in numbers:
         name = f"{wnid}_{number}"
         yield f"{name}.JPEG", jpeg(portrait(seed, name, label, round(side * 256 / 224)))

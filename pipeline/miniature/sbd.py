@@ -1,4 +1,4 @@
-"""A miniature SBD: rendered scenes with MATLAB structs in the original tgz's layout, seg11valid's ids beside it."""
+"""A miniature SBD: photographs with MATLAB structs in the original tgz's layout, seg11valid's ids beside it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 from tqdm import tqdm
 
-from pipeline.core import files
-from pipeline.miniature.shared import _archive
-from pipeline.miniature.shared._camera import jpeg
-from pipeline.miniature.shared.scenes import cast
-from pipeline.miniature.shared.scenes.classes import NAMES
-from pipeline.miniature.shared.scenes.scene import Scene
-from pipeline.miniature.shared.scenes.scene import render as render_scene
+from pipeline.miniature.shared import archive, ids
+from pipeline.miniature.shared.camera import jpeg
+from pipeline.miniature.shared.photo import Photo, photo
+from pipeline.miniature.shared.things import NAMES
 
 _ROOT = "benchmark_RELEASE/dataset"
 COUNTS = ("train", "val", "held_out")
@@ -26,50 +23,42 @@ COUNTS = ("train", "val", "held_out")
 def render(out: Path, *, seed: int, side: int, train: int, val: int, held_out: int) -> None:
     """Write ``out/benchmark.tgz`` and ``out/seg11valid.txt``.
 
-    Scenes that miniature VOC (same seed, side and held_out) holds too have the same JPEG bytes there; labels here have
-    hard edges instead of void. Raises Refusal if ``train`` cannot hold the images shared with VOC val.
+    Photographs that miniature VOC (same seed, side and held_out) holds too have the same JPEG bytes there; labels here
+    have hard edges instead of void. Raises Refusal if ``train`` cannot hold the images shared with VOC val.
     """
-    lists = {"train": cast.sbd_train(seed, train, held_out), "val": cast.sbd_val(seed, val)}
-    _archive.write_tgz(out / "benchmark.tgz", _members(seed, side, lists))
-    with files.replacing(out / "seg11valid.txt") as scratch:
-        scratch.write_bytes(_archive.lines(cast.seg11valid(seed, held_out)))
+    lists = {"train": ids.sbd_train(seed, train, held_out), "val": ids.sbd_val(seed, val)}
+    archive.write_tgz(out / "benchmark.tgz", _members(seed, side, lists))
+    archive.write(out / "seg11valid.txt", archive.lines(ids.seg11valid(seed, held_out)))
 
 
-def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[_archive.Member]:
+def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[archive.Member]:
     for split, names in lists.items():
-        yield f"{_ROOT}/{split}.txt", _archive.lines(names)
+        yield f"{_ROOT}/{split}.txt", archive.lines(names)
     for name in tqdm(sorted(lists["train"] + lists["val"]), desc="miniature sbd", unit="image", disable=None):
-        scene = render_scene(seed, name, *cast.frame(seed, name, side))
-        yield f"{_ROOT}/cls/{name}.mat", _archive.mat(GTcls=_classes(scene))
-        yield f"{_ROOT}/img/{name}.jpg", jpeg(scene.image)
-        yield f"{_ROOT}/inst/{name}.mat", _archive.mat(GTinst=_instances(scene))
+        shown = photo(seed, name, *ids.frame(seed, name, side))
+        yield f"{_ROOT}/cls/{name}.mat", archive.mat(GTcls=_classes(shown))
+        yield f"{_ROOT}/img/{name}.jpg", jpeg(shown.image)
+        yield f"{_ROOT}/inst/{name}.mat", archive.mat(GTinst=_instances(shown))
 
 
-def _classes(scene: Scene) -> dict[str, Any]:
-    present = np.setdiff1d(scene.label_hard, [0])
-    edges = [_edge(scene.label_hard == label) for label in range(1, len(NAMES) + 1)]
+def _classes(shown: Photo) -> dict[str, Any]:
+    present = np.setdiff1d(shown.label, [0])
+    edges = [_edge(shown.label == label) for label in range(1, len(NAMES) + 1)]
     return {
-        "Boundaries": _cell(edges),
-        "Segmentation": scene.label_hard,
+        "Boundaries": archive.cell(edges),
+        "Segmentation": shown.label,
         "CategoriesPresent": present.astype(np.float64)[:, None],
     }
 
 
-def _instances(scene: Scene) -> dict[str, Any]:
-    numbers = range(1, int(scene.instances.max()) + 1)
-    masks = [scene.instances == number for number in numbers]
+def _instances(shown: Photo) -> dict[str, Any]:
+    numbers = range(1, int(shown.instances.max()) + 1)
+    masks = [shown.instances == number for number in numbers]
     return {
-        "Segmentation": scene.instances,
-        "Boundaries": _cell([_edge(mask) for mask in masks]),
-        "Categories": np.array([[float(scene.label_hard[mask][0])] for mask in masks]),
+        "Segmentation": shown.instances,
+        "Boundaries": archive.cell([_edge(mask) for mask in masks]),
+        "Categories": np.array([[float(shown.label[mask][0])] for mask in masks]),
     }
-
-
-def _cell(values: list[Any]) -> NDArray[np.object_]:
-    """An N×1 MATLAB cell array."""
-    cell = np.empty((len(values), 1), object)
-    cell[:, 0] = values
-    return cell
 
 
 def _edge(mask: NDArray[np.bool_]) -> csc_matrix:

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.core import files
-from pipeline.miniature.shared import _archive
-from pipeline.miniature.shared._camera import jpeg
-from pipeline.miniature.shared.scenes import cast
-from pipeline.miniature.shared.scenes.scene import render as render_scene
+from pipeline.miniature.shared import archive, ids
+from pipeline.miniature.shared.camera import jpeg
+from pipeline.miniature.shared.photo import VOID, photo
 
 _ROOT = "VOCdevkit/VOC2012"
 COUNTS = ("train", "val", "held_out")
@@ -25,20 +23,18 @@ def render(out: Path, *, seed: int, side: int, train: int, val: int, held_out: i
     miniature SBD's train list as well, provided that it has the same seed, side and held_out.
     Raises Refusal unless ``held_out`` ≤ ``val`` ≤ 1.5 × ``held_out``.
     """
-    lists = {"train": cast.voc_train(seed, train), "val": cast.voc_val(seed, val, held_out)}
+    lists = {"train": ids.voc_train(seed, train), "val": ids.voc_val(seed, val, held_out)}
     lists["trainval"] = sorted(lists["train"] + lists["val"])
-    _archive.write_tar(out / "VOCtrainval_11-May-2012.tar", _members(seed, side, lists))
-    with files.replacing(out / "seg11valid.txt") as scratch:
-        scratch.write_bytes(_archive.lines(cast.seg11valid(seed, held_out)))
+    archive.write_tar(out / "VOCtrainval_11-May-2012.tar", _members(seed, side, lists))
+    archive.write(out / "seg11valid.txt", archive.lines(ids.seg11valid(seed, held_out)))
 
 
-def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[_archive.Member]:
+def _members(seed: int, side: int, lists: dict[str, list[str]]) -> Iterator[archive.Member]:
     for split, names in sorted(lists.items()):
-        yield f"{_ROOT}/ImageSets/Segmentation/{split}.txt", _archive.lines(names)
+        yield f"{_ROOT}/ImageSets/Segmentation/{split}.txt", archive.lines(names)
     for name in tqdm(lists["trainval"], desc="miniature voc", unit="image", disable=None):
-        scene = render_scene(seed, name, *cast.frame(seed, name, side))
-        contour = scene.label == 255
-        yield f"{_ROOT}/JPEGImages/{name}.jpg", jpeg(scene.image)
-        yield f"{_ROOT}/SegmentationClass/{name}.png", _archive.palette_png(scene.label)
-        objects = np.where(contour, np.uint8(255), scene.instances)
-        yield f"{_ROOT}/SegmentationObject/{name}.png", _archive.palette_png(objects)
+        shown = photo(seed, name, *ids.frame(seed, name, side))
+        yield f"{_ROOT}/JPEGImages/{name}.jpg", jpeg(shown.image)
+        for folder, codes in (("SegmentationClass", shown.label), ("SegmentationObject", shown.instances)):
+            labelled = np.where(shown.void, np.uint8(VOID), codes)
+            yield f"{_ROOT}/{folder}/{name}.png", archive.palette_png(labelled)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from pipeline.core.types import Refusal
 from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import FCN, LateFCN
-from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared import archive
 from pipeline.serving.segment import Segmenter
 from pipeline.submission.pictures import Pictures
 
@@ -41,10 +41,10 @@ def write(out: Path, competition: str, pictures: Pictures, segmenter: Segmenter)
     Raises Refusal as ``refuse``, before anything is labelled.
     """
     refuse(segmenter.net, out)
-    _archive.write_tgz(out, _members(folder(competition), pictures, segmenter))
+    archive.write_tgz(out, _members(folder(competition), pictures, segmenter))
 
 
-def _members(place: str, pictures: Pictures, segmenter: Segmenter) -> Iterator[_archive.Member]:
+def _members(place: str, pictures: Pictures, segmenter: Segmenter) -> Iterator[archive.Member]:
     for name in tqdm(sorted(pictures.ids), desc="submit", unit="image", disable=None):
         label = segmenter({"color": pictures.read(name)}, name)[HEAD]
-        yield f"{place}/{name}.png", _archive.palette_png(label)
+        yield f"{place}/{name}.png", archive.palette_png(label)

@@ -16,7 +16,7 @@ from scipy.io import savemat
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets import siftflow
 from pipeline.miniature import siftflow as world
-from pipeline.miniature.shared.outdoors.classes import FACING, NAMES
+from pipeline.miniature.shared.outdoors import FACING, NAMES
 
 FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,7 @@ from PIL import Image
 
 from pipeline.datasets.own import folder
 from pipeline.miniature import leaves
-from pipeline.miniature.shared.litter import scene
 
-ROOT = Path(__file__).parents[2]
 ROW = {
     "images": "images/*.jpg",
     "labels": "labels/*.png",
@@ -26,8 +22,7 @@ ROW = {
 
 def test_it_reads_as_a_folder_without_a_problem(tmp_path: Path) -> None:
     leaves.render(tmp_path, seed=7, side=64, images=20)
-    found = folder.check("leaves", {"root": str(tmp_path), **ROW})
-    assert found.problems == ()
+    assert folder.check("leaves", {"root": str(tmp_path), **ROW}).problems == ()
     described = folder.parse("leaves", {"root": str(tmp_path), **ROW})
     assert sum(len(described.ids(tmp_path, split)) for split in ("train", "val")) == 20
 
@@ -42,7 +37,7 @@ def test_labels_are_pngs_of_three_colours_on_images_of_varied_size(tmp_path: Pat
             assert image.size == label.size and max(image.size) == 64 and min(image.size) >= 48
             sizes.add(image.size)
             colors |= {color for _, color in label.getcolors()}
-    assert colors == {scene.SOIL, scene.LEAF, scene.EDGE}
+    assert colors == {leaves.SOIL, leaves.LEAVES, leaves.EDGE}
     assert len(sizes) > 10 and {width > height for width, height in sizes} == {True, False}
 
 
@@ -56,31 +51,13 @@ def test_an_image_is_the_same_whatever_else_is_rendered(tmp_path: Path) -> None:
         assert path.read_bytes() != (tmp_path / "other" / name).read_bytes()
 
 
-def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
-    leaves.render(tmp_path / "here", seed=7, side=48, images=2)
-    code = "from pathlib import Path; from pipeline.miniature.leaves import render; "
-    code += "render(Path('there'), seed=7, side=48, images=2)"
-    environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "2", "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
-    here, there = (
-        {path.name: path.read_bytes() for path in (tmp_path / world).glob("*/*")} for world in ("here", "there")
-    )
-    assert here == there and len(here) == 4
-
-
-def test_rendering_again_leaves_nothing_of_the_larger_world(tmp_path: Path) -> None:
-    leaves.render(tmp_path, seed=7, side=48, images=3)
-    leaves.render(tmp_path, seed=7, side=48, images=1)
-    assert [path.name for path in sorted(tmp_path.glob("*/*"))] == ["leaves_0000.jpg", "leaves_0000.png"]
-
-
 def test_leaves_are_where_their_labels_say() -> None:
     """Leaves are far more vivid than soil and pebbles, so a net has something to learn."""
     leaf, soil = [], []
     for number in range(12):
-        image, label = scene.scene(7, f"leaves_{number:04d}", 96)
+        image, label = leaves.litter(7, f"leaves_{number:04d}", 96)
         vivid = image.max(axis=2).astype(float) - image.min(axis=2)
-        leaf.append(vivid[(label == scene.LEAF).all(axis=2)])
-        soil.append(vivid[(label == scene.SOIL).all(axis=2)])
+        leaf.append(vivid[(label == leaves.LEAVES).all(axis=2)])
+        soil.append(vivid[(label == leaves.SOIL).all(axis=2)])
         assert leaf[-1].size > 0.02 * label[..., 0].size
     assert np.median(np.concatenate(leaf)) > 1.8 * np.median(np.concatenate(soil))

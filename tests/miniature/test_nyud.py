@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -14,15 +12,14 @@ from PIL import Image
 from scipy.io import loadmat, whosmat
 from scipy.ndimage import binary_erosion
 
-from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.datasets import nyud as reader
 from pipeline.miniature import nyud
-from pipeline.miniature.shared.rooms.names import CLASSES, MAP_CLASS, RAW
+from pipeline.miniature.nyud import CLASSES
 
-ROOT = Path(__file__).parents[2]
-REAL = ROOT.parent / "shared/real"
+REAL = Path(__file__).parents[3] / "shared/real"
 MAT = "nyu_depth_v2_labeled.mat"
+RAW, MAP_CLASS = nyud.raw_names()
 
 
 def test_the_hdf5_file_is_laid_out_as_matlab_s(tmp_path: Path) -> None:
@@ -37,21 +34,13 @@ def test_the_hdf5_file_is_laid_out_as_matlab_s(tmp_path: Path) -> None:
         "rawDepths": ((7, 64, 48), "float32", "single"),
         "labels": ((7, 64, 48), "uint16", "uint16"),
         "instances": ((7, 64, 48), "uint8", "uint8"),
-        "accelData": ((4, 7), "float32", "single"),
     }
     with h5py.File(tmp_path / MAT) as file:
-        assert file.userblock_size == 512
+        assert file.userblock_size == 512 and file["accelData"].shape == (4, 7)
         for name, (shape, dtype, matlab) in layout.items():
             assert (file[name].shape, file[name].dtype) == (shape, dtype)
             assert file[name].attrs["MATLAB_class"] == matlab.encode()
-        for name in ("images", "depths", "rawDepths", "labels", "instances"):
-            assert file[name].chunks == (1, *file[name].shape[1:]) and file[name].compression == "gzip"
-
-
-def test_cells_refer_to_utf16_strings(tmp_path: Path) -> None:
-    nyud.render(tmp_path, seed=3, side=64, train=3, val=2, test=2)
-
-    with h5py.File(tmp_path / MAT) as file:
+            assert file[name].chunks == (1, *shape[1:]) and file[name].compression == "gzip"
         assert strings(file, "names") == list(RAW)
         scenes, types = strings(file, "scenes"), strings(file, "sceneTypes")
         assert scenes == [f"{scene_type}_{number:04d}" for number, scene_type in enumerate(types, 1)]
@@ -72,17 +61,18 @@ def test_splits_are_disjoint_complete_and_mixed_through_the_file(tmp_path: Path)
     ids = {split: [int(line) for line in text.split(b"\n")] for split, text in lists.items()}  # no newline at the end
     assert {split: len(numbers) for split, numbers in ids.items()} == {"train": 18, "val": 12, "test": 15}
     assert sorted(number for numbers in ids.values() for number in numbers) == list(range(5001, 5046))
-    assert all(numbers == sorted(numbers) for numbers in ids.values())
     np.testing.assert_array_equal(splits["trainNdxs"][:, 0] + 5000, sorted(ids["train"] + ids["val"]))
     np.testing.assert_array_equal(splits["testNdxs"][:, 0] + 5000, ids["test"])
-    assert max(ids["train"]) > 5001 + 30 and min(ids["test"]) < 5001 + 15
     for numbers in ids.values():
-        assert {number % 6 for number in numbers} == set(range(6))  # each type of room
+        assert numbers == sorted(numbers) and {number % 6 for number in numbers} == set(range(6))  # each type of room
 
 
-def test_the_small_files_are_as_scipy_reads_the_real_ones(tmp_path: Path) -> None:
+def test_raw_names_are_894_and_fall_to_the_40_classes_as_published(tmp_path: Path) -> None:
+    assert len(set(RAW)) == len(RAW) == 894
+    np.testing.assert_array_equal(np.bincount(MAP_CLASS, minlength=41)[1:], [1] * 37 + [68, 82, 707])
+    assert (np.diff(MAP_CLASS.astype(int)) < 0).any()  # a reader that skips the mapping reads nonsense
+
     nyud.render(tmp_path, seed=3, side=32, train=1, val=1, test=1)
-
     mapping = loadmat(tmp_path / "classMapping40.mat")
     assert [str(name[0]) for name in mapping["className"][0]] == list(CLASSES)
     assert [str(name[0]) for name in mapping["allClassName"][0]] == list(RAW)
@@ -90,14 +80,9 @@ def test_the_small_files_are_as_scipy_reads_the_real_ones(tmp_path: Path) -> Non
     if not REAL.is_dir():
         pytest.skip("no real data here")
     real = loadmat(REAL / "classMapping40.mat")
-    assert [str(name[0]) for name in real["className"][0]] == list(CLASSES)
     for name in ("className", "mapClass", "allClassName"):
         assert (mapping[name].shape, mapping[name].dtype) == (real[name].shape, real[name].dtype)
-    np.testing.assert_array_equal(np.bincount(real["mapClass"][0]), np.bincount(mapping["mapClass"][0]))
-    ours, theirs = loadmat(tmp_path / "splits.mat"), loadmat(REAL / "splits.mat")
     assert [name for name, _, _ in whosmat(tmp_path / "splits.mat")] == ["trainNdxs", "testNdxs"]
-    for name in ("trainNdxs", "testNdxs"):
-        assert (ours[name].dtype, ours[name].ndim) == (theirs[name].dtype, theirs[name].ndim)
 
 
 def test_every_class_occurs_in_trainval_and_in_test(tmp_path: Path) -> None:
@@ -105,46 +90,31 @@ def test_every_class_occurs_in_trainval_and_in_test(tmp_path: Path) -> None:
 
     splits = loadmat(tmp_path / "splits.mat")
     with h5py.File(tmp_path / MAT) as file:
-        labels = file["labels"][:]
+        labels, raw_depths = file["labels"][:], file["rawDepths"][:]
     for name in ("trainNdxs", "testNdxs"):
         raw = labels[splits[name][:, 0] - 1]
         assert set(MAP_CLASS[raw[raw > 0] - 1]) == set(range(1, 41))
+    assert 0.05 < (labels == 0).mean() < 0.25 and 0.05 < (raw_depths == 0).mean() < 0.25
 
 
 def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) -> None:
     nyud.render(tmp_path, seed=3, side=160, train=8, val=4, test=4)
 
-    assert set(reader.splits(tmp_path)) == {"trainval", "test", "train", "val"}
     leans: list[float] = []
     heights: list[float] = []
     for name, parts in reader.read(tmp_path, [*reader.ids(tmp_path, "trainval"), *reader.ids(tmp_path, "test")]):
         sample = reader.sample(name, parts)
         maps = {column: np.array(Image.open(io.BytesIO(image.bytes))) for column, image in sample.images.items()}
         label = np.array(Image.open(io.BytesIO(sample.labels["semantic"].bytes)))
-        assert set(np.unique(label)) <= {*range(40), 255}
         # within the 7×7 window of the normals nothing but floor, or wall
         floor, wall = (binary_erosion(label == CLASSES.index(name), iterations=4) for name in ("floor", "wall"))
         for here, angle in ((floor, 38), (wall, 128)):  # degrees between gravity and the normal, plus 38
-            if here.sum() > 400:
+            if here.sum() > 300:
                 leans.append(abs(float(np.median(maps["hha"][here, 2])) - angle))
-        if floor.sum() > 400:
+        if floor.sum() > 300:
             heights.append(float(np.median(maps["hha"][floor, 1])))
     assert len(heights) >= 3 and max(heights) < 12  # centimetres above the lowest point
     assert np.median(leans) <= 2 and max(leans) <= 6  # what furniture hides throws the search for gravity off a little
-
-
-def test_a_frame_does_not_depend_on_how_many_others_there_are(tmp_path: Path) -> None:
-    nyud.render(tmp_path / "few", seed=3, side=64, train=2, val=1, test=1)
-    nyud.render(tmp_path / "many", seed=3, side=64, train=1, val=3, test=4)
-
-    with h5py.File(tmp_path / "few" / MAT) as few, h5py.File(tmp_path / "many" / MAT) as many:
-        for name in ("images", "depths", "rawDepths", "labels", "instances"):
-            np.testing.assert_array_equal(few[name][:], many[name][:4])
-        np.testing.assert_array_equal(few["accelData"][:], many["accelData"][:, :4])
-
-
-def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    assert rendered(tmp_path / "first", salt="1") == rendered(tmp_path / "second", salt="2")
 
 
 @pytest.mark.parametrize(("side", "each", "culprit"), [(66, 1, "nyud.side"), (64, 0, "nyud.counts")])
@@ -158,12 +128,3 @@ def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
 
 def strings(file: h5py.File, name: str) -> list[str]:
     return [file[reference][:, 0].tobytes().decode("utf-16-le") for reference in file[name][0]]
-
-
-def rendered(folder: Path, salt: str) -> dict[str, str]:
-    folder.mkdir()
-    render = "from pathlib import Path; from pipeline.miniature import nyud; "
-    render += "nyud.render(Path('.'), seed=3, side=64, train=3, val=2, test=2)"
-    environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": salt, "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, "-c", render], cwd=folder, env=environment, check=True)
-    return {path.name: files.sha256(path) for path in sorted(folder.iterdir())}

@@ -1,82 +1,117 @@
-"""A scene is a pure function of its arguments, its labels are exact, and colour does not tell the class."""
+"""Rays end where they should, the nearest is seen, and each world shows what its labels say."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import pytest
 
-from pipeline.miniature.shared.scenes import cast
-from pipeline.miniature.shared.scenes.scene import Scene, portrait, render
+from pipeline.miniature.shared import outdoors, photo, rooms, shapes, textures
+from pipeline.miniature.shared.camera import Camera
+from pipeline.miniature.shared.chance import Chance
+from pipeline.miniature.shared.scene import Finish, Frame, Part, Scene
 
-
-def test_equal_arguments_give_equal_pixels_whatever_came_before() -> None:
-    first = render(1, "2007_000012", 72, 96)
-    render(2, "2009_000411", 96, 64)
-    again = render(1, "2007_000012", 72, 96)
-
-    for field in ("image", "label", "label_hard", "instances"):
-        np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
-    assert first.image.shape == (72, 96, 3) and first.image.dtype == np.uint8
-    assert (render(2, "2007_000012", 72, 96).image != first.image).any()
+SOLIDS = {name: shape for name, shape in vars(shapes).items() if isinstance(shape, shapes.Shape)}
+RED = Finish((0.5, 0.0, 0.0), (1.0, 0.0, 0.0))
 
 
-def test_void_lies_along_contours_and_nowhere_else() -> None:
-    for scene in scenes(12):
-        void = scene.label == 255
-
-        assert not (void & ~beside_another(scene.instances)).any()
-        for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-            crossed = scene.instances[one] != scene.instances[other]
-            assert (void[one] | void[other])[crossed].mean() > 0.98
-        np.testing.assert_array_equal(scene.label[~void], scene.label_hard[~void])
-        assert scene.label_hard.max() <= 20
+def camera(side: int = 64) -> Camera:
+    return Camera(height=side, width=side, focal=side, cx=side / 2, cy=side / 2, eye=(0.0, 0.0, 1.5))
 
 
-def test_an_instance_is_one_object_of_one_class() -> None:
-    for scene in scenes(12):
-        numbers = np.unique(scene.instances)
-
-        np.testing.assert_array_equal(numbers, np.arange(len(numbers)))
-        np.testing.assert_array_equal(scene.instances == 0, scene.label_hard == 0)
-        for number in numbers[1:]:
-            assert len(np.unique(scene.label_hard[scene.instances == number])) == 1
-
-
-def test_the_name_tells_the_class_in_front() -> None:
-    for label in range(1, 21):
-        assert label in render(1, f"2008_{label + 39:06d}", 72, 96).label
-
-
-def test_the_mean_colour_of_an_object_does_not_tell_its_class() -> None:
-    known, asked = ([seen for scene in scenes(60, first) for seen in objects(scene)] for first in (0, 200))
-    means = {label: np.mean([color for other, color in known if other == label], axis=0) for label in range(1, 21)}
-
-    def guess(color: NDArray[np.float64]) -> int:
-        return min(means, key=lambda label: float(np.square(means[label] - color).sum()))
-
-    assert np.mean([guess(color) == label for label, color in asked]) < 0.14  # chance is 0.05
+@pytest.mark.parametrize("name", SOLIDS)
+def test_rays_end_on_the_surface_and_normals_face_the_eye(name: str) -> None:
+    shape, rng = SOLIDS[name], np.random.default_rng(1)
+    o = (0.3, -4.0, 2.0)
+    aim = rng.uniform(-1.1, 1.1, (3, 4000))
+    d = tuple(aim[k] - o[k] for k in range(3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t, face = shapes.meet(shape, o, (d[0], d[1], d[2]))
+    hit = np.isfinite(t)
+    assert hit.mean() > 0.02
+    x, y, z = (o[k] + t[hit] * d[k][hit] for k in range(3))
+    assert max(np.abs(x).max(), np.abs(y).max(), np.abs(z).max()) < 1 + 1e-9
+    if shape.family == "flat":
+        assert np.abs(z).max() < 1e-9
+    if shape.family == "ball":
+        np.testing.assert_allclose(x * x + y * y + z * z, 1)
+    normal = shapes.normal(shape, face[hit], x, y, z)
+    towards = sum(n * d[k][hit] for k, n in enumerate(normal))
+    assert (towards < 1e-9).all()
 
 
-def test_a_portrait_is_a_square_photograph() -> None:
-    picture = portrait(1, "n90000003_7", 3, 80)
-
-    assert picture.shape == (80, 80, 3) and picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture, portrait(1, "n90000003_7", 3, 80))
-    assert picture.std() > 10
-
-
-def scenes(count: int, first: int = 0) -> list[Scene]:
-    return [render(1, f"2009_{number:06d}", *cast.frame(1, str(number), 96)) for number in range(first, first + count)]
-
-
-def objects(scene: Scene) -> list[tuple[int, NDArray[np.float64]]]:
-    masks = [scene.instances == number for number in range(1, int(scene.instances.max()) + 1)]
-    return [(int(scene.label_hard[mask][0]), scene.image[mask].mean(axis=0)) for mask in masks]
+def test_what_is_nearer_is_seen_whatever_is_painted_first() -> None:
+    near, far = Frame((0.0, 4.0, 1.5)), Frame((1.2, 6.0, 1.5))
+    views = []
+    for order in ((1, 2), (2, 1)):
+        scene = Scene(camera(), (0.0, -1.0, 1.0))
+        for number in order:
+            scene.paint(Part(shapes.BALL, (0, 0, 0), (1, 1, 1)), RED, near if number == 1 else far, number, number)
+        views.append(scene)
+    np.testing.assert_array_equal(views[0].label, views[1].label)
+    np.testing.assert_array_equal(views[0].color, views[1].color)
+    assert views[0].depth[32, 32] == pytest.approx(3.0, abs=0.01) and set(np.unique(views[0].label)) == {0, 1, 2}
 
 
-def beside_another(instances: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels with another instance among their eight neighbours."""
-    height, width = instances.shape
-    padded = np.pad(instances, 1, mode="edge")
-    windows = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
-    return np.any([window != instances for window in windows], axis=0)
+def test_a_window_holds_all_of_a_thing() -> None:
+    whole = Camera(height=64, width=64, focal=64, cx=32, cy=32, eye=(0.0, 0.0, 1.5))
+    for part in (
+        Part(shapes.POT, (0, 0, 1), (0.7, 0.5, 0.9)),
+        Part(shapes.ROOF, (0.5, 0, 0.5), (0.9, 0.4, 0.5), 0, "x"),
+    ):
+        scene = Scene(whole, (0.0, -1.0, 1.0))
+        scene.paint(part, RED, Frame((0.3, 4.0, 0.0), (0.8, 0.6)), 1)
+        rows, columns = np.nonzero(scene.label)
+        assert 200 < len(rows) < 3000 and rows.min() > 0 and columns.max() < 63
+
+
+def test_draws_are_a_function_of_seed_and_names() -> None:
+    first, again, other = (Chance(seed, "a", "b") for seed in (1, 1, 2))
+    draws = [
+        [c.between(0, 1), c.whole(0, 9), c.pick("abc"), c.order(5), c.normal(3).tolist()] for c in (first, again, other)
+    ]
+    assert draws[0] == draws[1] != draws[2]
+    values = Chance(1, "noise").normal(100_000)
+    assert abs(values.mean()) < 0.02 and abs(values.std() - 1) < 0.02
+
+
+def test_noise_repeats_without_a_seam() -> None:
+    x = np.linspace(0, 1, 50)
+    np.testing.assert_array_equal(textures.mottle(x, x), textures.mottle(x + 3, x - 2))
+    tile = textures.tile()
+    assert np.abs(tile[:, 0] - tile[:, -1]).max() <= 2 * np.abs(np.diff(tile, axis=1)).max()
+
+
+def test_a_photo_shows_its_front_class_and_voids_its_rims() -> None:
+    for number in range(20):
+        shown = photo.photo(1, f"2007_{number:06d}", 72, 96)
+        assert (shown.label == number + 1).sum() > 50
+        assert 0 < shown.void.mean() < 0.3
+        np.testing.assert_array_equal(shown.label == 0, shown.instances == 0)
+
+
+def test_a_kinect_is_blind_left_of_what_stands_in_front_and_noisier_far_away() -> None:
+    true = np.full((120, 160), 4.0)
+    true[40:80, 70:100] = 1.2
+    raws = [rooms.measure(Chance(k, "kinect"), true, np.zeros(true.shape, bool))[1] for k in range(12)]
+    blind = np.mean([raw == 0 for raw in raws], axis=0)
+    assert blind[42:78, 66:69].min() == 1
+    assert blind[42:78, 102:110].mean() < 0.4 and blind[42:78, 50:60].mean() < 0.4
+    spread = [
+        float(rooms.measure(Chance(1, "kinect"), np.full((60, 80), metres), np.zeros((60, 80), bool))[0].std())
+        for metres in (1.5, 3.0, 6.0)
+    ]
+    assert spread[1] / spread[0] == pytest.approx(4, rel=0.2) and spread[2] / spread[1] == pytest.approx(4, rel=0.2)
+
+
+def test_geometry_follows_from_the_class_and_classes_can_be_kept_out() -> None:
+    seen: set[int] = set()
+    for number in range(96):
+        name = f"{outdoors.KINDS[number % 8]}_natu{number}"
+        shown = outdoors.view(7, name, 64, frozenset({"moon"}))
+        both = (shown.semantic > 0) & (shown.geometric > 0)
+        np.testing.assert_array_equal(shown.geometric[both], outdoors.FACING[shown.semantic[both]])
+        assert both.mean() > 0.6
+        seen |= set(np.unique(shown.semantic).tolist())
+    assert seen == set(range(34)) - {outdoors.CODE["moon"]}
+    facing = {name: int(outdoors.FACING[outdoors.CODE[name]]) for name in ("sky", "sun", "road", "sea", "building")}
+    assert facing == {"sky": 1, "sun": 1, "road": 2, "sea": 2, "building": 3}

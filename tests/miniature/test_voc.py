@@ -1,23 +1,27 @@
-"""The miniature VOC reads as the original does, and agrees with the miniature SBD."""
+"""Miniature VOC, SBD and ImageNet read as the originals do, and VOC and SBD agree about what they share."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import loadmat
 
 from pipeline.core.types import Refusal
-from pipeline.miniature import sbd, voc
+from pipeline.miniature import imagenet, sbd, voc
+from pipeline.miniature.shared import archive, ids
+from pipeline.miniature.shared.things import NAMES
 
 TAR = "VOCtrainval_11-May-2012.tar"
 
 
-def test_torchvision_reads_it(tmp_path: Path) -> None:
+def test_torchvision_reads_voc(tmp_path: Path) -> None:
     from torchvision.datasets import VOCSegmentation
 
     voc.render(tmp_path, seed=3, side=64, train=3, val=6, held_out=4)
@@ -26,38 +30,43 @@ def test_torchvision_reads_it(tmp_path: Path) -> None:
     samples = VOCSegmentation(str(tmp_path), year="2012", image_set="trainval", download=False)
     assert len(samples) == 9
     for image, label in samples:
-        assert image.mode == "RGB" and label.mode == "P" and image.size == label.size
-        assert max(image.size) == 64
+        assert image.mode == "RGB" and label.mode == "P" and image.size == label.size and max(image.size) == 64
         values = set(np.unique(np.asarray(label)))
         assert values <= {*range(21), 255} and values & set(range(1, 21)) and 255 in values
 
 
-def test_objects_have_the_void_of_classes(tmp_path: Path) -> None:
-    voc.render(tmp_path, seed=3, side=64, train=2, val=2, held_out=2)
+def test_torchvision_reads_sbd(tmp_path: Path) -> None:
+    from torchvision.datasets import SBDataset
 
-    with tarfile.open(tmp_path / TAR) as archive:
-        for name in archive.getnames():
-            if "SegmentationClass" in name:
-                classes = pixels(archive, name)
-                objects = pixels(archive, name.replace("Class", "Object"))
-                np.testing.assert_array_equal(classes == 255, objects == 255)
-                np.testing.assert_array_equal(classes == 0, objects == 0)
+    root = unpacked(tmp_path)
+    for split, count in (("train", 12), ("val", 2)):
+        samples = SBDataset(str(root), image_set=split, mode="segmentation")
+        assert len(samples) == count
+        for image, label in samples:
+            assert image.mode == "RGB" and image.size == label.size and 1 <= np.asarray(label).max() <= 20
+    _, boundaries = SBDataset(str(root), image_set="val", mode="boundaries")[0]
+    assert boundaries.shape[0] == 20 and boundaries.any()
 
 
-def test_lists_are_complete_and_sorted(tmp_path: Path) -> None:
+def test_objects_have_the_void_of_classes_and_lists_are_complete(tmp_path: Path) -> None:
     voc.render(tmp_path, seed=3, side=64, train=3, val=6, held_out=4)
 
-    with tarfile.open(tmp_path / TAR) as archive:
+    with tarfile.open(tmp_path / TAR) as opened:
+        names = opened.getnames()
+        for name in (name for name in names if "SegmentationClass" in name):
+            classes, objects = pixels(opened, name), pixels(opened, name.replace("Class", "Object"))
+            np.testing.assert_array_equal(classes == 255, objects == 255)
+            np.testing.assert_array_equal(classes == 0, objects == 0)
         lists = {
-            split: read(archive, f"VOCdevkit/VOC2012/ImageSets/Segmentation/{split}.txt").decode().split()
+            split: read(opened, f"VOCdevkit/VOC2012/ImageSets/Segmentation/{split}.txt").decode().split()
             for split in ("train", "val", "trainval")
         }
-        photographs = [Path(name).stem for name in archive.getnames() if name.endswith(".jpg")]
-    assert sorted(lists["train"] + lists["val"]) == lists["trainval"] == photographs
+    assert sorted(lists["train"] + lists["val"]) == lists["trainval"]
+    assert lists["trainval"] == [Path(name).stem for name in names if name.endswith(".jpg")]
     assert set((tmp_path / "seg11valid.txt").read_text().split()) < set(lists["val"])
 
 
-def test_scenes_shared_with_sbd_are_the_same_photographs(tmp_path: Path) -> None:
+def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
     voc.render(tmp_path / "voc", seed=3, side=64, train=4, val=6, held_out=4)
     sbd.render(tmp_path / "sbd", seed=3, side=64, train=40, val=2, held_out=4)
 
@@ -70,22 +79,107 @@ def test_scenes_shared_with_sbd_are_the_same_photographs(tmp_path: Path) -> None
     assert not set(held_out.decode().split()) & there.keys()
 
 
-def test_a_val_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"miniatures\.voc\.counts"):
+def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
+    root = unpacked(tmp_path)
+    name = ids.sbd_val(3, 2)[0]
+    classes = loadmat(root / f"cls/{name}.mat")["GTcls"][0, 0]
+    instances = loadmat(root / f"inst/{name}.mat")["GTinst"][0, 0]
+
+    assert classes.dtype.names == ("Boundaries", "Segmentation", "CategoriesPresent")
+    assert classes["Boundaries"].shape == (20, 1) and classes["Segmentation"].dtype == np.uint8
+    assert instances.dtype.names == ("Segmentation", "Boundaries", "Categories")
+    count = instances["Segmentation"].max()
+    assert instances["Boundaries"].shape == instances["Categories"].shape == (count, 1)
+    for number, category in enumerate(instances["Categories"][:, 0], 1):
+        assert (classes["Segmentation"][instances["Segmentation"] == number] == category).all()
+    present = np.setdiff1d(np.unique(classes["Segmentation"]), [0])
+    np.testing.assert_array_equal(classes["CategoriesPresent"][:, 0], present)
+
+
+def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
+    train, val, trained = set(ids.voc_train(1, 60)), set(ids.voc_val(1, 150, 100)), set(ids.sbd_train(1, 600, 100))
+
+    assert set(ids.seg11valid(1, 100)) == val - trained
+    assert len(val & trained) == 50 and len(train & trained) == 30 and not train & val
+    assert not set(ids.sbd_val(1, 20)) & (trained | train | val)
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "least"), [(ids.seg11valid(1, 100), 100, 5), (ids.sbd_train(1, 600, 100), 600, 28)]
+)
+def test_every_class_stands_in_front_in_every_split(names: list[str], count: int, least: int) -> None:
+    fronts = Counter(int(name[-6:]) % len(NAMES) for name in names)
+
+    assert len(set(names)) == count and names == sorted(names)
+    assert min(fronts[label] for label in range(len(NAMES))) >= least
+    assert {name[:5] for name in names} == {f"{year}_" for year in range(2007, 2012)}
+
+
+def test_counts_that_leave_no_consistent_lists_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"miniatures\.voc\.counts between 4 and 6"):
         voc.render(tmp_path, seed=3, side=64, train=3, val=9, held_out=4)
+    with pytest.raises(Refusal, match=r"cannot hold the 50 images"):
+        sbd.render(tmp_path, seed=1, side=64, train=40, val=1, held_out=100)
     assert list(tmp_path.iterdir()) == []
 
 
-def read(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
+def test_every_class_of_imagenet_has_its_tar_of_square_photographs(tmp_path: Path) -> None:
+    imagenet.render(tmp_path, seed=2, side=56, train=2, val=1)
+
+    rows = [line.split("\t") for line in (tmp_path / "classes.txt").read_text().splitlines()]
+    wnids = [wnid for wnid, _ in rows]
+    assert [name for _, name in rows] == list(NAMES) and wnids == sorted(wnids)
+    for split, numbers in (("train", (0, 1)), ("val", (2,))):
+        with tarfile.open(tmp_path / f"ILSVRC2012_img_{split}.tar") as outer:
+            assert outer.getnames() == [f"{wnid}.tar" for wnid in wnids]
+            for wnid in wnids:
+                with tarfile.open(fileobj=outer.extractfile(f"{wnid}.tar")) as inner:
+                    assert inner.getnames() == [f"{wnid}_{number}.JPEG" for number in numbers]
+                    assert {pixels(inner, name).shape for name in inner.getnames()} == {(64, 64, 3)}
+
+
+def test_an_archive_forgets_the_writer_and_the_time(tmp_path: Path) -> None:
+    archive.write_tgz(tmp_path / "one.tgz", [("b/list.txt", b"2007_000001\n"), ("a.txt", b"")])
+
+    header = (tmp_path / "one.tgz").read_bytes()[:10]
+    assert header[3] == 0 and header[4:8] == bytes(4)  # neither name nor time
+    with tarfile.open(tmp_path / "one.tgz", "r:gz") as opened:
+        members = opened.getmembers()
+    assert [member.name for member in members] == ["b/list.txt", "a.txt"]
+    assert {(member.mtime, member.uid, member.uname) for member in members} == {(0, 0, "")}
+    content = archive.mat(GTcls={"Segmentation": np.eye(3, dtype=np.uint8)})
+    assert content[:116].decode().rstrip() == "MATLAB 5.0 MAT-file, miniature"
+    np.testing.assert_array_equal(loadmat(io.BytesIO(content))["GTcls"]["Segmentation"][0, 0], np.eye(3))
+
+
+def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+
+    with Image.open(io.BytesIO(archive.palette_png(indices))) as picture:
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(np.asarray(picture), indices)
+        palette = np.array(picture.getpalette()).reshape(256, 3)
+    known = {0: (0, 0, 0), 1: (128, 0, 0), 8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
+    assert {index: tuple(palette[index]) for index in known} == known
+
+
+def unpacked(folder: Path) -> Path:
+    """SBD's dataset folder, laid out as SBDataset wants it."""
+    sbd.render(folder, seed=3, side=64, train=12, val=2, held_out=4)
+    subprocess.run(["tar", "-xf", str(folder / "benchmark.tgz"), "-C", str(folder)], check=True)
+    return folder / "benchmark_RELEASE/dataset"
+
+
+def read(opened: tarfile.TarFile, name: str) -> bytes:
+    file = opened.extractfile(name)
     assert file is not None
     return file.read()
 
 
-def pixels(archive: tarfile.TarFile, name: str) -> np.ndarray:
-    with Image.open(io.BytesIO(read(archive, name))) as image:
+def pixels(opened: tarfile.TarFile, name: str) -> np.ndarray:
+    with Image.open(io.BytesIO(read(opened, name))) as image:
         return np.array(image)
 
 
-def photographs(archive: tarfile.TarFile) -> dict[str, bytes]:
-    return {Path(name).stem: read(archive, name) for name in archive.getnames() if name.endswith(".jpg")}
+def photographs(opened: tarfile.TarFile) -> dict[str, bytes]:
+    return {Path(name).stem: read(opened, name) for name in opened.getnames() if name.endswith(".jpg")}

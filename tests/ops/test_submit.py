@@ -21,7 +21,7 @@ from ops.fcn import main
 from pipeline.core.types import DatasetSpec
 from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import build
-from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared import archive
 from pipeline.serving.segment import Segmenter
 from tests.closure import ROOT
 from tests.ops.test_predict import trained
@@ -55,10 +55,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     trained(tmp_path, "voc-fcn8s", VOC)
     root = "VOCdevkit/VOC2012/"
-    listed = (f"{root}ImageSets/Segmentation/test.txt", _archive.lines(reversed(IDS)))
+    listed = (f"{root}ImageSets/Segmentation/test.txt", archive.lines(reversed(IDS)))
     photographs = [(f"{root}JPEGImages/{name}.jpg", jpeg(name)) for name in IDS]
     other = (f"{root}JPEGImages/2008_000001.jpg", b"of another task")
-    _archive.write_tar(tmp_path / ARCHIVE, [listed, *photographs, other])
+    archive.write_tar(tmp_path / ARCHIVE, [listed, *photographs, other])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -114,7 +114,7 @@ def test_a_split_of_shards_needs_no_archive(world: Path) -> None:
 
 
 def label(name: str, value: int = 20) -> bytes:
-    return _archive.palette_png(np.full(size(name), value, np.uint8))
+    return archive.palette_png(np.full(size(name), value, np.uint8))
 
 
 def stored(image: Image.Image, form: str = "PNG") -> bytes:
@@ -145,8 +145,8 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
-def packed(path: Path, members: Iterable[_archive.Member]) -> Path:
-    _archive.write_tgz(path, members)
+def packed(path: Path, members: Iterable[archive.Member]) -> Path:
+    archive.write_tgz(path, members)
     return path
 
 
@@ -192,7 +192,7 @@ def test_an_archive_that_reaches_out_of_its_folder_or_is_cut_off_is_refused(worl
     packed(world / "absolute.tgz", [("/" + good[0][0], good[0][1])])
     packed(world / "above.tgz", [("../" + good[0][0], good[0][1])])
     (world / "cut.tgz").write_bytes(packed(world / "a.tgz", good).read_bytes()[:-30])
-    _archive.write_tar(world / "plain.tar.gz", good)
+    archive.write_tar(world / "plain.tar.gz", good)
     for name, reason in (
         ("link.tgz", f"holds '{link.name}', a link or a device: write it again"),
         ("absolute.tgz", f"holds '/{good[0][0]}', a name outside its folder: write it again"),

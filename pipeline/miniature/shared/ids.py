@@ -1,34 +1,34 @@
-"""Who stands in which list: ids and frames as pure functions of seed and counts, so that VOC and SBD agree unasked.
+"""Which photographs VOC and SBD list, and their sizes: functions of seed and counts, so that both agree unasked.
 
-Every id comes from one of five troupes, which never share an id:
+Every id comes from one of five pools, which never share an id:
 
-    troupe     VOC               SBD
+    pool       VOC               SBD
     novice     train             train, every second one
     held_out   val, seg11valid   –
     shared     val               train
     extra      –                 train
     spare      –                 val
 
-SBD's train list takes ``held_out // 2`` ids of the shared troupe, so VOC's val list holds at most that many of them.
+SBD's train list takes ``held_out // 2`` ids of the shared pool, so VOC's val list holds at most that many of them.
 """
 
 from __future__ import annotations
 
 from pipeline.core.types import Refusal
-from pipeline.miniature.shared._chance import generator
-from pipeline.miniature.shared.scenes.classes import NAMES
+from pipeline.miniature.shared.chance import Chance
+from pipeline.miniature.shared.things import NAMES
 
-_TROUPES = ("novice", "held_out", "shared", "extra", "spare")
+_POOLS = ("novice", "held_out", "shared", "extra", "spare")
 
 
 def seg11valid(seed: int, held_out: int) -> list[str]:
     """The ids that training may never see: VOC val minus SBD train, sorted."""
-    return sorted(_troupe(seed, "held_out", held_out))
+    return sorted(_pool(seed, "held_out", held_out))
 
 
 def voc_train(seed: int, train: int) -> list[str]:
     """VOC's train ids, sorted."""
-    return sorted(_troupe(seed, "novice", train))
+    return sorted(_pool(seed, "novice", train))
 
 
 def voc_val(seed: int, val: int, held_out: int) -> list[str]:
@@ -42,7 +42,7 @@ def voc_val(seed: int, val: int, held_out: int) -> list[str]:
             f"miniature voc: val {val} does not fit held_out {held_out}: "
             f"set val in miniatures.voc.counts between {held_out} and {held_out + held_out // 2}"
         )
-    return sorted(_troupe(seed, "held_out", held_out) + _troupe(seed, "shared", shared))
+    return sorted(_pool(seed, "held_out", held_out) + _pool(seed, "shared", shared))
 
 
 def sbd_train(seed: int, train: int, held_out: int) -> list[str]:
@@ -57,30 +57,30 @@ def sbd_train(seed: int, train: int, held_out: int) -> list[str]:
             "raise train or lower held_out in miniatures.sbd.counts"
         )
     return sorted(
-        _troupe(seed, "novice", 2 * novices)[::2]
-        + _troupe(seed, "shared", shared)
-        + _troupe(seed, "extra", train - novices - shared)
+        _pool(seed, "novice", 2 * novices)[::2]
+        + _pool(seed, "shared", shared)
+        + _pool(seed, "extra", train - novices - shared)
     )
 
 
 def sbd_val(seed: int, val: int) -> list[str]:
     """SBD's val ids, sorted."""
-    return sorted(_troupe(seed, "spare", val))
+    return sorted(_pool(seed, "spare", val))
 
 
 def frame(seed: int, name: str, side: int) -> tuple[int, int]:
     """An image's (height, width) in pixels: ``side`` on the long edge, mostly landscape, as VOC's photographs vary."""
-    rng = generator(seed, "frame", name)
-    long, short = side, round(side * float(rng.choice((0.75, 0.75, 0.75, 0.66, 0.7, 0.8, 0.94))))
-    return (long, short) if rng.random() < 0.25 else (short, long)
+    chance = Chance(seed, "frame", name)
+    long, short = side, round(side * chance.pick((0.75, 0.75, 0.75, 0.66, 0.7, 0.8, 0.94)))
+    return (long, short) if chance.happens(0.25) else (short, long)
 
 
-def _troupe(seed: int, name: str, count: int) -> list[str]:
-    """The first ``count`` ids of a troupe; their last two digits modulo 20 run through the classes in turn."""
-    return [_id(seed, _TROUPES.index(name), k) for k in range(count)]
+def _pool(seed: int, name: str, count: int) -> list[str]:
+    """The first ``count`` ids of a pool; their last two digits modulo 20 run through the classes in turn."""
+    return [_id(seed, _POOLS.index(name), k) for k in range(count)]
 
 
-def _id(seed: int, troupe: int, k: int) -> str:
-    number = (k * len(_TROUPES) + troupe) * len(NAMES) + (k // 2 + 10 * (k % 2) + 7 * troupe) % len(NAMES)
-    year = generator(seed, "year", str(number)).integers(2007, 2012)
+def _id(seed: int, pool: int, k: int) -> str:
+    number = (k * len(_POOLS) + pool) * len(NAMES) + (k // 2 + 10 * (k % 2) + 7 * pool) % len(NAMES)
+    year = Chance(seed, "year", str(number)).whole(2007, 2012)
     return f"{year}_{number:06d}"

@@ -1,0 +1,101 @@
+"""Photographs of VOC's things: some of them on open ground, labelled by class and by object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.miniature.shared import textures, things
+from pipeline.miniature.shared.camera import Camera, photograph
+from pipeline.miniature.shared.chance import Chance, Color
+from pipeline.miniature.shared.scene import Frame, Part, Scene, coat, rim
+from pipeline.miniature.shared.shapes import SQUARE
+from pipeline.miniature.shared.textures import mottle
+
+Map = NDArray[np.uint8]
+VOID = 255
+_GROUNDS = (
+    coat(0x4C4C4C, 0x807D78, textures.clouds, 0.3),
+    coat(0x665440, 0x998566, textures.clouds, 0.5),
+    coat(0x38522E, 0x5C7542, textures.wool, 0.4),
+    coat(0x736B66, 0x9E948A, textures.tiles, 0.8),
+)
+_SKIES: tuple[tuple[Color, Color], ...] = (
+    ((0.8, 0.86, 0.92), (0.5, 0.65, 0.85)),
+    ((0.72, 0.72, 0.7), (0.6, 0.6, 0.6)),
+    ((0.7, 0.66, 0.58), (0.62, 0.57, 0.5)),
+    ((0.62, 0.7, 0.68), (0.52, 0.6, 0.6)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """A photograph (H×W×3 uint8) and its H×W uint8 maps.
+
+    ``label``: 0 background, 1–20 class; ``instances``: 0 background, else 1, 2, … by object; ``void``: bool, the rim
+    between objects and what is behind them.
+    """
+
+    image: Map
+    label: Map
+    instances: Map
+    void: NDArray[np.bool_]
+
+
+def photo(seed: int, name: str, height: int, width: int) -> Photo:
+    """One to three things; the same arguments give the same pixels.
+
+    The name's last six digits modulo 20 name the class (0 = aeroplane) of the nearest; the other classes are drawn.
+    """
+    chance = Chance(seed, "photo", name)
+    scene = _open(chance, height, width)
+    front = things.NAMES[int(name[-6:]) % len(things.NAMES)]
+    names = [front, *(chance.pick(things.NAMES) for _ in range(chance.pick((0, 0, 1, 1, 2))))]
+    middle = chance.between(0.3, 0.7) if len(names) == 1 else chance.pick((0.3, 0.7)) + chance.between(-0.1, 0.1)
+    for number, thing in enumerate(names, 1):
+        size = chance.between(0.55, 0.95) if number == 1 else chance.between(0.4, 0.65)
+        share = middle if number == 1 else 1 - middle + (0.0 if number == 2 else chance.between(-0.3, 0.3))
+        _stand(scene, chance, thing, size, share, number)
+    seen = np.unique(scene.instance)  # what is hidden leaves no number behind
+    instances = np.searchsorted(np.union1d([0], seen), scene.instance).astype(np.uint8)
+    return Photo(
+        image=photograph(chance, scene.color), label=scene.label, instances=instances, void=rim(scene.instance)
+    )
+
+
+def portrait(seed: int, name: str, label: int, side: int) -> Map:
+    """One large thing of class ``label`` (1–20) near the middle of a ``side`` × ``side`` × 3 uint8 photograph."""
+    chance = Chance(seed, "portrait", name)
+    scene = _open(chance, side, side)
+    _stand(scene, chance, things.NAMES[label - 1], chance.between(0.45, 1.0), chance.between(0.35, 0.65), 1)
+    if chance.happens(0.5):  # haze: low contrast, as depth maps have
+        contrast = chance.between(0.3, 1.0)
+        scene.color = chance.between(0.3, 0.7) * (1 - contrast) + contrast * scene.color
+    return photograph(chance, scene.color)
+
+
+def _open(chance: Chance, height: int, width: int) -> Scene:
+    """Open ground under a sky or before a wall, all of it background."""
+    side = max(height, width)
+    focal = 1.4 * side
+    camera = Camera(
+        height=height, width=width, focal=focal, cx=width / 2, cy=height * chance.between(0.25, 0.45),
+        eye=(0.0, 0.0, chance.between(1.2, 1.8)),
+    )  # fmt: skip
+    scene = Scene(camera, (chance.between(-1, 1), chance.between(-1.5, -0.3), 1.0))
+    low, high = chance.pick(_SKIES)
+    clouds = mottle(camera.u + chance.between(0, 1), 2 * camera.v + chance.between(0, 1))
+    scene.sky(0, low, high, 0.6 * clouds)
+    scene.paint(Part(SQUARE, (0, 0, 0), (1e4, 1e4, 1)), chance.pick(_GROUNDS).worn(chance), Frame((0, 0, 0)), 0)
+    return scene
+
+
+def _stand(scene: Scene, chance: Chance, name: str, size: float, share: float, instance: int) -> None:
+    """A thing that is ``size`` of the image's long side high or wide, at ``share`` of the image's width."""
+    camera = scene.camera
+    distance = 2.1 * camera.focal / (size * max(camera.height, camera.width))
+    x = (share * camera.width - camera.cx) * distance / camera.focal
+    frame = Frame((x, distance, 0.0), things.turn(chance, name))
+    things.put(scene, chance, name, frame, things.NAMES.index(name) + 1, instance)

@@ -14,7 +14,7 @@ import click
 from pipeline.core.types import Sample
 from pipeline.datasets import sbd, voc
 from pipeline.miniature import voc as miniature
-from pipeline.miniature.shared import _archive
+from pipeline.miniature.shared import archive as archives
 
 KEPT = Path(__file__).parents[1] / ".bench"
 SIDE = 500  # pixels on the long edge, as VOC's
@@ -47,7 +47,7 @@ def archive(count: int, real: Path | None) -> Path:
     if not (out / TAR).exists():
         distinct = list(islice(_real(real) if real else _rendered(min(count, DISTINCT)), count))
         names = [f"2011_{number:06d}" for number in range(count)]
-        _archive.write_tar(out / TAR, _members(names, distinct))
+        archives.write_tar(out / TAR, _members(names, distinct))
     return out
 
 
@@ -86,8 +86,8 @@ def _real(real: Path) -> Iterator[Sample]:
             yield dataset.sample(name, parts)
 
 
-def _members(names: list[str], distinct: list[Sample]) -> Iterator[_archive.Member]:
-    yield f"{ROOT}/ImageSets/Segmentation/train.txt", _archive.lines(names)
+def _members(names: list[str], distinct: list[Sample]) -> Iterator[archives.Member]:
+    yield f"{ROOT}/ImageSets/Segmentation/train.txt", archives.lines(names)
     for name, sample in zip(names, cycle(distinct), strict=False):
         jpeg, png = encoded(sample)
         yield f"{ROOT}/JPEGImages/{name}.jpg", jpeg

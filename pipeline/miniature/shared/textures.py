@@ -45,7 +45,8 @@ def mottle(x: Field, y: Field) -> Field:
     """Noise of 0–1 at points given in tiles: a feature of the coarsest octave is a quarter long."""
     column = np.floor(x * SIZE).astype(np.int64) & (SIZE - 1)
     row = np.floor(y * SIZE).astype(np.int64) & (SIZE - 1)
-    return tile()[row, column]
+    noise: Field = tile()[row, column]
+    return noise
 
 
 def plain(x: Field, y: Field, z: Field) -> Field:

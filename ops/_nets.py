@@ -77,7 +77,7 @@ def _registered(root: Path, name: str, folder: Path) -> Path:
         local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)
     except MlflowException as error:
         raise Refusal(f"{uri} is not to be had ({str(error).splitlines()[0]}): register it, or name another") from None
-    found = sorted(Path(local).glob("artifacts/*.safetensors"))
+    found = sorted(Path(local).rglob("artifacts/*.safetensors"))
     if not found:
         raise Refusal(f"{uri} holds no weights of this pipeline: register a model that fcn saved")
     return found[0]

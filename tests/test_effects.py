@@ -52,7 +52,9 @@ def test_finer_strides_win_in_every_band_about_a_boundary_and_along_it() -> None
     """What the paper says of coarse outputs, that they lose detail, in numbers; of small objects there are too few."""
     limits = [read(f"voc-fcn{stride}s", "limits.json")["semantic"] for stride in (32, 16, 8)]
     for coarse, fine in pairwise(limits):
-        assert all(coarse["trimap"][band]["mean_iu"] < fine["trimap"][band]["mean_iu"] for band in coarse["trimap"])
+        bands = [band for band, found in coarse["trimap"].items() if found["mean_iu"] is not None]  # void rims fill one
+        assert len(bands) >= 8
+        assert all(coarse["trimap"][band]["mean_iu"] < fine["trimap"][band]["mean_iu"] for band in bands)
         assert coarse["boundary"]["f"] < fine["boundary"]["f"]
 
 

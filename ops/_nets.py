@@ -73,8 +73,9 @@ def _registered(root: Path, name: str, folder: Path) -> Path:
     from mlflow.exceptions import MlflowException
 
     uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"
+    store = {"tracking_uri": client.tracking_uri, "registry_uri": client.tracking_uri}
     try:
-        local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=client.tracking_uri)
+        local = download_artifacts(artifact_uri=uri, dst_path=str(folder), **store)
     except MlflowException as error:
         raise Refusal(f"{uri} is not to be had ({str(error).splitlines()[0]}): register it, or name another") from None
     found = sorted(Path(local).rglob("artifacts/*.safetensors"))

@@ -78,7 +78,6 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
     """`mlflow gc` of deleted runs."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
         return
-    import mlflow
     from mlflow.cli import cli
     from mlflow.entities import ViewType
 
@@ -87,13 +86,12 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
     client, _ = connect_existing(root)
     if client.tracking_uri.startswith("http"):
         raise Refusal("a server's trash is emptied beside its database, by mlflow gc")
-    mlflow.set_tracking_uri(client.tracking_uri)
     with answering(client):
-        experiments, versions = mlflow.search_experiments(view_type=ViewType.ALL), mlflow.search_model_versions()
+        experiments, versions = client.search_experiments(view_type=ViewType.ALL), client.search_model_versions()
         if thrown := [each.name for each in experiments if each.lifecycle_stage == "deleted"]:
             raise Refusal(f"mlflow gc would take all of experiment {thrown[0]}, which is deleted: restore it first")
         ids = [each.experiment_id for each in experiments]
-        found = mlflow.search_runs(ids, run_view_type=ViewType.ALL, output_format="list")
+        found = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=50_000)
         kept = _kept(found, versions, named, root)
         gone = [run for run in found if run.info.lifecycle_stage == "deleted" and run.info.run_id not in kept]
         files = (file for run in gone for file in Path(unquote(urlsplit(run.info.artifact_uri).path)).rglob("*"))

@@ -186,7 +186,7 @@ COMMENTED = {
     "pipeline/metrics/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
     "pipeline/datasets/sbd.py": {"convert@sbd"},
     "pipeline/training/feed.py": {"train@voc-fcn32s", "train@voc-fcn16s"},
-    "pipeline/published/published.py": {"report", "publish"},
+    "pipeline/published/published.py": {"report"},
     "pipeline/backbones/googlenet.py": set(),
     "README.md": set(),
 }

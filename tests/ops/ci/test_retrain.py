@@ -27,7 +27,7 @@ LONGER = "recipes.voc-fcn16s.solver.iterations=200"
 # At a rate that moves no score, nets say background everywhere: of 21 classes that is more than 0.02, far from nothing
 GATE = {"floor": 0.0, "tolerance": 0.01, "class_drop": 0.5, "heads": ["semantic"], "proofs": ["train", "evaluate"]}
 # Each step multiplies the weights by -1e20: no rate diverges as surely
-DIVERGING = "recipes.voc-fcn32s.solver.weight_decay=1.0e+30 recipes.voc-fcn16s.solver.seed=2"
+DIVERGING = "+recipes.voc-fcn32s.solver.weight_decay=1.0e+30 recipes.voc-fcn16s.solver.seed=2"
 TRAINED = "    tensors = net.state_dict()\n"
 # Zero weights say the same of every pixel: the class whose bias is not zero
 WORSE = f"""{TRAINED}    for tensor in tensors.values():

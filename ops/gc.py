@@ -78,7 +78,6 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
     """`mlflow gc` of deleted runs."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / "mlflow.db").exists():
         return
-    from mlflow.cli import cli
     from mlflow.entities import ViewType
 
     from pipeline.tracking.connect import answering, connect_existing
@@ -97,8 +96,9 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
         files = (file for run in gone for file in Path(unquote(urlsplit(run.info.artifact_uri).path)).rglob("*"))
         click.echo(f"MLflow: {len(gone)} deleted runs, {_bytes(files)}")
         if yes and gone:  # without ids it takes all
-            command = ["gc", "--backend-store-uri", client.tracking_uri, "--run-ids"]
-            cli([*command, ",".join(run.info.run_id for run in gone)], standalone_mode=False)
+            store = client.tracking_uri
+            command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store, "--tracking-uri", store]
+            _run(root, [*command, "--run-ids", ",".join(run.info.run_id for run in gone)])
 
 
 def _kept(found: Iterable[Any], versions: Iterable[Any], named: set[str], root: Path) -> set[str]:

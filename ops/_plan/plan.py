@@ -102,7 +102,8 @@ def _steps(runner: StageRunner, stages: Sequence[Any]) -> list[Step]:
         own = tuple(reasons(runner, stage)) if runner.changed(stage, runner.allow_missing) else ()
         after = tuple(f"after {each.addressing}" for each in graph.successors(stage) if each in rewriting)
         if own and not after and not runner.changed(stage, allow_missing=True) and not any(map(_lacks, stage.outs)):
-            found.append(Step(stage.addressing, RESTORED, own, 0.0, 0))
+            if not all(out.exists for out in stage.outs):  # else only what it reads is to be restored
+                found.append(Step(stage.addressing, RESTORED, own, 0.0, 0))
         elif own or after:
             rewriting.add(stage)
             missing = {str(out): out for out in runner.missing(stage) if out.stage not in rewriting}
@@ -128,8 +129,10 @@ def reasons(runner: StageRunner, stage: Any) -> Iterator[str]:
             before, now = dep.hash_info.value or {}, dep.read_params()
             for name in dict.fromkeys([*before, *now]):
                 yield from _differences(name, before.get(name, ABSENT), now.get(name, ABSENT))
-        elif dep.exists or not runner.allow_missing:
-            yield from (f"{dep} {_word(status)}" for status in dep.status().values() if not runner.missing(stage))
+        elif not runner.allow_missing or all(out.exists for out in runner.filling(dep)):
+            yield from (f"{dep} {_word(status)}" for status in dep.status().values())
+        elif runner.dep_changed(dep):
+            yield f"{dep} changed"
     for out in stage.outs:
         if out.exists or not runner.allow_missing:
             yield from (f"output {out} {_word(status)}" for status in out.status().values())

@@ -61,9 +61,10 @@ class StageRunner:
         here = (status for out in stage.outs for status in out.status().values())
         if any(not (allow_missing and status in ABSENT) for status in here):
             return True
-        return any(self._dep_changed(dep) if allow_missing else dep.status() for dep in stage.deps)
+        return any(self.dep_changed(dep) if allow_missing else dep.status() for dep in stage.deps)
 
-    def _dep_changed(self, dep: Any) -> bool:
+    def dep_changed(self, dep: Any) -> bool:
+        """Whether a dependency is not as dvc.lock says, or, where it is not here, as its stage wrote it."""
         filling = self.filling(dep)
         if all(out.exists for out in filling):
             return bool(dep.status())

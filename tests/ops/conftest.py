@@ -19,7 +19,7 @@ def net(name: str) -> dict[str, Any]:
     return {
         f"train-{name}": {
             "cmd": f"mkdir -p runs/{name}; {fit}",
-            "deps": ["d"],
+            "deps": ["d", "code"],
             "params": [name],
             "outs": [f"runs/{name}/net"],
         },

@@ -118,6 +118,14 @@ def test_a_clone_without_data_tells_what_it_would_pull_and_pulls_nothing(world: 
     assert planned(clone, allow_missing=True) == Plan((), 8)
 
 
+def test_code_that_changed_runs_what_reads_it_where_the_data_is_not_here(world: tuple[Path, Path]) -> None:
+    _, clone = world
+    (clone / "code").write_text("2\n")
+    found = {step.stage: (step.action, step.reasons) for step in planned(clone).steps}
+    assert found["convert"] == (RUN, ("code changed",))
+    assert found["train-a"] == found["train-b"] == (RUN, ("code changed", "after convert"))
+
+
 def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> None:
     full, _ = world
     took = {line.stage: line.seconds for line in journal.read(full)}

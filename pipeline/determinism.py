@@ -34,8 +34,8 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     for name, value in UNPINNED.items():
         found = "unset" if value is None else f"at {value}"
         raise Refusal(
-            f"torch was imported with {name} {found}, and results depend on it: "
-            f"import pipeline.determinism before torch, or set {name}={PINS[name]}"
+            f"NumPy or torch was imported with {name} {found}, and results depend on it: "
+            f"import pipeline before them, or set {name}={PINS[name]}"
         )
     versions.check("runtime", runtime)
     _refuse_device(device, precision)

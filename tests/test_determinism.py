@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[1]
 ASKED = {
     "ATEN_CPU_CAPABILITY": "default",
     "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "MKL_CBWR": "COMPATIBLE",
+    "MKL_CBWR": "AVX2",
+    "OPENBLAS_CORETYPE": "Prescott",
     "CUBLAS_WORKSPACE_CONFIG": ":16:8",
 }
 START = "determinism.start({'threads': 1})"
@@ -60,10 +61,10 @@ def test_a_shell_that_asks_for_other_kernels_does_not_change_a_training(tmp_path
 def test_torch_imported_before_its_kernels_are_pinned_is_refused() -> None:
     code = f"import torch\nfrom pipeline import determinism\n{START}"
     name, value = "CUBLAS_WORKSPACE_CONFIG", pipeline.PINS["CUBLAS_WORKSPACE_CONFIG"]
-    message = f"import pipeline.determinism before torch, or set {name}={value}"
-    assert f"torch was imported with {name} unset, and results depend on it: {message}" in python(code).stderr
+    message = f"import pipeline before them, or set {name}={value}"
+    assert f"NumPy or torch was imported with {name} unset, and results depend on it: {message}" in python(code).stderr
     pinned = pipeline.PINS | {name: ":16:8"}
-    assert f"torch was imported with {name} at :16:8, and" in python(code, **pinned).stderr
+    assert f"NumPy or torch was imported with {name} at :16:8, and" in python(code, **pinned).stderr
     ran = python(code, **pipeline.PINS)  # as a child of a pinned process has them
     assert ran.returncode == 0, ran.stderr
 

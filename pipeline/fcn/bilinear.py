@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipeline.backbones.shared.product import product
+
 
 def upsample_filter(kernel: int) -> npt.NDArray[np.float64]:
     """One axis of the authors' bilinear kernel (``surgery.py:upsample_filt`` is the outer product of two)."""
@@ -39,6 +41,6 @@ def upscore(x: Tensor, height: int, width: int, *, stride: int, kernel: int, off
     n, channels, h, w = x.shape
     rows = matrix(h, height, stride, kernel, offset, x.dtype, x.device)
     columns = matrix(w, width, stride, kernel, offset, x.dtype, x.device)
-    wide = x.reshape(n * channels * h, w) @ columns.T
-    maps = torch.bmm(rows.expand(n * channels, -1, -1), wide.view(n * channels, h, width))
+    wide = product(x.reshape(n * channels * h, w), columns.T)
+    maps = product(rows, wide.view(n * channels, h, width))
     return maps.view(n, channels, height, width)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.backbones.shared.layers import Conv2d
+from pipeline.backbones.shared.product import planned, product
 from pipeline.core import plugins
 from pipeline.core.types import Refusal
 from pipeline.fcn.bilinear import upsample_filter, upscore
@@ -89,8 +90,14 @@ class Upscore(nn.Module):
                 self.weight.diagonal(dim1=0, dim2=1).copy_(torch.outer(taps, taps)[..., None])
 
     def forward(self, scores: Tensor, height: int, width: int) -> Tensor:
-        wide = functional.conv_transpose2d(scores, self.weight, stride=self.step.stride)
-        start = self.step.start
+        start, kernel, stride = self.step.start, self.step.kernel, self.step.stride
+        if planned(scores):
+            n, classes, h, w = scores.shape
+            spread = product(self.weight.flatten(1).T, scores.reshape(n, classes, -1))
+            size = (stride * (h - 1) + kernel, stride * (w - 1) + kernel)
+            wide = functional.fold(spread, size, kernel, stride=stride)
+        else:
+            wide = functional.conv_transpose2d(scores, self.weight, stride=stride)
         return wide[:, :, start : start + height, start : start + width]
 
 

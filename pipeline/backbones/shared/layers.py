@@ -7,19 +7,57 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.backbones.shared import winograd
+from pipeline.backbones.shared.product import planned, product
 
 
 class Conv2d(nn.Conv2d):
     """A convolution that starts at zero, as Caffe's default filler leaves it and as new score layers need it.
 
-    On a CPU wide 3×3 ones over large maps are computed as ``winograd`` does.
+    On a CPU it takes whatever gives the same bytes on every maker's processor: ``winograd`` for wide 3×3 ones over
+    large maps, oneDNN's direct kernels, or the product of the weight with the unfolded map.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not planned(x) or self.groups > 1 or not winograd.pays(x, self.weight, self.stride, self.padding):
+        assert not isinstance(self.padding, str)
+        padding = self.padding
+        if not planned(x):
             return super().forward(x)
-        made: Tensor = winograd.Winograd.apply(x, self.weight, self.bias)
-        return made
+        if self.groups == 1 and winograd.pays(x, self.weight, self.stride, padding):
+            made: Tensor = winograd.Winograd.apply(x, self.weight, self.bias)
+            return made
+        if max(padding) >= self.kernel_size[0]:  # oneDNN's direct kernels pad by less
+            x, padding = functional.pad(x, (padding[1], padding[1], padding[0], padding[0])), (0, 0)
+        if self._direct(x):
+            return functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation)
+        return self._unfolded(x, padding)
+
+    def _direct(self, x: Tensor) -> bool:
+        """Whether torch gives this one to oneDNN's direct AVX2 kernels, which sum in an order of the shapes alone.
+
+        Kernels of 1×1, of thin groups, and for the input's gradient at a stride ask for the size of the caches; small
+        maps torch computes by MKL.
+        """
+        plain = self.groups == 1 and (self.stride == (1, 1) or not x.requires_grad)
+        return plain and (self.kernel_size[0] > 3 or (self.kernel_size[0] > 1 and x.numel() > 20480))
+
+    def _unfolded(self, x: Tensor, padding: tuple[int, ...]) -> Tensor:
+        kernel, dilation, stride = self.kernel_size, self.dilation, self.stride
+        height, width = (
+            (side + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1
+            for axis, side in enumerate(x.shape[2:])
+        )
+        if kernel == stride == (1, 1) and padding == (0, 0):
+            cells = x.flatten(2)
+        else:
+            cells = functional.unfold(x, kernel, dilation, padding, stride)
+        weight = self.weight.flatten(1)
+        if self.groups == 1:
+            maps = product(weight, cells)
+        else:
+            maps = torch.cat(list(map(product, weight.chunk(self.groups), cells.chunk(self.groups, 1))), 1)
+        if self.bias is not None:
+            maps = maps + self.bias.unsqueeze(1)
+        return maps.view(len(x), -1, height, width)
 
     def reset_parameters(self) -> None:
         _zero(self)
@@ -28,27 +66,19 @@ class Conv2d(nn.Conv2d):
 class Sliding(Conv2d):
     """A fully connected layer that slides over a map without padding: N×C×h×w to N×C'×h'×w'.
 
-    On a CPU the product of its weight as it lies there with the unfolded map: torch's convolution reorders a copy of
-    fc6's 411 MB at every pass.
+    On a CPU always the product of its weight as it lies there with the unfolded map: torch's convolution reorders a
+    copy of fc6's 411 MB at every pass.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if not planned(x):
-            return super().forward(x)
-        assert self.bias is not None
-        height, width = (side - kernel + 1 for side, kernel in zip(x.shape[2:], self.kernel_size, strict=True))
-        bias, weight = self.bias.unsqueeze(1), self.weight.flatten(1)
-        maps = [torch.addmm(bias, weight, columns) for columns in functional.unfold(x, self.kernel_size)]
-        return torch.stack(maps).view(len(x), -1, height, width)
-
-
-def planned(x: Tensor) -> bool:
-    """Whether layers may choose how to compute: on a CPU, in full precision, and not while the graph is exported."""
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_exporting()
+    def _direct(self, x: Tensor) -> bool:
+        return False
 
 
 class Linear(nn.Linear):
     """A fully connected layer that starts at zero."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return product(x, self.weight.T) + self.bias if planned(x) else super().forward(x)
 
     def reset_parameters(self) -> None:
         _zero(self)

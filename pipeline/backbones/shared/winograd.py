@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.backbones.shared.product import multiply
+
 TILE, PATCH = 4, 6  # a tile of outputs and the inputs it sees, along either axis
 CELLS = 400  # of the smallest map that pays for transforming the filters
 # Of one axis: input patch, filter and tile; a plane's is the product with itself. Interpolated at 0, ±c, ±1/c and ∞, as
@@ -59,23 +61,23 @@ class Winograd(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         b, g, a = planes(x.dtype)
-        patches = (b @ cut(x, PATCH, 1).flatten(1)).view(PATCH**2, -1, x.shape[1])
-        filters = (g @ weight.view(-1, 9).T).view(PATCH**2, *weight.shape[:2])
-        products = patches @ filters.mT
+        patches = multiply(b, cut(x, PATCH, 1).flatten(1)).view(PATCH**2, -1, x.shape[1])
+        filters = multiply(g, weight.view(-1, 9).T).view(PATCH**2, *weight.shape[:2])
+        products = multiply(patches, filters.mT)
         ctx.save_for_backward(patches, filters)
         ctx.shape = x.shape
-        return pasted((a @ products.flatten(1)).view(TILE**2, -1, len(weight)), x.shape) + bias.view(-1, 1, 1)
+        return pasted(multiply(a, products.flatten(1)).view(TILE**2, -1, len(weight)), x.shape) + bias.view(-1, 1, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
         (gradient,) = gradients
         patches, filters = ctx.saved_tensors
         b, g, a = planes(gradient.dtype)
-        products = (a.T @ cut(gradient, TILE, 0).flatten(1)).view(PATCH**2, -1, gradient.shape[1])
-        weight = ((products.mT @ patches).flatten(1).T @ g).view(*filters.shape[1:], 3, 3)
+        products = multiply(a.T, cut(gradient, TILE, 0).flatten(1)).view(PATCH**2, -1, gradient.shape[1])
+        weight = multiply(multiply(products.mT, patches).flatten(1).T, g).view(*filters.shape[1:], 3, 3)
         x = None
         if ctx.needs_input_grad[0]:
-            seen = (b.T @ (products @ filters).flatten(1)).view(PATCH**2, -1, filters.shape[2])
+            seen = multiply(b.T, multiply(products, filters).flatten(1)).view(PATCH**2, -1, filters.shape[2])
             x = summed(seen, ctx.shape)
         return x, weight, gradient.sum((0, 2, 3))
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from pipeline import PINS, UNPINNED
@@ -39,9 +40,9 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
         )
     versions.check("runtime", runtime)
     _refuse_device(device, precision)
-    if torch.backends.cpu.get_cpu_capability() != "AVX2":
+    if missing := outside():
         logging.getLogger(__name__).warning(
-            "This processor has no AVX2: results repeat here but differ from dvc.lock's in their last bits."
+            f"{missing}: results repeat here but differ from dvc.lock's in their last bits."
         )
     # glibc keeps what a step frees: asking the kernel anew took a fifth of a thin net's step. Others have no mallopt.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
@@ -56,6 +57,14 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # partial sums stay float32
     return torch.device(device)
+
+
+def outside() -> str | None:
+    """Why this machine's CPU is outside the promise of one dvc.lock for all, as a sentence; None where it is inside."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX2":
+        return "This processor has no AVX2"
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    return None if "openblas" in blas else f"NumPy computes products by {blas}, not by OpenBLAS"
 
 
 def _refuse_device(device: str, precision: str) -> None:

@@ -6,11 +6,11 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.tracking import record
-from pipeline.tracking.commit import Commit, checked_out
-from pipeline.tracking.outputs import read_outputs, read_splits
-from pipeline.tracking.record import RunRecord
+from pipeline.tracking.commit import Commit, checked_out, origin
+from pipeline.tracking.record import RunRecord, read_outputs, read_splits
 from stages._sources import archives
 from stages.shared.dvc import Entry, entries, pipeline, upstream
 
@@ -32,12 +32,13 @@ def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunReco
 
 def identity(entry: Entry) -> dict[str, str]:
     """The tags by which a stage's run is found: the stage, its fingerprint, and what it wrote."""
-    return {
-        "dvc.stage": entry.stage,
-        "dvc.inputs": entry.inputs,
-        "dvc.outputs": entry.outputs,
-        **{record.key(f"dvc.out.{path}"): md5 for path, md5 in entry.outs.items()},
-    }
+    return {"dvc.stage": entry.stage, "dvc.inputs": entry.inputs, "dvc.outputs": entry.outputs}
+
+
+def lineage(entry: Entry, found: Mapping[str, Entry]) -> dict[str, Any]:
+    """All hashes of a run: of what it read and wrote by path, and the fingerprints of the stages that it builds on."""
+    before = {other.stage: other.inputs for other in upstream(entry, found)}
+    return {"cmd": entry.cmd, "deps": dict(entry.deps), "outs": dict(entry.outs), "upstream": before}
 
 
 def _pipeline(
@@ -49,7 +50,7 @@ def _pipeline(
     return RunRecord(
         stage=experiment or f"{commit.sha[:7]}+{lock[:8]}",
         tags={"dvc.lock": lock, "dvc.exp": experiment or ""},
-        origin=_origin(commit),
+        origin=origin(commit, "dvc repro"),
         artifacts=report.artifacts if report else (),
         missing=report.missing if report else (),
         texts=_changes(commit),
@@ -64,7 +65,7 @@ def _record(
     sources: Mapping[str, str],
     printed: Mapping[tuple[str, str], Mapping[str, float]],
 ) -> RunRecord:
-    """One entry's run: ``dvc.inputs`` is the stage's fingerprint, ``upstream.<stage>`` that of one it builds on."""
+    """One entry's run."""
     outputs, stage, before = read_outputs(root, entry.outs), entry.stage.partition("@")[0], upstream(entry, found)
     splits, absent = read_splits(root, _shards(entry), sources, CONTEXTS.get(stage, stage))
     heads = [name.partition("/")[2] for name in outputs.metrics if name.startswith("mean_iu/")]
@@ -73,16 +74,12 @@ def _record(
     return RunRecord(
         stage=entry.stage,
         tags={
-            **outputs.facts,
             "dvc.key": entry.key,
-            "dvc.cmd": entry.cmd,
-            **{record.key(f"dvc.dep.{path}"): md5 for path, md5 in entry.deps.items()},
-            **{record.key(f"upstream.{other.stage}"): other.inputs for other in before},
-            "weights": next((f"dvc:{md5}" for path, md5 in entry.outs.items() if path.endswith(WEIGHTS)), ""),
             "mlflow.note.content": _note(entry, before),
             **identity(entry),
         },
-        origin=_origin(commit),
+        origin=origin(commit, entry.cmd),
+        lineage=lineage(entry, found),
         params=shown | (_named(entry, found, params) if stage in COMPARED else {}),
         metrics={**outputs.metrics, **{k: v for head in heads for k, v in printed.get((entry.key, head), {}).items()}},
         curves=outputs.curves,
@@ -100,10 +97,6 @@ def _shards(entry: Entry) -> Sequence[str]:
         return [f"data/shards/{entry.cmd.split()[-1]}"]
     split = [entry.params.get(f"recipes.{entry.key}.data.{name}") for name in ("shards", "split")]
     return [f"data/shards/{split[0]}/{split[1]}"] if all(split) else [*entry.deps]
-
-
-def _origin(commit: Commit) -> dict[str, str]:
-    return {"git.commit": commit.sha, "git.dirty": commit.dirty}
 
 
 def _changes(commit: Commit) -> dict[str, str]:

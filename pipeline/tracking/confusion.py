@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from pipeline.tracking.fonts import covering
 
 CELL = 0.34  # inches
 SHOWN = 0.5  # percent: a share that rounds to none is left out
@@ -44,14 +47,15 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     """Each true class's pixels in whole percent by predicted class, from 2 classes to 40 with cells of one size."""
     n, true = len(classes), counts.sum(1, keepdims=True)
     percent = np.where(true, 100 * counts / np.maximum(true, 1), np.nan)
-    names = max(map(len, classes)) * 0.085  # inches
-    figure = Figure(figsize=(n * CELL + names + 1.5,) * 2, dpi=110, layout="constrained")
+    path, names = covering(classes)
+    font: dict[str, Any] = {"font": Path(path), "fontsize": 9}
+    figure = Figure(figsize=(n * CELL + max(map(len, classes)) * 0.085 + 1.5,) * 2, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.set_facecolor("#e4e4e4")  # the row of a class without a true pixel
     axes.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))  # a tenth of a class, wrongly seen, is seen
-    axes.set_xticks(range(n), classes, rotation=90, fontsize=9)
-    axes.set_yticks(range(n), classes, fontsize=9)
+    axes.set_xticks(range(n), names, rotation=90, **font)
+    axes.set_yticks(range(n), names, **font)
     axes.xaxis.tick_top()
     axes.set_xlabel("predicted")
     axes.set_ylabel("true, % of its pixels")

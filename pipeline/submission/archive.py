@@ -1,4 +1,4 @@
-"""Hold an archive of VOC segmentations against what PASCAL's evaluation server asks for, before it goes there.
+"""Pack a split's labels for PASCAL's evaluation server, or hold an archive against what it asks for.
 
 The rules are the VOC2012 devkit's: section 5.3 gives the folder, one indexed PNG an image and the colour map, and
 VOCcode/VOCevalseg.m ends at the first image that is not there, is of another size or has a label above 20.
@@ -12,17 +12,55 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
 
 from pipeline.core.types import Refusal
 from pipeline.datasets.shared import tar
 from pipeline.datasets.shared.voc_classes import LABEL
-from pipeline.submission.pack import COMPETITIONS, folder
+from pipeline.fcn.net import FCN, LateFCN
+from pipeline.miniature.shared.archive import Member, palette_png, write_tgz
+from pipeline.serving.segment import Segmenter
 from pipeline.submission.pictures import Pictures
+
+HEAD = "semantic"
+SUFFIXES = (".tar.gz", ".tgz")  # an archive that is not gzipped fails there (zhanghang1989/PyTorch-Encoding#225)
+COMPETITIONS = ("comp5", "comp6")  # trained on VOC's trainval alone; on anything but its test (devkit, section 5.2)
 
 GZIP = b"\x1f\x8b"
 SUFFIX = ".png"
 CLASSES = len(LABEL.classes)
 PALETTE = [value for color in LABEL.palette for value in color]
+
+
+def folder(competition: str) -> str:
+    """Where the server looks for a competition's class segmentations (VOC2012 devkit, section 5.3)."""
+    return f"results/VOC2012/Segmentation/{competition}_test_cls"
+
+
+def refuse(net: FCN | LateFCN, out: Path) -> None:
+    """Raise Refusal for a net that does not label photographs with VOC's classes, and for a name without .tar.gz."""
+    spec = net.spec
+    if spec.inputs != ("color",):
+        raise Refusal(f"this net sees {' and '.join(spec.inputs)}, not photographs alone: submit one trained on VOC")
+    if HEAD not in spec.heads or spec.heads[HEAD].classes != LABEL.classes:
+        raise Refusal("this net's classes are not VOC's 21: submit one trained on voc or sbd")
+    if not out.name.endswith(SUFFIXES):
+        raise Refusal(f"{out} is not called {' or '.join(SUFFIXES)}, which the server asks for: name it so")
+
+
+def write(out: Path, competition: str, pictures: Pictures, segmenter: Segmenter) -> None:
+    """Label ``pictures`` and write ``out``, a tar.gz of palette PNGs by id, owner 0 and time 0; nothing if it stops.
+
+    Raises Refusal as ``refuse``, before anything is labelled.
+    """
+    refuse(segmenter.net, out)
+    write_tgz(out, _labelled(folder(competition), pictures, segmenter))
+
+
+def _labelled(place: str, pictures: Pictures, segmenter: Segmenter) -> Iterator[Member]:
+    for name in tqdm(sorted(pictures.ids), desc="submit", unit="image", disable=None):
+        label = segmenter({"color": pictures.read(name)}, name)[HEAD]
+        yield f"{place}/{name}.png", palette_png(label)
 
 
 def check(archive: Path, pictures: Pictures, competition: str | None) -> list[str]:

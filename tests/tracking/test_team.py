@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from pipeline.core.types import Refusal
-from pipeline.registry import views
+from pipeline.registry import ui
 from pipeline.tracking.connect import EXPERIMENT, connect
 from pipeline.tracking.publish import publish
 from pipeline.tracking.record import RunRecord
@@ -102,7 +102,7 @@ def test_eight_clients_of_a_fresh_server_share_an_experiment_and_what_they_log_c
         links = [sys.executable, "-m", "ops.fcn", "ui"]
         told = subprocess.run(links, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60).stdout
         assert told.startswith(f"MLflow is at {server}\n")
-        assert all(view.link(server, *met) in told for view in views.VIEWS)
+        assert all(view.link(server, *met) in told for view in ui.VIEWS)
     assert len(list((tmp_path / "files").rglob("table.md"))) == 1
     log = (tmp_path / "mlflow.log").read_text()
     assert servers.PASSWORD not in log

@@ -1,4 +1,4 @@
-"""One follower, cheap where there is one already, and never gone while a stage counts on it."""
+"""One follower, cheap where there is one, never gone while a stage counts on it; and pictures for MLflow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from pipeline.core.types import LabelSpec
 from pipeline.live import follow
 from pipeline.live.follow import LINGER, PERIOD, TICK, Activity
+from pipeline.live.live import SIDE, Live
 from pipeline.lock_file import is_locked, locked
 from pipeline.tracking import spool
 from pipeline.tracking.spool import Spool
@@ -117,3 +121,22 @@ def test_a_stage_that_met_the_lock_of_one_about_to_end_is_followed(
     follow.follow(tmp_path, tmp_path)
     assert len(looks) == 2
     assert not is_locked(tmp_path / spool.FOLLOWER)
+
+
+LABEL = LabelSpec(classes=("background", "cat"), palette=((0, 0, 0), (64, 0, 0)))
+
+
+def test_image_and_label_stand_above_prediction_and_errors(tmp_path: Path) -> None:
+    image = np.full((375, 500, 3), 200, np.uint8)
+    truth, predicted = np.zeros((375, 500), np.uint8), np.ones((375, 500), np.uint8)
+    Live(Spool(tmp_path)).labels(
+        7, "training/cat", image, {"semantic": truth}, {"semantic": predicted}, {"semantic": LABEL}
+    )
+    (path,) = (tmp_path / spool.PICTURES).iterdir()
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture)
+    height, width = 188, 250  # every second pixel: the longer side fits into SIDE
+    assert width <= SIDE
+    assert pixels.shape == (2 * height + 4, 2 * width + 4, 3)
+    for corner, color in (((0, 0), (200,) * 3), ((0, -1), (0, 0, 0)), ((-1, 0), (64, 0, 0)), ((-1, -1), (215, 25, 28))):
+        assert tuple(pixels[corner]) == color

@@ -14,11 +14,14 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.core.types import Refusal
-from pipeline.registry.champion import Champion, champion, history, rollback
-from pipeline.registry.page import page
-from pipeline.tracking.connect import connect
+from pipeline.registry import champion as registry
+from pipeline.registry.champion import Champion, champion, history, page, rollback
+from pipeline.tracking.connect import connect, connect_existing
 from tests.registry import registered
 from tests.registry.registered import NAME, aliases, judged, promote, whole
+from tests.tracking.servers import mlflow_server
+
+VGG = 540 * 10**6  # bytes of FCN-VGG16: 134 million float32
 
 
 @pytest.fixture
@@ -195,3 +198,33 @@ def test_a_server_that_dies_is_one_line_without_the_password(monkeypatch: pytest
     with pytest.raises(Refusal, match=r"^MLflow at http://\*\*\*@127.0.0.1:9 failed .*: run it again.*$") as refusal:
         champion(MlflowClient("http://me:s3cr3t@127.0.0.1:9"), NAME)
     assert "s3cr3t" not in str(refusal.value)
+
+
+@pytest.mark.slow
+def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's own server, with artefacts through it, as a team runs it."""
+    shutil.copy(tables, tmp_path / "mlflow.db")
+    with mlflow_server(f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "artifacts"), tmp_path) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        client, _ = connect_existing(tmp_path)
+        run = registered.run(client, client.create_experiment("through the server"))
+        promote(client, run, "small")
+        assert whole(client, "1")
+        now = registry.champion(client, NAME)
+        assert now is not None
+        assert now.metrics == judged(0.5)["metrics"]
+        if folder := tmp_path / "model":
+            registered.model(folder, "large")
+            with (folder / "weights.bin").open("wb") as file:
+                file.truncate(VGG)  # no disk until it is uploaded
+            of = {"run": client.get_run(run), "tags": {"weights.md5": "large"}, "who": "ada"}
+            number, _ = registry.promote(client, NAME, folder, gate=judged(0.6, "1"), **of)
+        assert (number, aliases(client)) == ("2", ("2", "1"))
+        assert [path.stat().st_size for path in (tmp_path / "artifacts").rglob("weights.bin")].count(VGG) == 1
+        registry.rollback(client, NAME, who="ada", why="too large")
+        assert aliases(client) == ("1", "2")
+        moves = registry.history(client, NAME).moves
+        assert [move.kind for move in moves] == ["promotion", "promotion", "rollback"]
+        shutil.rmtree(tmp_path / "artifacts")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.registry.views import TAG, VIEWS, save
+from pipeline.registry.ui import TAG, VIEWS, save
 from pipeline.tracking.connect import connect
 from tests.closure import ROOT
 

@@ -21,7 +21,7 @@ from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 
 BOTH = {"semantic": labels(21), "geometric": labels(3)}
-SIZES = ((157, 203), (64, 300), (375, 260), (100, 100))
+SIZES = ((157, 203), (32, 300), (375, 260), (63, 40))
 
 
 def agrees(folder: Path, net_spec: NetSpec) -> onnxruntime.InferenceSession:
@@ -59,6 +59,7 @@ def test_a_graph_has_the_nets_heads_takes_batches_and_carries_its_spec(tmp_path:
     session = agrees(tmp_path, net_spec)
     assert [(of.name, of.type, of.shape[-1]) for of in session.get_inputs()] == [("color", "tensor(uint8)", 3)]
     assert NetSpec.from_json(json.loads(session.get_modelmeta().custom_metadata_map["spec"])) == net_spec
+    assert session.get_modelmeta().custom_metadata_map["least_side"] == "32"
     batch = np.stack([photograph(90, 120, seed=n) for n in range(3)])
     together = session.run(["semantic_scores"], {"color": batch})[0]
     apart = [session.run(["semantic_scores"], {"color": image[None]})[0] for image in batch]

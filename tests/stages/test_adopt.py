@@ -12,8 +12,22 @@ from mlflow.exceptions import MlflowException
 from pipeline.tracking import publish as publishing
 from pipeline.tracking.connect import connect
 from tests.closure import ROOT
-from tests.stages.world import CHILDREN, enter, invoke, live, lock, locked, parents, publish
-from tests.stages.world import retrained, run, runs, said, told, trained
+from tests.stages.world import (
+    CHILDREN,
+    enter,
+    invoke,
+    live,
+    lock,
+    locked,
+    parents,
+    publish,
+    retrained,
+    run,
+    runs,
+    said,
+    told,
+    trained,
+)
 from tests.tracking.servers import unplug
 
 REQUESTS = (

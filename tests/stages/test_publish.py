@@ -10,8 +10,23 @@ import pytest
 import yaml
 
 from pipeline.tracking.connect import connect
-from tests.stages.world import CHILDREN, artifact, enter, invoke, live, lock, locked, parents, publish
-from tests.stages.world import retrained, run, runs, said, told, trained
+from tests.stages.world import (
+    CHILDREN,
+    artifact,
+    enter,
+    invoke,
+    live,
+    lock,
+    locked,
+    parents,
+    publish,
+    retrained,
+    run,
+    runs,
+    said,
+    told,
+    trained,
+)
 
 
 @pytest.fixture

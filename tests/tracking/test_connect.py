@@ -150,7 +150,9 @@ def test_a_newer_file_and_an_older_database_of_many_are_left_alone(tmp_path: Pat
         with pytest.raises(Refusal, match=r"mlflow.db was written by a newer MLflow than 3.*install that one"):
             attempt()
     assert revision(path) == "fedcba987654"
-    with pytest.raises(Refusal, match=r"^postgresql://\*\*\*@db/fcn was written by an older .*docs/team.md upgrades it$"):
+    with pytest.raises(
+        Refusal, match=r"^postgresql://\*\*\*@db/fcn was written by an older .*docs/team.md upgrades it$"
+    ):
         connecting._older("postgresql://me:s3cr3t@db/fcn", None, refuse=True)
 
 

@@ -87,7 +87,7 @@ def test_of_16_bits_the_upper_8_of_those_in_use_are_seen(bits: int) -> None:
     if bits > 12:
         assert np.array_equal(picture.read(png16(rgb), "d"), rgb >> 8)
     else:
-        with pytest.raises(Refusal, match="^d uses 12 bits or fewer of its 16, and would be black: export it with 8"):
+        with pytest.raises(Refusal, match=r"^d uses 12 bits or fewer of its 16, and would be black"):
             picture.read(png16(rgb), "d")
 
 

@@ -29,31 +29,6 @@ def test_where_a_follower_lives_another_imports_nothing_and_ends(tmp_path: Path)
     assert not imported & {"mlflow", "numpy", "PIL", "sqlalchemy", "psutil"}
 
 
-def test_who_only_asks_for_the_lock_keeps_no_follower_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    followed: list[bool] = []
-
-    def send_until_quiet(root: Path, spools: Path) -> Activity:
-        followed.append(is_locked(tmp_path / spool.FOLLOWER))
-        return {}
-
-    monkeypatch.setattr(follow, "send_until_quiet", send_until_quiet)
-    command = [sys.executable, "-c", ASKING, str(tmp_path / spool.FOLLOWER)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asking:
-        assert asking.stdout
-        asking.stdout.readline()
-        follow.follow(tmp_path, tmp_path)
-    assert followed == [True]
-
-
-ASKING = """
-import fcntl, sys, time
-file = open(sys.argv[1], "w")
-fcntl.flock(file, fcntl.LOCK_SH)
-print("asking", flush=True)
-time.sleep(0.3)
-"""
-
-
 class Clock:
     """Time that passes as it is told; stages begin and end by ``plan``, and passes are written down."""
 

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import sys
 import threading
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,16 +46,6 @@ def test_a_promotion_is_a_whole_version_that_says_where_it_comes_from(store: tup
     assert len(move.gate) == 64
     assert "| semantic/floor | pass    | mean IU 0.5 |" in version.description.splitlines()
     assert champion(client, NAME) == Champion(version="1", metrics=judged(0.5)["metrics"])
-
-
-def test_a_champion_is_loaded_by_its_alias(store: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import mlflow
-
-    client, run = store
-    promote(client, run, "first")
-    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", client.tracking_uri)
-    with warnings.catch_warnings(action="ignore"):  # MLflow warns of its own type hints
-        assert mlflow.pyfunc.load_model(f"models:/{NAME}@champion").predict(["a"]) == ["a"]
 
 
 def test_the_same_weights_make_no_second_version_but_move_the_alias(store: tuple[MlflowClient, str]) -> None:
@@ -193,13 +182,6 @@ def test_a_champion_whose_metrics_were_altered_or_that_came_by_hand(store: tuple
     assert (aliases(client), history(client, NAME).previous) == (("3", "2"), "2"), "it is what the next move finds"
 
 
-def test_a_server_that_dies_is_one_line_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(Refusal, match=r"^MLflow at http://\*\*\*@127.0.0.1:9 failed .*: run it again.*$") as refusal:
-        champion(MlflowClient("http://me:s3cr3t@127.0.0.1:9"), NAME)
-    assert "s3cr3t" not in str(refusal.value)
-
-
 @pytest.mark.slow
 def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
     tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
@@ -212,19 +194,15 @@ def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
         run = registered.run(client, client.create_experiment("through the server"))
         promote(client, run, "small")
         assert whole(client, "1")
-        now = registry.champion(client, NAME)
-        assert now is not None
-        assert now.metrics == judged(0.5)["metrics"]
-        if folder := tmp_path / "model":
-            registered.model(folder, "large")
-            with (folder / "weights.bin").open("wb") as file:
-                file.truncate(VGG)  # no disk until it is uploaded
-            of = {"run": client.get_run(run), "tags": {"weights.md5": "large"}, "who": "ada"}
-            number, _ = registry.promote(client, NAME, folder, gate=judged(0.6, "1"), **of)
+        assert champion(client, NAME) == Champion(version="1", metrics=judged(0.5)["metrics"])
+        registered.model(folder := tmp_path / "model", "large")
+        with (folder / "weights.bin").open("wb") as file:
+            file.truncate(VGG)  # no disk until it is uploaded
+        of = {"run": client.get_run(run), "tags": {"weights.md5": "large"}, "who": "ada"}
+        number, _ = registry.promote(client, NAME, folder, gate=judged(0.6, "1"), **of)
         assert (number, aliases(client)) == ("2", ("2", "1"))
         assert [path.stat().st_size for path in (tmp_path / "artifacts").rglob("weights.bin")].count(VGG) == 1
-        registry.rollback(client, NAME, who="ada", why="too large")
+        rollback(client, NAME, who="ada", why="too large")
         assert aliases(client) == ("1", "2")
-        moves = registry.history(client, NAME).moves
-        assert [move.kind for move in moves] == ["promotion", "promotion", "rollback"]
+        assert [move.kind for move in history(client, NAME).moves] == ["promotion", "promotion", "rollback"]
         shutil.rmtree(tmp_path / "artifacts")

@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 import torch
 
-from pipeline.core.types import Refusal
 from pipeline.fcn import inputs
 from pipeline.fcn.net import build
 from pipeline.serving import onnx
@@ -79,13 +78,6 @@ def test_a_graph_has_the_nets_heads_takes_batches_and_carries_its_spec(tmp_path:
 )
 def test_every_kind_of_net_agrees(tmp_path: Path, net_spec: NetSpec) -> None:
     agrees(tmp_path, net_spec)
-
-
-def test_weights_of_another_kind_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    (tmp_path / "weights.safetensors").write_bytes(b"x")
-    with pytest.raises(Refusal, match=r"is not a safetensors file"):
-        onnx.export(tmp_path / "weights.safetensors", tmp_path / "net.onnx")
-    assert not [path for path in tmp_path.iterdir() if "net.onnx" in path.name]
 
 
 @pytest.mark.slow

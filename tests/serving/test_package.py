@@ -23,7 +23,7 @@ import torch
 import yaml
 from PIL import Image
 
-from pipeline.core.types import DatasetSpec, Refusal
+from pipeline.core.types import DatasetSpec
 from pipeline.evaluation.predict import predict
 from pipeline.fcn.net import build
 from pipeline.serving import package
@@ -71,13 +71,6 @@ def test_a_model_folder_holds_all_and_tells_all_and_nothing_is_pickled(tmp_path:
         "format": "array",
         "head": "all",
     }
-
-
-def test_only_this_pipelines_weights_are_saved_and_otherwise_nothing(tmp_path: Path) -> None:
-    (tmp_path / "weights.safetensors").write_bytes(b"x")
-    with pytest.raises(Refusal, match=r"is not a safetensors file"):
-        package.save(tmp_path / "weights.safetensors", tmp_path / "model")
-    assert not (tmp_path / "model").exists()
 
 
 ELSEWHERE = """

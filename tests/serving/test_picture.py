@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.serving import label as paint
 from pipeline.serving import picture
 from pipeline.shards.reader import Shards
+from tests.closure import ROOT
 from tests.serving.world import labels, photograph
 from tests.split import written
 
@@ -163,7 +167,12 @@ def test_bytes_that_rotted_are_refused_or_decode_but_nothing_else_happens(form: 
 
 def test_what_is_no_picture_is_refused_with_a_remedy_and_a_large_one_raises_no_warning(tmp_path: Path) -> None:
     """Pillow warns from 89 million pixels on, and warnings are errors here."""
-    assert picture.read(encoded(Image.new("L", (9500, 9500)), "PNG"), "a").shape == (9500, 9500, 3)
+    large = encoded(Image.new("L", (9500, 9500)), "PNG")
+    assert picture.read(large, "a").shape == (9500, 9500, 3)
+    (tmp_path / "large.png").write_bytes(large)
+    stage = "from pipeline.shards import decode; decode.label(open('large.png', 'rb').read())"
+    command, env = [sys.executable, "-W", "error", "-c", stage], {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True).stderr == b""
     bomb = png(struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000)))
     floats = encoded(Image.fromarray(np.ones((3, 3), np.float32)), "TIFF")
     for source, reason in (

@@ -97,12 +97,6 @@ def test_every_pixel_is_kept_once_and_in_one_tile_with_all_it_depends_on(reach: 
         assert (kept == 1).all()
 
 
-def test_impossible_tiles_are_refused() -> None:
-    for side in (-1, 32, 100):
-        with pytest.raises(Refusal, match=f"^tiles of {side} px: choose a multiple of 32, 64 or more$"):
-            tiles.cut(500, 500, side, Reach(245, 245))
-
-
 def test_the_papers_fcn_8s_looks_245_pixels_far() -> None:
     """Half of a window of 404 px and of the upsamplings' kernels, in exact numbers (404 + 2·31 + …) / 2."""
     full = spec(stride=8, padding=100, crop=224, width=1.0)

@@ -46,13 +46,13 @@ def main(
     from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving.segment import Segmenter
-    from pipeline.submission import archive, pictures
+    from pipeline.submission import archive
 
     here = Path.cwd()
     if images:
-        found = pictures.of_archive(images, split.rpartition("/")[2])
+        found = archive.of_archive(images, split.rpartition("/")[2])
     else:
-        found = pictures.of_shards(Path("data/shards", split))
+        found = archive.of_shards(Path("data/shards", split))
     if checked:
         problems = archive.check(checked, found, competition)
         for problem in problems[:SHOWN]:

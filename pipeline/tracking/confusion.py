@@ -1,8 +1,10 @@
-"""What was taken for what: a head's counts as a table of its classes and as a picture."""
+"""What was taken for what: a head's counts as a table of its classes and as a picture; and a font for their names."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import pyarrow.parquet as pq
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, findSystemFonts
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
-from pipeline.tracking.fonts import covering
-
 CELL = 0.34  # inches
+MISSING = "□"  # for a letter that no font here has
 SHOWN = 0.5  # percent: a share that rounds to none is left out
 
 Counts = NDArray[np.int64]  # n×n pixels, rows = ground truth
@@ -64,3 +67,27 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
         axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", color=color, fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def covering(names: Sequence[str]) -> tuple[str, list[str]]:
+    """The path of a font and ``names`` as it can draw them: □ for each letter that no font here has, which is told."""
+    path, lacking = _best("".join(sorted({letter for name in names for letter in name if letter.isprintable()})))
+    return path, ["".join(MISSING if letter in lacking else letter for letter in name) for name in names]
+
+
+@cache
+def _best(letters: str) -> tuple[str, str]:
+    """The font that lacks the fewest of ``letters``, and those."""
+    best, lacking = "", letters + " "
+    for path in [findfont("DejaVu Sans"), *sorted(findSystemFonts())]:
+        try:
+            has = FT2Font(path).get_charmap()
+        except (RuntimeError, OSError):  # a broken file, or of a kind that matplotlib does not read
+            continue
+        missing = "".join(letter for letter in letters if ord(letter) not in has)
+        if len(missing) < len(lacking):
+            best, lacking = path, missing
+        if not lacking:
+            return best, ""
+    logging.warning("no font here has %s: names show □; apt-get install fonts-noto fonts-noto-cjk", lacking)
+    return best, lacking

@@ -14,7 +14,7 @@ import pytest
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation.evaluate import write_hist
 from pipeline.metrics.scores import scores
-from pipeline.tracking import confusion, fonts, record
+from pipeline.tracking import confusion, record
 from pipeline.tracking.commit import Commit, checked_out, origin, user
 from pipeline.tracking.record import read_outputs, read_splits
 from tests.stages.world import manifest
@@ -147,14 +147,14 @@ def test_a_picture_names_each_class_on_both_sides_and_shows_whole_percent(n: int
 def test_a_letter_that_no_font_has_is_a_box_and_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert fonts.covering(["Straße", "Gemüse × é"])[1] == ["Straße", "Gemüse × é"]
-    monkeypatch.setattr(fonts, "findSystemFonts", list)
-    fonts._best.cache_clear()
-    path, names = fonts.covering(["猫 cat", "犬é"])
+    assert confusion.covering(["Straße", "Gemüse × é"])[1] == ["Straße", "Gemüse × é"]
+    monkeypatch.setattr(confusion, "findSystemFonts", list)
+    confusion._best.cache_clear()
+    path, names = confusion.covering(["猫 cat", "犬é"])
     assert (Path(path).name, names) == ("DejaVuSans.ttf", ["□ cat", "□é"])
     assert "no font here has 犬猫: names show □; apt-get install" in caplog.text
     confusion.draw("x", ["猫", "犬"], COUNTS[:2, :2]).canvas.draw()
-    fonts._best.cache_clear()
+    confusion._best.cache_clear()
 
 
 def git(root: Path, *args: str) -> None:

@@ -90,8 +90,8 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
     }
     params = {keyless(param, name): shortened(value) for param, value in dotted(fingerprint.params).items()}
     tags = {tag: value for tag, value in tags.items() if value}
-    texts = {"fingerprint.json": json.dumps(fingerprint.to_json(), indent=1), "changes.patch": commit.changes}
-    return {"tags": tags, "params": params, "texts": {name: text for name, text in texts.items() if text}}
+    texts = {"fingerprint.json": json.dumps(fingerprint.to_json(), indent=1), **commit.texts}
+    return {"tags": tags, "params": params, "texts": texts}
 
 
 def written() -> set[str]:

@@ -6,7 +6,6 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.tracking import record
 from pipeline.tracking.commit import Commit, checked_out, origin
@@ -35,12 +34,6 @@ def identity(entry: Entry) -> dict[str, str]:
     return {"dvc.stage": entry.stage, "dvc.inputs": entry.inputs, "dvc.outputs": entry.outputs}
 
 
-def lineage(entry: Entry, found: Mapping[str, Entry]) -> dict[str, Any]:
-    """All hashes of a run: of what it read and wrote by path, and the fingerprints of the stages that it builds on."""
-    before = {other.stage: other.inputs for other in upstream(entry, found)}
-    return {"cmd": entry.cmd, "deps": dict(entry.deps), "outs": dict(entry.outs), "upstream": before}
-
-
 def _pipeline(
     found: Mapping[str, Entry], children: Sequence[RunRecord], commit: Commit, experiment: str | None
 ) -> RunRecord:
@@ -53,7 +46,7 @@ def _pipeline(
         origin=origin(commit, "dvc repro"),
         artifacts=report.artifacts if report else (),
         missing=report.missing if report else (),
-        texts=_changes(commit),
+        texts=commit.texts,
     )
 
 
@@ -79,12 +72,17 @@ def _record(
             **identity(entry),
         },
         origin=origin(commit, entry.cmd),
-        lineage=lineage(entry, found),
+        lineage={
+            "cmd": entry.cmd,
+            "deps": dict(entry.deps),
+            "outs": dict(entry.outs),
+            "upstream": {other.stage: other.inputs for other in before},
+        },
         params=shown | (_named(entry, found, params) if stage in COMPARED else {}),
         metrics={**outputs.metrics, **{k: v for head in heads for k, v in printed.get((entry.key, head), {}).items()}},
         curves=outputs.curves,
         artifacts=outputs.artifacts,
-        texts=_changes(commit),
+        texts=commit.texts,
         splits=splits,
         hist=outputs.hist,
         missing=[*outputs.missing, *absent],
@@ -97,10 +95,6 @@ def _shards(entry: Entry) -> Sequence[str]:
         return [f"data/shards/{entry.cmd.split()[-1]}"]
     split = [entry.params.get(f"recipes.{entry.key}.data.{name}") for name in ("shards", "split")]
     return [f"data/shards/{split[0]}/{split[1]}"] if all(split) else [*entry.deps]
-
-
-def _changes(commit: Commit) -> dict[str, str]:
-    return {"changes.patch": commit.changes} if commit.changes else {}
 
 
 def _same_key(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
@@ -135,20 +129,15 @@ def _named(entry: Entry, found: Mapping[str, Entry], params: Mapping[str, str]) 
     evaluations = (found.get(f"{stage}@{entry.key}") for stage in ("evaluate", "evaluate-import"))
     scored = next((each.cmd.split()[-1] for each in evaluations if each), "")
     names = {name.rpartition(f".{entry.key}.")[2]: value for name, value in params.items()}
+    of_import = re.search(r"-fcn(\d+)s", names.get("net.name", ""))  # a net without one is a 32s, the default
     scales = (each.params["scale"] for each in found.values() if "scale" in each.params)
     return {
         "recipe": entry.key,
         "dataset": scored or f"{names.get('data.shards')}/{names.get('data.split')}",
         "backbone": names.get("net.backbone", ""),
-        "stride": names.get("net.stride", _stride(names.get("net.name", ""))),
+        "stride": names.get("net.stride", of_import[1] if of_import else "32"),
         "scale": next(scales, ""),
     }
-
-
-def _stride(net: str) -> str:
-    """Of an import, whose name says what its row does not; a net without one is a 32s, the default."""
-    found = re.search(r"-fcn(\d+)s", net)
-    return found[1] if found else "32"
 
 
 def _printed(root: Path) -> dict[tuple[str, str], dict[str, float]]:

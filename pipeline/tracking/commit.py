@@ -24,10 +24,18 @@ class Commit:
     changes: str = ""
     user: str = ""  # who is at work, if that is known
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """``changes`` to attach to a run, if there are any."""
+        return {"changes.patch": self.changes} if self.changes else {}
+
 
 def origin(commit: Commit, command: str) -> dict[str, str]:
     """The tags that tell who made a run, from what; MLflow's own, in columns and headers, are ``mlflow.…``."""
-    known = {"mlflow.user": commit.user, "mlflow.source.git.commit": commit.sha if commit.sha != UNKNOWN else ""}
+    known = {
+        "mlflow.user": commit.user or os.environ.get("USER", ""),
+        "mlflow.source.git.commit": commit.sha if commit.sha != UNKNOWN else "",
+    }
     known = {name: text for name, text in known.items() if text}
     source = {"mlflow.source.name": command, "mlflow.source.type": "JOB" if os.environ.get("CI") else "LOCAL"}
     return {"git.commit": commit.sha, "git.dirty": commit.dirty, **source, **known}

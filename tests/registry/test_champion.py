@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,29 +141,6 @@ def test_killed_between_the_two_aliases_a_rollback_goes_where_the_tags_say(
     assert aliases(client) == ("3", "1")
     rollback(client, NAME, who="ada", why="")
     assert aliases(client) == ("2", "3")
-
-
-def test_promotions_at_once_leave_a_whole_champion_and_each_that_was_one_in_the_history(
-    store: tuple[MlflowClient, str],
-) -> None:
-    client, run = store
-    promote(client, run, "first")
-    begun, moved = threading.Barrier(2), []
-
-    def work(weights: str) -> None:
-        begun.wait()
-        with suppress(Refusal):  # "became champion while the gate judged", or "failed: run it again"
-            moved.append(promote(client, run, weights, gate=judged(0.5, "1"))[0])
-
-    threads = [threading.Thread(target=work, args=(weights,)) for weights in ("a", "b")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    now = history(client, NAME)
-    assert {"1", *moved, now.champion} <= {move.after for move in now.moves}
-    assert whole(client, now.champion)
-    assert promote(client, run, "a")[0] == history(client, NAME).champion
 
 
 def test_a_champion_whose_metrics_were_altered_or_that_came_by_hand(store: tuple[MlflowClient, str]) -> None:

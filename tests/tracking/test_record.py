@@ -187,7 +187,8 @@ def test_all_is_unknown_without_git_a_repository_or_a_commit(tmp_path: Path, mon
     assert checked_out(tmp_path, []) == Commit()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert checked_out(tmp_path, []) == Commit()
-    assert "mlflow.user" not in origin(Commit(), "python -m stages.train x")
+    monkeypatch.setenv("USER", "bob")
+    assert origin(Commit(), "python -m stages.train x")["mlflow.user"] == "bob"
 
 
 def test_a_user_is_named_by_hand_by_ci_or_by_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

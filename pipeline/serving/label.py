@@ -51,7 +51,7 @@ def find(paths: Sequence[Path], out: Path) -> tuple[dict[str, Path], list[Path]]
                 raise Refusal(f"{found[name]} and {file} would both become {name}.png: label them into two folders")
             found[name] = file
     if not found:
-        raise Refusal(f"no pictures in {', '.join(map(str, paths))}: they end in {' '.join(sorted(SUFFIXES))}")
+        raise Refusal(f"no pictures in {', '.join(map(str, paths))}: their names end in .jpg, .png, .tif or the like")
     return found, passed
 
 

@@ -17,7 +17,8 @@ TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Shar
 SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "paper_iu", "mean_acc", "pixel_acc", "fw_iu"))
 COMMIT = "tags.`git.commit`"
 EVERY = ("0.0.0.0", "::")  # stand for all addresses of the machine
-LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'"
+CURRENT = " AND tags.superseded IS NULL"
+LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'" + CURRENT
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ VIEWS = (
     View(
         "evaluations",
         "All evaluations by mean IU",
-        "tags.`dvc.stage` LIKE 'evaluate@%'",
+        "tags.`dvc.stage` LIKE 'evaluate@%'" + CURRENT,
         (*SCORES, "params.`backbone`", "params.`dataset`", COMMIT),
         SCORES[0],
     ),

@@ -45,7 +45,7 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
         raise Refusal(f"{name} is empty: fetch or export it again")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(encoded)) as image:
-            deep = "16" in str(image.tile)  # of how samples are stored
+            deep = any(";16" in str(tile[3]) for tile in image.tile)  # how samples are stored
             image.load()  # Pillow warns from half that limit on, and of odd metadata
             pixels = _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
     except Image.DecompressionBombError:

@@ -87,6 +87,8 @@ def test_of_16_bits_the_upper_8_of_those_in_use_are_seen(bits: int) -> None:
     for form in ("PNG", "TIFF"):
         seen = picture.read(encoded(Image.fromarray(deep), form), "d")
         assert np.array_equal(seen, grey[..., None].repeat(3, 2))
+    night = np.full((160, 16, 3), 9, np.uint8)
+    assert np.array_equal(picture.read(encoded(Image.fromarray(night), "PNG"), "d"), night), "8 bits are as they are"
     rgb = (photograph(90, 70).astype(">u2") << bits - 8) + 1
     if bits > 12:
         assert np.array_equal(picture.read(png16(rgb), "d"), rgb >> 8)

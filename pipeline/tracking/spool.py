@@ -104,7 +104,7 @@ class Spool:
     def _write(self, event: Event) -> None:
         if self._file is None:
             return
-        line = json.dumps({**event, "time": time.time_ns() // 1_000_000}, ensure_ascii=False) + "\n"
+        line = json.dumps({**event, "time": time.time_ns() // 1_000_000}) + "\n"  # in ASCII: names may be no UTF-8
         try:
             os.write(self._file, line.encode())
         except OSError as error:
@@ -167,7 +167,7 @@ def set_aside(folder: Path, event: Mapping[str, Any], why: str) -> str:
     """Keep in ``ASIDE`` an event of the spool ``folder`` that MLflow will never take; returns what to say of it."""
     row = {"stage": folder.parent.name, "fingerprint": folder.name, "why": why, **event}
     with (folder.parents[1] / ASIDE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.write(json.dumps(row) + "\n")
     what = event.get("key") or event["event"]
     return f"{folder.parent.name}: {what[:60]} cannot be shown in MLflow ({why}): kept in {folder.parents[1] / ASIDE}"
 

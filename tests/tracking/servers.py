@@ -59,7 +59,7 @@ def meet(uri: str | None, root: Path) -> tuple[int, set[str], str]:
     """Eight processes connect at once: how many failed, the experiments they got, what they complained of."""
     environment = {**os.environ, **({"MLFLOW_TRACKING_URI": uri} if uri else {})}
     contact = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CONTACT, str(root)]
-    done = subprocess.run(contact, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(contact, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     return done.returncode, set(done.stdout.split()), done.stderr
 
 

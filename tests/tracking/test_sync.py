@@ -212,7 +212,7 @@ LONG = "a photograph of an autumn forest (near Ayutthaya) " * 8
 def test_names_as_long_as_people_make_them_are_shown(tmp_path: Path) -> None:
     long = {f"{LONG}{n}": "y" * 9000 for n in "([{"}
     written = spooled(tmp_path, params=long, tags=dict.fromkeys("ab", "y" * 9000))
-    for name in (f"{LONG}.jpg", f"{LONG}.png", "é" * 190, "日本/" * 60, "../..", "a\nb"):
+    for name in (f"{LONG}.jpg", f"{LONG}.png", "é" * 190, "日本/" * 60, "../..", "a\nb\udc80"):
         written.picture(1, name, np.zeros((2, 2, 3), np.uint8))
         written.point(9, {f"iu/{name}": 1.0})
     written.end("FINISHED", {})

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pipeline.core import plugins
-from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
 from pipeline.serving import tiles
 from pipeline.serving.tiles import Reach
@@ -113,18 +110,3 @@ def test_receptive_fields_are_table_1s(backbone: str, receptive_field: int) -> N
         net_spec = spec(backbone, padding=3 if backbone == "googlenet" else 100, crop=224, width=1.0)
         net = plugins.load("backbones", backbone).Backbone(net_spec)
     assert tiles.receptive_fields(net, 3)[32] == receptive_field
-
-
-def test_branches_join_to_the_widest_and_what_is_not_known_is_refused() -> None:
-    class Branches(nn.Module):
-        def __init__(self, join: Callable[[Tensor], Tensor]) -> None:
-            super().__init__()
-            self.wide, self.dilated = nn.Conv2d(1, 1, 5, padding=2), nn.Conv2d(1, 1, 3, stride=2, padding=4, dilation=4)
-            self.join = join
-
-        def forward(self, image: Tensor) -> dict[int, Tensor]:
-            return {2: self.dilated(torch.cat([self.wide(image), image], 1)[:, :1]), 1: self.join(image)}
-
-    assert tiles.receptive_fields(Branches(torch.relu).to("meta"), 1) == {2: 5 + 8, 1: 1}
-    with pytest.raises(Refusal, match=r"behind aten\.avg_pool2d\.default is not known"):
-        tiles.receptive_fields(Branches(lambda image: functional.avg_pool2d(image, 2)).to("meta"), 1)

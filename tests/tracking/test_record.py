@@ -83,18 +83,6 @@ def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/manifest.json", gone[2]])
 
 
-def test_params_are_canonical_text() -> None:
-    tree = {"recipes.voc-fcn8s.solver.lr": 1e-10, "solver": {"seed": 1, "on": True}, "heads": ["a", "b"], "none": None}
-    assert record.dotted(tree) == {
-        "recipes.voc-fcn8s.solver.lr": "1e-10",
-        "solver.seed": "1",
-        "solver.on": "true",
-        "heads": '["a", "b"]',
-        "none": "null",
-    }
-    assert len(record.shortened("x" * 7000)) == 6000
-
-
 @pytest.mark.parametrize(
     ("name", "accepted"),
     [

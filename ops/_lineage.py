@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.types import Refusal
 from pipeline.tracking.connect import answering, connect
-from pipeline.tracking.find import find
+from pipeline.tracking.runs import find
 from stages._records import identity
 from stages._sources import urls
 from stages.shared.dvc import Entry, entries, overlap, upstream

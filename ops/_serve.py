@@ -15,8 +15,8 @@ import click
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
 os.environ["PYTHONWARNINGS"] = "ignore"
 
-from pipeline.registry import views
-from pipeline.tracking import connect, schema
+from pipeline.registry import ui
+from pipeline.tracking import connect
 from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
 
@@ -33,11 +33,11 @@ from stages.shared.stage import Stage
 def main(host: str, port: str, hosts: str, cors: str, workers: str, url: str | None) -> None:
     """Serve $MLFLOW_TRACKING_URI."""
     uri = os.environ["MLFLOW_TRACKING_URI"]
-    if url and (kept := schema.upgrade(uri)):
+    if url and (kept := connect.upgrade(uri)):
         click.echo(f"upgraded the database; as it was it lies in {kept}")
     client, experiment = connect.connect(Path.cwd())
-    views.save(client, experiment)
-    links = [f"  {view.link(url or uri, experiment)}  {view.name}" for view in views.VIEWS]
+    ui.save(client, experiment)
+    links = [f"  {view.link(url or uri, experiment)}  {view.name}" for view in ui.VIEWS]
     if not url:
         click.echo("\n".join([f"MLflow is at {store.masked(uri)}", *links]))
         return

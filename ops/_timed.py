@@ -42,7 +42,7 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
     if not told or os.environ.get("FCN_TRACKING", "live") != "live":
         return None
     from pipeline.timing import page
-    from pipeline.tracking import log  # it loads MLflow, 3 s that others need not wait
+    from pipeline.tracking import runs  # it loads MLflow, 3 s that others need not wait
     from pipeline.tracking.connect import answering, connect
 
     try:
@@ -50,10 +50,10 @@ def tell(root: Path, timings: Sequence[Timing]) -> str | None:
         with answering(client):
             for timing in timings:
                 facts = {name: canonical(value) for name, value in page.facts(timing).items()}
-                log.timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), facts)
+                runs.timing(client, experiment, timing.work.name, _tags(timing), timing.numbers(), facts)
     except Refusal as refusal:
         return f"not logged: {refusal}"
-    return f"logged {len(timings)} runs: tags.`{log.TIMED}`"
+    return f"logged {len(timings)} runs: tags.`{runs.TIMED}`"
 
 
 def _tags(timing: Timing) -> dict[str, str]:

@@ -21,7 +21,7 @@ import psutil
 from ops._amount import size
 from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
-from pipeline.tracking import record, spool
+from pipeline.tracking import spool
 from stages.shared import dvc
 from stages.shared.stage import Stage
 
@@ -104,17 +104,19 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
 def _kept(found: Iterable[Any], versions: Iterable[Any], named: set[str], root: Path) -> set[str]:
     """The ids of the runs that ``versions``, the outputs ``named`` or dvc.lock came from, over all their upstream."""
     entries = dvc.entries(root).values() if (root / "dvc.lock").exists() else ()
-    mark = f"pipeline.{dvc.pipeline(entries)[:8]}"  # publish's, of all runs of dvc.lock
+    from pipeline.tracking.runs import PIPELINES, lineage
+
+    mark = dvc.pipeline(entries)[:8]  # publish's, of all runs of dvc.lock
+    hashes = {run.info.run_id: lineage(run) for run in found}
     kept, upstream, before = {each.run_id for each in versions}, set(), -1
     while len(kept) > before:
         before = len(kept)
         for run in found:
             tags = run.data.tags
-            outs = {md5 for tag, md5 in tags.items() if tag.startswith("dvc.out.")}
-            tag = f"upstream.{record.key(tags.get('dvc.stage', ''))}", tags.get("dvc.inputs", "")
-            if run.info.run_id in kept or mark in tags or outs & named or tag in upstream:
+            outs, here = set(hashes[run.info.run_id].get("outs", {}).values()), mark in tags.get(PIPELINES, "").split()
+            if run.info.run_id in kept or here or outs & named or tags.get("dvc.inputs") in upstream:
                 kept.add(run.info.run_id)
-                upstream |= {(name, inputs) for name, inputs in tags.items() if name.startswith("upstream.")}
+                upstream |= set(hashes[run.info.run_id].get("upstream", {}).values())
     return kept
 
 

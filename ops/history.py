@@ -15,8 +15,7 @@ from stages.shared.stage import Stage
 def main(name: str) -> None:
     """List every version of fcn-DATASET and every move of its champion, the oldest first."""
     from ops import _candidate
-    from pipeline.registry.champion import history
-    from pipeline.registry.page import page
+    from pipeline.registry.champion import history, page
     from pipeline.tracking.connect import connect_existing
 
     model = _candidate.model(name)

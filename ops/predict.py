@@ -33,7 +33,7 @@ def main(
     from pipeline.serving.segment import Segmenter
 
     here = Path.cwd()
-    pictures = label.find(paths, out)
+    pictures, passed = label.find(paths, out)
     with _nets.weights(here, recipe, model, registry) as weights:
         net = build(weights)
     segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}), tile)
@@ -42,6 +42,9 @@ def main(
     refused = label.label(pictures, out, segmenter)
     folders = ", ".join(f"{head}/ and {head}-overlay/" for head in segmenter.heads)
     click.echo(f"labelled {len(pictures) - len(refused)} of {len(pictures)} images into {out}: {folders}")
+    if passed:
+        names = ", ".join(map(str, passed[:10])) + (", …" if len(passed) > 10 else "")
+        click.echo(f"passed over {len(passed)} files that are hidden or not named as pictures: {names}", err=True)
     for refusal in refused:
         click.echo(f"Error: {refusal}", err=True)
     if refused:

@@ -27,7 +27,7 @@ def main(recipe: str, force: str | None) -> None:
     from pipeline.serving import package
     from pipeline.tracking.commit import user
     from pipeline.tracking.connect import answering, connect_existing
-    from pipeline.tracking.find import find
+    from pipeline.tracking.runs import find
     from stages._records import identity
 
     root = Path.cwd()

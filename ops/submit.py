@@ -46,15 +46,15 @@ def main(
     from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving.segment import Segmenter
-    from pipeline.submission import check, pack, pictures
+    from pipeline.submission import archive
 
     here = Path.cwd()
     if images:
-        found = pictures.of_archive(images, split.rpartition("/")[2])
+        found = archive.of_archive(images, split.rpartition("/")[2])
     else:
-        found = pictures.of_shards(Path("data/shards", split))
+        found = archive.of_shards(Path("data/shards", split))
     if checked:
-        problems = check.check(checked, found, competition)
+        problems = archive.check(checked, found, competition)
         for problem in problems[:SHOWN]:
             click.echo(f"Error: {checked}: {problem}", err=True)
         if problems:
@@ -66,7 +66,7 @@ def main(
     segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}))
     chosen, reason = (competition, "as asked") if competition else competition_of(here, recipe)
     out = out or Path(f"{recipe or 'model'}.tar.gz")
-    pack.write(out, chosen, found, segmenter)
+    archive.write(out, chosen, found, segmenter)
     click.echo(f"wrote {out}: {len(found.ids)} images of {split} for {chosen} ({reason})")
 
 

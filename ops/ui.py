@@ -10,7 +10,7 @@ import click
 
 from ops.run import supervise
 from pipeline.core.types import Refusal
-from pipeline.registry import address
+from pipeline.registry import ui as pages
 from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
 
@@ -33,9 +33,9 @@ def main(host: str, port: int, uri: str | None, allowed_hosts: str, cors: str, w
     if not uri.startswith(store.HTTP):
         if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
             raise Refusal(f"no {uri.removeprefix(store.SQLITE)}: `fcn run` makes it, --uri names another store")
-        hosts = address.hosts(host, port, allowed_hosts)
-        url = address.listen_at(host, port)
-        if not address.loopback(host):
+        hosts = pages.hosts(host, port, allowed_hosts)
+        url = pages.listen_at(host, port)
+        if not pages.loopback(host):
             click.echo(f"{url} is open: without a password, whoever reaches it reads, changes and deletes", err=True)
         command += ["--host", host, "--port", str(port), "--hosts", ",".join(hosts), "--cors", cors]
         command += ["--workers", str(workers), "--url", url]

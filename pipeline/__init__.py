@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 
 
@@ -27,3 +28,4 @@ PINS = pins()
 if not {"torch", "numpy"} & sys.modules.keys():
     os.environ.update(PINS)  # over what a shell may have left there: results come from params.yaml alone
 UNPINNED = {name: os.environ.get(name) for name in PINS if os.environ.get(name) != PINS[name]}
+warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit")  # Pillow's, of what it decodes

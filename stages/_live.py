@@ -18,9 +18,9 @@ from pipeline.lock_file import is_locked
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.runtime.observer import Observer
 from pipeline.tracking import spool
-from pipeline.tracking.commit import checked_out
-from pipeline.tracking.record import dotted, key, keyless, shortened
-from stages.shared.dvc import stages
+from pipeline.tracking.commit import checked_out, origin
+from pipeline.tracking.record import EVALUATIONS, dotted, keyless, read_scores, shortened
+from stages.shared.dvc import digest, stage, stages
 
 MODES = ("live", "spool", "off")
 
@@ -29,7 +29,7 @@ MODES = ("live", "spool", "off")
 def watched(
     fingerprint: Fingerprint, outs: Sequence[Path], *, say: Callable[[str], None], leads: bool = True
 ) -> Iterator[Observer | None]:
-    """Yield the Observer of the stage with ``fingerprint``; when the block ends well, add the md5 of ``outs``.
+    """Yield the Observer of the stage with ``fingerprint``; when the block ends well, add the scores in ``outs``.
 
     $FCN_TRACKING is ``live`` (the default), ``spool``, where no process sends the events before ``fcn sync``, as where
     MLflow is not installed, or ``off``: None. $FCN_SPOOL names the folder. Processes that do not lead have None too.
@@ -55,7 +55,13 @@ def watched(
     except BaseException:
         events.end(spool.KILLED, {})
         raise
-    events.end(spool.FINISHED, {key(f"dvc.out.{path.as_posix()}"): md5(path) for path in outs})
+    for path in outs:
+        if path.suffix == ".json" and path.parts[0] == EVALUATIONS:
+            events.point(0, read_scores(path))
+    tags = {}
+    with suppress(Refusal, OSError):  # as its entry in dvc.lock will give it: by it `publish` finds the run
+        tags = {"dvc.outputs": digest({out: md5(Path(out)) for out in stage(fingerprint.stage).outs})}
+    events.end(spool.FINISHED, tags)
 
 
 def _start_follower(spools: Path) -> None:
@@ -65,9 +71,10 @@ def _start_follower(spools: Path) -> None:
     """
     if is_locked(spools / spool.FOLLOWER) or importlib.util.find_spec("mlflow") is None:
         return
-    command = [sys.executable, "-m", "pipeline.live.follow", str(Path.cwd()), str(spools)]
+    root = spool.clone(Path())  # a temporary workspace is gone before the end is sent
+    command = [sys.executable, "-m", "pipeline.live.follow", str(root), str(spools)]
     with (spools / "follower.log").open("ab") as log:
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
 def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
@@ -78,15 +85,13 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
     tags = {
         "dvc.key": name,
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
-        "git.commit": commit.sha,
-        "git.dirty": commit.dirty,
         "ci.url": os.environ.get("CI_JOB_URL", actions),
-        "live.torch": fingerprint.torch,
-        "live.device": fingerprint.device,
+        **origin(commit, " ".join(sys.orig_argv[1:])),
     }
     params = {keyless(param, name): shortened(value) for param, value in dotted(fingerprint.params).items()}
     tags = {tag: value for tag, value in tags.items() if value}
-    return {"tags": tags, "params": params, "texts": {"changes.patch": commit.changes} if commit.changes else {}}
+    texts = {"fingerprint.json": json.dumps(fingerprint.to_json(), indent=1), **commit.texts}
+    return {"tags": tags, "params": params, "texts": texts}
 
 
 def written() -> set[str]:

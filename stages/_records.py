@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.tracking import record
-from pipeline.tracking.commit import Commit, checked_out
-from pipeline.tracking.outputs import read_outputs, read_splits
-from pipeline.tracking.record import RunRecord
+from pipeline.tracking.commit import Commit, checked_out, origin
+from pipeline.tracking.record import RunRecord, read_outputs, read_splits
 from stages._sources import archives
 from stages.shared.dvc import Entry, entries, pipeline, upstream
 
@@ -32,12 +31,7 @@ def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunReco
 
 def identity(entry: Entry) -> dict[str, str]:
     """The tags by which a stage's run is found: the stage, its fingerprint, and what it wrote."""
-    return {
-        "dvc.stage": entry.stage,
-        "dvc.inputs": entry.inputs,
-        "dvc.outputs": entry.outputs,
-        **{record.key(f"dvc.out.{path}"): md5 for path, md5 in entry.outs.items()},
-    }
+    return {"dvc.stage": entry.stage, "dvc.inputs": entry.inputs, "dvc.outputs": entry.outputs}
 
 
 def _pipeline(
@@ -49,10 +43,10 @@ def _pipeline(
     return RunRecord(
         stage=experiment or f"{commit.sha[:7]}+{lock[:8]}",
         tags={"dvc.lock": lock, "dvc.exp": experiment or ""},
-        origin=_origin(commit),
+        origin=origin(commit, "dvc repro"),
         artifacts=report.artifacts if report else (),
         missing=report.missing if report else (),
-        texts=_changes(commit),
+        texts=commit.texts,
     )
 
 
@@ -64,7 +58,7 @@ def _record(
     sources: Mapping[str, str],
     printed: Mapping[tuple[str, str], Mapping[str, float]],
 ) -> RunRecord:
-    """One entry's run: ``dvc.inputs`` is the stage's fingerprint, ``upstream.<stage>`` that of one it builds on."""
+    """One entry's run."""
     outputs, stage, before = read_outputs(root, entry.outs), entry.stage.partition("@")[0], upstream(entry, found)
     splits, absent = read_splits(root, _shards(entry), sources, CONTEXTS.get(stage, stage))
     heads = [name.partition("/")[2] for name in outputs.metrics if name.startswith("mean_iu/")]
@@ -73,21 +67,22 @@ def _record(
     return RunRecord(
         stage=entry.stage,
         tags={
-            **outputs.facts,
             "dvc.key": entry.key,
-            "dvc.cmd": entry.cmd,
-            **{record.key(f"dvc.dep.{path}"): md5 for path, md5 in entry.deps.items()},
-            **{record.key(f"upstream.{other.stage}"): other.inputs for other in before},
-            "weights": next((f"dvc:{md5}" for path, md5 in entry.outs.items() if path.endswith(WEIGHTS)), ""),
             "mlflow.note.content": _note(entry, before),
             **identity(entry),
         },
-        origin=_origin(commit),
+        origin=origin(commit, entry.cmd),
+        lineage={
+            "cmd": entry.cmd,
+            "deps": dict(entry.deps),
+            "outs": dict(entry.outs),
+            "upstream": {other.stage: other.inputs for other in before},
+        },
         params=shown | (_named(entry, found, params) if stage in COMPARED else {}),
         metrics={**outputs.metrics, **{k: v for head in heads for k, v in printed.get((entry.key, head), {}).items()}},
         curves=outputs.curves,
         artifacts=outputs.artifacts,
-        texts=_changes(commit),
+        texts=commit.texts,
         splits=splits,
         hist=outputs.hist,
         missing=[*outputs.missing, *absent],
@@ -100,14 +95,6 @@ def _shards(entry: Entry) -> Sequence[str]:
         return [f"data/shards/{entry.cmd.split()[-1]}"]
     split = [entry.params.get(f"recipes.{entry.key}.data.{name}") for name in ("shards", "split")]
     return [f"data/shards/{split[0]}/{split[1]}"] if all(split) else [*entry.deps]
-
-
-def _origin(commit: Commit) -> dict[str, str]:
-    return {"git.commit": commit.sha, "git.dirty": commit.dirty}
-
-
-def _changes(commit: Commit) -> dict[str, str]:
-    return {"changes.patch": commit.changes} if commit.changes else {}
 
 
 def _same_key(entry: Entry, found: Mapping[str, Entry]) -> list[Entry]:
@@ -142,20 +129,15 @@ def _named(entry: Entry, found: Mapping[str, Entry], params: Mapping[str, str]) 
     evaluations = (found.get(f"{stage}@{entry.key}") for stage in ("evaluate", "evaluate-import"))
     scored = next((each.cmd.split()[-1] for each in evaluations if each), "")
     names = {name.rpartition(f".{entry.key}.")[2]: value for name, value in params.items()}
+    of_import = re.search(r"-fcn(\d+)s", names.get("net.name", ""))  # a net without one is a 32s, the default
     scales = (each.params["scale"] for each in found.values() if "scale" in each.params)
     return {
         "recipe": entry.key,
         "dataset": scored or f"{names.get('data.shards')}/{names.get('data.split')}",
         "backbone": names.get("net.backbone", ""),
-        "stride": names.get("net.stride", _stride(names.get("net.name", ""))),
+        "stride": names.get("net.stride", of_import[1] if of_import else "32"),
         "scale": next(scales, ""),
     }
-
-
-def _stride(net: str) -> str:
-    """Of an import, whose name says what its row does not; a net without one is a 32s, the default."""
-    found = re.search(r"-fcn(\d+)s", net)
-    return found[1] if found else "32"
 
 
 def _printed(root: Path) -> dict[tuple[str, str], dict[str, float]]:

@@ -18,7 +18,8 @@ from stages.shared.stage import Stage
 def main() -> None:
     """Publish to $MLFLOW_TRACKING_URI, or to mlflow.db here; .published then names the state of dvc.lock."""
     root = Path.cwd()
-    sync(root, spool.place())  # so that live runs are there to be found
+    for line in sync(root, spool.place()):  # so that live runs are there to be found
+        click.echo(line, err=True) if spool.ASIDE in line else None
     parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
     outcome = publish(parent, children, root)
     Path(".published").write_text(f"{parent.tags['dvc.lock']}\n", encoding="utf-8")

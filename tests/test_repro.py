@@ -113,8 +113,8 @@ def by_stage(root: Path) -> dict[str, Run]:
     """The run of each stage of the pipeline as it is, which nests under the newest parent; there is one of each."""
     client, experiment = connect(root)
     parent = client.search_runs([experiment], "tags.`dvc.lock` != ''", max_results=1)[0]
-    mark = f"pipeline.{parent.data.tags['dvc.lock'][:8]}"
-    runs = client.search_runs([experiment], f"tags.`{mark}` IS NOT NULL")
+    mark = parent.data.tags["dvc.lock"][:8]
+    runs = client.search_runs([experiment], f"tags.pipelines LIKE '%{mark}%'")
     assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
     found = {run.data.tags["dvc.stage"]: run for run in runs}
     assert len(found) == len(runs)

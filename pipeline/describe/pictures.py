@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -94,7 +95,8 @@ def _legend(head: str, label: LabelSpec) -> Image.Image:
 
 
 def _write(picture: Image.Image, at: tuple[int, int], text: str, height: int) -> None:
-    ImageDraw.Draw(picture).text(at, text, fill="black", font=ImageFont.load_default(height))
+    font = ImageFont.truetype(findfont("DejaVu Sans"), height - 1)  # Pillow's own font has no é, ß or ×
+    ImageDraw.Draw(picture).text(at, text, fill="black", font=font)
 
 
 def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[str, Any]]) -> None:

@@ -21,6 +21,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from pipeline import tables
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.gate import Champion, table
@@ -28,6 +29,7 @@ from pipeline.tracking.connect import answering
 
 ALIAS, PREVIOUS = "champion", "previous"
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files
+SCORE = "/mean_iu"  # ends the tags that hold a head's score
 WEIGHTS, SCORES = "weights.md5", "metrics.sha256"  # tags by which a version is known again
 
 Tags = Mapping[str, str]
@@ -166,3 +168,25 @@ def _upload(client: MlflowClient, name: str, folder: Path, run: Run, tags: Tags,
     source = f"{run.info.artifact_uri}/{place}"
     made = client.create_model_version(name, source, run.info.run_id, dict(tags), description=text)
     return str(made.version)
+
+
+def page(history: History) -> str:
+    """Two Markdown tables, the oldest rows first; digests and commits by their first digits."""
+    versions = tables.markdown(
+        ("version", "alias", "recipe", "mean IU", "forced", "commit"),
+        [_version(version, history) for version in history.versions],
+    )
+    moves = tables.markdown(("move", "from", "to", "by", "at", "gate", "why"), [_row(move) for move in history.moves])
+    return f"{versions}\n\n{moves}"
+
+
+def _version(version: ModelVersion, now: History) -> tuple[str, ...]:
+    tags, number = version.tags, str(version.version)
+    alias = "champion" if number == now.champion else "previous" if number == now.previous else ""
+    scores = [f"{name.removesuffix(SCORE)} {float(tags[name]):.3f}" for name in sorted(tags) if name.endswith(SCORE)]
+    commit = tags.get("git.commit", "")[:7] + ("+" if tags.get("git.dirty") == "true" else "")
+    return number, alias, tags.get("recipe", ""), ", ".join(scores), tags.get("forced", ""), commit
+
+
+def _row(move: Move) -> tuple[str, ...]:
+    return move.kind, move.before or "none", move.after, move.who, move.when[:19], move.gate[:8], move.why

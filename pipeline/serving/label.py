@@ -1,48 +1,58 @@
-"""Label the pictures in files and folders, and write what came out beside each other."""
+"""Label the pictures in files and folders: a PNG of class indices for each, and an overlay with a legend."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from pipeline.core.files import replacing
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.serving import paint, picture
+from pipeline.serving import picture
+from pipeline.serving.picture import SUFFIXES, Pixels
 from pipeline.serving.segment import Segmenter
 
-SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 QUALITY = 92  # of an overlay's JPEG
+OPAQUE = 0.6  # of a class's colour over the picture
+BLACK = (0, 0, 0)  # classes of this colour, background above all, leave the picture as it is
+EDGE = (255, 255, 255)
+SEEN = 320  # pixels of the longer side that an overlay has at least
+TALL = 600  # pixels of height, above which the legend grows
+MARGIN, ROW, FONT = 12, 26, 15  # pixels of the legend
+INK, PAPER = (34, 34, 34), (255, 255, 255)
 
 
-def find(paths: Sequence[Path], out: Path) -> dict[str, Path]:
-    """{name: picture}: files as named, and all pictures in folders and the folders within, less those under ``out``.
+def find(paths: Sequence[Path], out: Path) -> tuple[dict[str, Path], list[Path]]:
+    """{name: picture}, files as named and all pictures in folders and the folders within; and the files passed over.
 
-    A name is the path within its folder without suffix. Raises Refusal for a path that is not there, for two pictures
-    of one name, and where there are no pictures at all.
+    What lies under ``out`` does not count. A name is the path within its folder without suffix. Raises Refusal for a
+    path that is not there, for two pictures of one name, and where there are no pictures at all.
     """
     found: dict[str, Path] = {}
+    passed: list[Path] = []
     for path in paths:
         if not path.exists():
             raise Refusal(f"{path} is not there: name pictures, or folders of them")
-        for file in sorted(_inside(path, out)) if path.is_dir() else [path]:
-            name = (file.relative_to(path) if path.is_dir() else Path(file.name)).with_suffix("").as_posix()
+        inside = sorted(file for file in path.rglob("*") if not file.is_dir()) if path.is_dir() else [path]
+        for file in (file for file in inside if not (path.is_dir() and file.resolve().is_relative_to(out.resolve()))):
+            relative = file.relative_to(path) if path.is_dir() else Path(file.name)
+            hidden = any(part.startswith(".") for part in relative.parts)
+            if path.is_dir() and (hidden or file.suffix.lower() not in SUFFIXES):
+                passed.append(file)
+                continue
+            name = relative.with_suffix("").as_posix()
             if name in found and found[name] != file:
                 raise Refusal(f"{found[name]} and {file} would both become {name}.png: label them into two folders")
             found[name] = file
     if not found:
-        raise Refusal(f"no pictures in {', '.join(map(str, paths))}: they end in {' '.join(sorted(SUFFIXES))}")
-    return found
-
-
-def _inside(folder: Path, out: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if file.suffix.lower() in SUFFIXES and not hidden and not file.resolve().is_relative_to(out.resolve()):
-            yield file
+        raise Refusal(f"no pictures in {', '.join(map(str, paths))}: their names end in .jpg, .png, .tif or the like")
+    return found, passed
 
 
 def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list[Refusal]:
@@ -67,10 +77,10 @@ def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list
             continue
         for head, spec in segmenter.heads.items():
             with replacing(out / head / f"{name}.png") as scratch:
-                scratch.write_bytes(paint.png(labels[head], spec))
+                scratch.write_bytes(png(labels[head], spec))
             with replacing(out / f"{head}-overlay" / f"{name}.jpg") as scratch:
-                overlay = Image.fromarray(paint.overlay(pixels, labels[head], spec))
-                overlay.save(scratch, format="JPEG", quality=QUALITY, subsampling=0)
+                drawn = Image.fromarray(overlay(pixels, labels[head], spec))
+                drawn.save(scratch, format="JPEG", quality=QUALITY, subsampling=0)
     return refused
 
 
@@ -78,3 +88,70 @@ def _write_classes(path: Path, spec: LabelSpec) -> None:
     rows = ((index, spec.classes[index], *color) for index, color in enumerate(spec.palette))
     with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([("index", "class", "red", "green", "blue"), *rows])
+
+
+def png(label: Pixels, spec: LabelSpec) -> bytes:
+    """H×W class indices as a palette PNG: its samples are exactly the indices, its palette the data set's colours."""
+    image = Image.fromarray(label)
+    image.putpalette([value for color in spec.palette for value in color])
+    file = io.BytesIO()
+    image.save(file, format="PNG")
+    return file.getvalue()
+
+
+def overlay(image: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
+    """The ``image`` (H×W×3 RGB) under its classes' colours, edges between classes white, beside it their legend.
+
+    Pictures of less than 320 px are enlarged by a whole factor, so that one sees them beside their legend.
+    """
+    factor = max(1, -(-SEEN // max(label.shape)))
+    height, width = label.shape[0] * factor, label.shape[1] * factor
+    label = label.repeat(factor, 0).repeat(factor, 1)
+    image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    colors = np.zeros((256, 3), np.float32)
+    colors[: len(spec.palette)] = spec.palette
+    weight = np.zeros((256, 1), np.float32)
+    weight[: len(spec.palette), 0] = [0 if color == BLACK else OPAQUE for color in spec.palette]
+    painted = np.empty_like(image)
+    for row in range(0, height, SEEN):  # floats of a few rows at a time
+        rows = slice(row, row + SEEN)
+        over = weight[label[rows]]
+        painted[rows] = image[rows] * (1 - over) + colors[label[rows]] * over
+    painted[_edges(label)] = EDGE
+    return _with_legend(painted, label, spec)
+
+
+def _edges(label: Pixels) -> NDArray[np.bool_]:
+    """Pixels whose right or lower neighbour is of another class."""
+    edges = np.zeros(label.shape, bool)
+    edges[:-1] |= label[:-1] != label[1:]
+    edges[:, :-1] |= label[:, :-1] != label[:, 1:]
+    return edges
+
+
+def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
+    """Classes by their share of the picture, the largest first; a class that is not painted has an empty swatch."""
+    from pipeline.tracking.confusion import covering  # matplotlib, which a served model does without
+
+    unit = max(1.0, label.shape[0] / TALL)  # the legend grows with the picture
+    counts = np.bincount(label.ravel(), minlength=len(spec.classes))
+    found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
+    path, names = covering([spec.classes[index] for index in found])
+    font = ImageFont.truetype(path, FONT * unit)
+    margin, row, box = (round(length * unit) for length in (MARGIN, ROW, FONT))
+    wide = margin + row + max(round(font.getlength(name)) for name in names) + 2 * row + margin
+    height = max(painted.shape[0], len(found) * row + 2 * margin)
+    sheet = Image.new("RGB", (painted.shape[1] + wide, height), PAPER)
+    sheet.paste(Image.fromarray(painted), (0, 0))
+    draw, left = ImageDraw.Draw(sheet), painted.shape[1] + margin
+    for place, (index, name) in enumerate(zip(found, names, strict=True)):
+        top, color = margin + place * row, spec.palette[index]
+        swatch = (left, top + (row - box) // 2, left + box, top + (row + box) // 2)
+        draw.rounded_rectangle(swatch, radius=box // 5, fill=PAPER if color == BLACK else color, outline=INK)
+        draw.text((left + row, top + row // 2), name, fill=INK, font=font, anchor="lm")
+        draw.text((sheet.width - margin, top + row // 2), _share(counts[index] / label.size), INK, font, anchor="rm")
+    return np.array(sheet)
+
+
+def _share(part: float) -> str:
+    return f"{part:.0%}" if part >= 0.01 else "<1%"

@@ -17,7 +17,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 import pipeline
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import build
-from pipeline.serving import device, paint, picture
+from pipeline.serving import device, label, picture
 from pipeline.serving.segment import Segmenter
 
 assert pipeline.PINS  # imported for what it sets
@@ -65,7 +65,7 @@ class LabelMaps(PythonModel):
                 name = f"image {number}"
                 images = {column: _pixels(row[column], f"{name} ({column})", column) for column in columns}
                 labels = self.segmenter(images, name)
-                rows.append([paint.png(labels[of], heads[of]) if form == "png" else labels[of] for of in wanted])
+                rows.append([label.png(labels[of], heads[of]) if form == "png" else labels[of] for of in wanted])
         found = zip(*rows, strict=True) if rows else [[] for _ in wanted]
         return pd.DataFrame({of: pd.Series(list(maps), dtype=object) for of, maps in zip(wanted, found, strict=True)})
 

@@ -31,9 +31,9 @@ def export(weights: Path, out: Path) -> None:
     """Write the net in ``weights`` to ``out``, an ONNX file whose metadata holds the spec as JSON under ``spec``.
 
     An input per column of the spec: N×H×W×3 uint8 RGB, a depth N×H×W uint16 millimetres; N, H and W are free, H and W
-    from 64 on. Two outputs per head: its name, N×H×W uint8 class indices, and its name with ``_scores``, N×classes×H×W
-    float32. The mean lies in the graph. Scores differ from torch's by the rounding of sums, measured with onnxruntime
-    1.32: under 2e-6 of their range.
+    from 32 on (``least_side`` in the metadata; pad smaller pictures with the mean). Two outputs per head: its name,
+    N×H×W uint8 class indices, and its name with ``_scores``, N×classes×H×W float32. The mean lies in the graph. Scores
+    differ from torch's by the rounding of sums, measured with onnxruntime 1.32: under 2e-6 of their range.
 
     Raises Refusal where ``weights`` are not this pipeline's, or the exporter's packages are not installed.
     """
@@ -58,6 +58,7 @@ def export(weights: Path, out: Path) -> None:
         assert program is not None
         for node in program.model.graph.all_nodes():
             node.metadata_props.clear()  # how torch came to it, with addresses that differ from process to process
+        program.model.metadata_props["least_side"] = str(COARSEST)  # or a pool has nothing to look at
         program.model.metadata_props["spec"] = json.dumps(spec.to_json(), sort_keys=True, ensure_ascii=False)
         program.save(scratch, external_data=False)
 

@@ -19,6 +19,10 @@ Pixels = NDArray[np.uint8]
 GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 OPAQUE = ("RGB", "1", "L", "P", "CMYK", "YCbCr", "RGBX")  # what Pillow turns into RGB without a loss that matters
 SEEN_THROUGH = ("LA", "PA", "La", "RGBA", "RGBa")
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+Image.init()
+SUFFIXES = frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS)
+DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into samples of 16
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError, OverflowError)
 
 
@@ -26,8 +30,9 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
     """Decode an encoded picture, its bytes or its path: H×W×3 uint8 RGB, or H×W uint16 where ``column`` is a depth.
 
     A plain RGB file gives the pixels that ``shards.reader`` gives. Otherwise it is what a viewer shows: turned as its
-    EXIF says, transparency over white, grey and palette and CMYK as RGB, of 16 bits the upper 8, of an animation the
-    first frame. Colour profiles are not looked at, as they are not in training.
+    EXIF says, transparency over white, grey and palette and CMYK as RGB, of an animation the first frame. Of grey with
+    16 bits the upper 8 of those that it uses (8, 10, 12, 14 or 16) are taken; colour of 16 bits, of which Pillow reads
+    the upper 8, has to use more than 12. Colour profiles are not looked at, as they are not in training.
 
     Raises Refusal naming ``name`` where the bytes are no picture, not all of one, or more pixels than Pillow takes (179
     million, against decompression bombs), and for samples without a known range (32 bits, floats).
@@ -40,8 +45,9 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
         raise Refusal(f"{name} is empty: fetch or export it again")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(encoded)) as image:
+            deep = any(";16" in str(tile[3]) for tile in image.tile)  # how samples are stored
             image.load()  # Pillow warns from half that limit on, and of odd metadata
-            return _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
+            pixels = _depth(image, name) if column == MILLIMETRES else _rgb(image, name)
     except Image.DecompressionBombError:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise Refusal(f"{name} has more than {most:,} pixels: cut it into pieces") from None
@@ -50,13 +56,17 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
     except BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Refusal(f"{name} does not decode ({reason[:200]}): export it again") from None
+    if deep and pixels.dtype == np.uint8 and pixels.max() < 16:
+        raise Refusal(f"{name} uses 12 bits or fewer of its 16, and would be black: export it with 8 bits")
+    return pixels
 
 
 def _rgb(image: Image.Image, name: str) -> Pixels:
     turned = ImageOps.exif_transpose(image)
     if turned.mode in GREY16:
-        grey = (np.array(turned).astype(np.uint16) >> 8).astype(np.uint8)  # as Pillow itself does with RGB of 16 bits
-        return np.repeat(grey[..., None], 3, axis=2)
+        grey = np.array(turned).astype(np.uint16)
+        used = next(bits for bits in DEPTHS if int(grey.max()) < 1 << bits)
+        return np.repeat((grey >> used - 8).astype(np.uint8)[..., None], 3, axis=2)
     if turned.mode in SEEN_THROUGH or (turned.mode in ("1", "L", "P", "RGB") and "transparency" in turned.info):
         turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned.convert("RGBA"))
     elif turned.mode not in OPAQUE:

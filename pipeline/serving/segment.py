@@ -16,7 +16,8 @@ from pipeline.evaluation.predict import Pixels, predict
 from pipeline.fcn import inputs
 from pipeline.fcn.bilinear import matrix
 from pipeline.fcn.net import COARSEST, FCN, LateFCN, make
-from pipeline.serving import memory, tiles
+from pipeline.serving import device as machine
+from pipeline.serving import tiles
 from pipeline.shards.reader import Example
 
 Images = Mapping[str, NDArray[Any]]
@@ -95,11 +96,11 @@ class Segmenter:
         spec = self.net.spec
         with torch.device("meta"):
             net = make(spec).eval()
-        return SCRATCH * memory.peak(net, len(spec.mean), SAMPLE, SAMPLE) / (SAMPLE + 2 * spec.padding) ** 2
+        return SCRATCH * machine.peak(net, len(spec.mean), SAMPLE, SAMPLE) / (SAMPLE + 2 * spec.padding) ** 2
 
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
-        room, around = memory.available(self.device), 2 * self.net.spec.padding
+        room, around = machine.available(self.device), 2 * self.net.spec.padding
         pixels = int(room / self._bytes_per_pixel)
         if (height + around) * (width + around) <= pixels:
             return WHOLE

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,23 @@ class Commit:
     sha: str = UNKNOWN
     dirty: str = UNKNOWN
     changes: str = ""
+    user: str = ""  # who is at work, if that is known
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """``changes`` to attach to a run, if there are any."""
+        return {"changes.patch": self.changes} if self.changes else {}
+
+
+def origin(commit: Commit, command: str) -> dict[str, str]:
+    """The tags that tell who made a run, from what; MLflow's own, in columns and headers, are ``mlflow.…``."""
+    known = {
+        "mlflow.user": commit.user or os.environ.get("USER", ""),
+        "mlflow.source.git.commit": commit.sha if commit.sha != UNKNOWN else "",
+    }
+    known = {name: text for name, text in known.items() if text}
+    source = {"mlflow.source.name": command, "mlflow.source.type": "JOB" if os.environ.get("CI") else "LOCAL"}
+    return {"git.commit": commit.sha, "git.dirty": commit.dirty, **source, **known}
 
 
 def checked_out(root: Path, written: Iterable[str]) -> Commit:
@@ -28,13 +47,18 @@ def checked_out(root: Path, written: Iterable[str]) -> Commit:
     Everything is unknown without git, without a repository and before the first commit.
     """
     others = ["--", ".", *(f":(exclude,literal){path}" for path in written)]
+    who = ""
     try:
         sha = _git(root, "rev-parse", "HEAD").strip()
         status = _git(root, "status", "--short", "--untracked-files=all", *others)
         patch = _git(root, "diff", "HEAD", *others)
     except (OSError, subprocess.CalledProcessError):
         return Commit()
-    return Commit(sha=sha, dirty="true" if status else "false", changes=f"{status}\n{patch}" if status else "")
+    with suppress(Refusal):
+        who = user(root, os.environ)
+    return Commit(
+        sha=sha, dirty="true" if status else "false", changes=f"{status}\n{patch}" if status else "", user=who
+    )
 
 
 def user(root: Path, environment: Mapping[str, str]) -> str:

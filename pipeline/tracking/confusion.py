@@ -1,18 +1,24 @@
-"""What was taken for what: a head's counts as a table of its classes and as a picture."""
+"""What was taken for what: a head's counts as a table of its classes and as a picture; and a font for their names."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, findSystemFonts
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 CELL = 0.34  # inches
+MISSING = "□"  # for a letter that no font here has
 SHOWN = 0.5  # percent: a share that rounds to none is left out
 
 Counts = NDArray[np.int64]  # n×n pixels, rows = ground truth
@@ -44,14 +50,15 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     """Each true class's pixels in whole percent by predicted class, from 2 classes to 40 with cells of one size."""
     n, true = len(classes), counts.sum(1, keepdims=True)
     percent = np.where(true, 100 * counts / np.maximum(true, 1), np.nan)
-    names = max(map(len, classes)) * 0.085  # inches
-    figure = Figure(figsize=(n * CELL + names + 1.5,) * 2, dpi=110, layout="constrained")
+    path, names = covering(classes)
+    font: dict[str, Any] = {"font": Path(path), "fontsize": 9}
+    figure = Figure(figsize=(n * CELL + max(map(len, classes)) * 0.085 + 1.5,) * 2, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.set_facecolor("#e4e4e4")  # the row of a class without a true pixel
     axes.imshow(percent, cmap="Blues", norm=PowerNorm(0.5, 0, 100))  # a tenth of a class, wrongly seen, is seen
-    axes.set_xticks(range(n), classes, rotation=90, fontsize=9)
-    axes.set_yticks(range(n), classes, fontsize=9)
+    axes.set_xticks(range(n), names, rotation=90, **font)
+    axes.set_yticks(range(n), names, **font)
     axes.xaxis.tick_top()
     axes.set_xlabel("predicted")
     axes.set_ylabel("true, % of its pixels")
@@ -60,3 +67,27 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
         axes.text(column, row, f"{percent[row, column]:.0f}", ha="center", va="center", color=color, fontsize=7)
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def covering(names: Sequence[str]) -> tuple[str, list[str]]:
+    """The path of a font and ``names`` as it can draw them: □ for each letter that no font here has, which is told."""
+    path, lacking = _best("".join(sorted({letter for name in names for letter in name if letter.isprintable()})))
+    return path, ["".join(MISSING if letter in lacking else letter for letter in name) for name in names]
+
+
+@cache
+def _best(letters: str) -> tuple[str, str]:
+    """The font that lacks the fewest of ``letters``, and those."""
+    best, lacking = "", letters + " "
+    for path in [findfont("DejaVu Sans"), *sorted(findSystemFonts())]:
+        try:
+            has = FT2Font(path).get_charmap()
+        except (RuntimeError, OSError):  # a broken file, or of a kind that matplotlib does not read
+            continue
+        missing = "".join(letter for letter in letters if ord(letter) not in has)
+        if len(missing) < len(lacking):
+            best, lacking = path, missing
+        if not lacking:
+            return best, ""
+    logging.warning("no font here has %s: names show □; apt-get install fonts-noto fonts-noto-cjk", lacking)
+    return best, lacking

@@ -16,16 +16,23 @@ if TYPE_CHECKING:  # a follower that is not needed ends before it has imported a
     from numpy.typing import NDArray
 
 EVENTS, PICTURES = "events.jsonl", "pictures"
-SENT = "sent.json"  # what a server has of a spool: {"run_id", "status", "offset"}, the last in bytes of events
+SENT = "sent.json"  # what a server has of a spool: {"run_id", "status", "offset" in bytes of events, "begun" in ms}
+TEMPORARY = "/.dvc/tmp/exps/"  # where `dvc exp run --temp` and `--queue` work, in a folder that they remove
+ASIDE = "aside.jsonl"  # beside the spools, a line for each event that MLflow will never take, with the reason
 FOLLOWER = ".follower.lock"
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 
 Event = dict[str, Any]
 
 
+def clone(root: Path) -> Path:
+    """``root``, absolute, or the clone whose temporary workspace it is: what is tracked outlives that."""
+    return Path(str(root.resolve()).partition(TEMPORARY)[0])
+
+
 def place() -> Path:
-    """Where spools lie: $FCN_SPOOL, or else .spool here."""
-    return Path(os.environ.get("FCN_SPOOL", ".spool")).resolve()
+    """Where spools lie: $FCN_SPOOL, or else .spool in this clone."""
+    return clone(Path()) / os.environ.get("FCN_SPOOL", ".spool")
 
 
 def spools(root: Path) -> Iterator[Path]:
@@ -61,7 +68,7 @@ class Spool:
         events, end = read(self.folder / EVENTS, 0)
         os.ftruncate(file, end)
         for event in events:
-            for name in event.get("values", [event["key"]] if event["event"] == "picture" else []):
+            for name in event.get("values", [event["key"]] if event.get("event") == "picture" else []):
                 self._last[name] = max(event["step"], self._last.get(name, -1))
 
     def begin(self, *, tags: Mapping[str, str], params: Mapping[str, str], texts: Mapping[str, str]) -> None:
@@ -97,7 +104,7 @@ class Spool:
     def _write(self, event: Event) -> None:
         if self._file is None:
             return
-        line = json.dumps({**event, "time": time.time_ns() // 1_000_000}, ensure_ascii=False) + "\n"
+        line = json.dumps({**event, "time": time.time_ns() // 1_000_000}) + "\n"  # in ASCII: names may be no UTF-8
         try:
             os.write(self._file, line.encode())
         except OSError as error:
@@ -119,7 +126,7 @@ def alive(folder: Path) -> bool:
 
 
 def read(path: Path, start: int) -> tuple[list[Event], int]:
-    """The whole lines of ``path`` from byte ``start`` on, and the byte after the last of them; none if it is absent."""
+    """The complete lines of ``path`` from byte ``start`` on, and the byte after the last; none if it is absent."""
     if size(path) <= start:
         return [], start
     with path.open("rb") as file:
@@ -127,7 +134,16 @@ def read(path: Path, start: int) -> tuple[list[Event], int]:
         file.seek(start)
         data = file.read()
     lines = data[: data.rfind(b"\n") + 1]
-    return [json.loads(line) for line in lines.splitlines()], start + len(lines)
+    return [_event(line) for line in lines.split(b"\n")[:-1]], start + len(lines)
+
+
+def _event(line: bytes) -> Event:
+    """A line that a disk has spoilt is an event, too: it is told, and the others are sent."""
+    try:
+        event: Event = json.loads(line)
+        return {"event": event["event"], **event}
+    except (ValueError, KeyError, TypeError):
+        return {"event": "unreadable", "line": line[:80].decode(errors="replace")}
 
 
 def size(path: Path) -> int:
@@ -142,9 +158,18 @@ def sent(folder: Path) -> dict[str, Any]:
     """What is sent of the spool ``folder``: nothing, or what ``SENT`` in it says."""
     try:
         found: dict[str, Any] = json.loads((folder / SENT).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"run_id": "", "status": "", "offset": 0}
-    return found
+        return {"begun": None, **found}
+    except (FileNotFoundError, ValueError, TypeError):  # from the start again: what the run has is not sent twice
+        return {"run_id": "", "status": "", "offset": 0, "begun": None}
+
+
+def set_aside(folder: Path, event: Mapping[str, Any], why: str) -> str:
+    """Keep in ``ASIDE`` an event of the spool ``folder`` that MLflow will never take; returns what to say of it."""
+    row = {"stage": folder.parent.name, "fingerprint": folder.name, "why": why, **event}
+    with (folder.parents[1] / ASIDE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    what = event.get("key") or event["event"]
+    return f"{folder.parent.name}: {what[:60]} cannot be shown in MLflow ({why}): kept in {folder.parents[1] / ASIDE}"
 
 
 def has_news(folder: Path) -> bool:

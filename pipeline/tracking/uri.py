@@ -7,18 +7,28 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from pipeline.core.types import Refusal
+from pipeline.tracking.spool import clone
+
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
 HTTP = ("http://", "https://")
 
 
 def chosen(root: Path, uri: str | None = None) -> str:
-    """``uri``, or else $MLFLOW_TRACKING_URI, or else ``root``/mlflow.db, absolute: a relative one scatters databases.
+    """``uri``, or else $MLFLOW_TRACKING_URI, or else mlflow.db in the clone of ``root``, absolute.
 
     A PostgreSQL without a driver gets the one of the extra ``team``; SQLAlchemy 2.1 would take another.
+
+    Raises Refusal for a store that is not kept here: a folder, which MLflow 3 gave up, or another database.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root.resolve() / 'mlflow.db'}"
-    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", uri)
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{clone(root) / 'mlflow.db'}"
+    uri = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", uri)
+    if uri.startswith((SQLITE, POSTGRES, *HTTP)):
+        return uri
+    why = "is no database" if uri.startswith("file:") or ":" not in uri else "is of a kind that is not kept here"
+    kinds = f"{SQLITE}/folder/mlflow.db, postgresql://… or http(s)://…"
+    raise Refusal(f"MLflow's store {masked(uri)} {why}: set MLFLOW_TRACKING_URI to {kinds}, or unset it")
 
 
 def artifacts(uri: str, root: Path) -> str | None:
@@ -28,7 +38,7 @@ def artifacts(uri: str, root: Path) -> str | None:
     """
     if uri.startswith(HTTP):
         return None
-    folder = Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else root
+    folder = Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else clone(root)
     return os.environ.get("MLFLOW_DEFAULT_ARTIFACT_ROOT") or (folder.resolve() / "mlartifacts").as_uri()
 
 

@@ -1,4 +1,4 @@
-"""One follower, cheap where there is one already, and never gone while a stage counts on it."""
+"""One follower, cheap where there is one, never gone while a stage counts on it; and pictures for MLflow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from pipeline.core.types import LabelSpec
 from pipeline.live import follow
 from pipeline.live.follow import LINGER, PERIOD, TICK, Activity
+from pipeline.live.live import SIDE, Live
 from pipeline.lock_file import is_locked, locked
 from pipeline.tracking import spool
 from pipeline.tracking.spool import Spool
@@ -23,31 +27,6 @@ def test_where_a_follower_lives_another_imports_nothing_and_ends(tmp_path: Path)
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert "pipeline" in imported
     assert not imported & {"mlflow", "numpy", "PIL", "sqlalchemy", "psutil"}
-
-
-def test_who_only_asks_for_the_lock_keeps_no_follower_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    followed: list[bool] = []
-
-    def send_until_quiet(root: Path, spools: Path) -> Activity:
-        followed.append(is_locked(tmp_path / spool.FOLLOWER))
-        return {}
-
-    monkeypatch.setattr(follow, "send_until_quiet", send_until_quiet)
-    command = [sys.executable, "-c", ASKING, str(tmp_path / spool.FOLLOWER)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asking:
-        assert asking.stdout
-        asking.stdout.readline()
-        follow.follow(tmp_path, tmp_path)
-    assert followed == [True]
-
-
-ASKING = """
-import fcntl, sys, time
-file = open(sys.argv[1], "w")
-fcntl.flock(file, fcntl.LOCK_SH)
-print("asking", flush=True)
-time.sleep(0.3)
-"""
 
 
 class Clock:
@@ -117,3 +96,22 @@ def test_a_stage_that_met_the_lock_of_one_about_to_end_is_followed(
     follow.follow(tmp_path, tmp_path)
     assert len(looks) == 2
     assert not is_locked(tmp_path / spool.FOLLOWER)
+
+
+LABEL = LabelSpec(classes=("background", "cat"), palette=((0, 0, 0), (64, 0, 0)))
+
+
+def test_image_and_label_stand_above_prediction_and_errors(tmp_path: Path) -> None:
+    image = np.full((375, 500, 3), 200, np.uint8)
+    truth, predicted = np.zeros((375, 500), np.uint8), np.ones((375, 500), np.uint8)
+    Live(Spool(tmp_path)).labels(
+        7, "training/cat", image, {"semantic": truth}, {"semantic": predicted}, {"semantic": LABEL}
+    )
+    (path,) = (tmp_path / spool.PICTURES).iterdir()
+    with Image.open(path) as picture:
+        pixels = np.asarray(picture)
+    height, width = 188, 250  # every second pixel: the longer side fits into SIDE
+    assert width <= SIDE
+    assert pixels.shape == (2 * height + 4, 2 * width + 4, 3)
+    for corner, color in (((0, 0), (200,) * 3), ((0, -1), (0, 0, 0)), ((-1, 0), (64, 0, 0)), ((-1, -1), (215, 25, 28))):
+        assert tuple(pixels[corner]) == color

@@ -19,7 +19,7 @@ from ops._remotes import masked, with_timeout
 from tests.closure import ROOT
 from tests.ops import stores
 from tests.ops.test_run import await_file, environment, project
-from tests.tracking.older import older
+from tests.tracking.servers import older
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,10 @@ import yaml
 from click.testing import CliRunner, Result
 from dvc.repo import Repo
 from mlflow import MlflowClient
-from mlflow.entities import RunTag
 
 from ops.fcn import main
 from pipeline.registry import champion
 from pipeline.tracking.connect import connect
-from stages._records import identity
 from stages.shared import dvc
 from tests.registry import registered
 from tests.registry.registered import aliases, promote, whole
@@ -169,10 +168,12 @@ def test_snapshots_and_spools_of_a_finished_stage_go_and_no_others(project: Path
     assert [folder for folder in folders if folder.exists()] == folders[2:]
 
 
-def run(client: MlflowClient, experiment: str, **tags: str) -> str:
+def run(client: MlflowClient, experiment: str, outs: Mapping[str, str] | None = None, **tags: str) -> str:
     """A run that somebody deleted in the UI."""
     made = client.create_run(experiment, tags={name.replace("__", ".", 1): value for name, value in tags.items()})
     client.log_text(made.info.run_id, "x" * 1000, "note.txt")
+    if outs:
+        client.log_dict(made.info.run_id, {"outs": dict(outs)}, "lineage.json")
     client.delete_run(made.info.run_id)
     return str(made.info.run_id)
 
@@ -182,20 +183,20 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     client, experiment = connect(project)
     upstream = run(client, experiment, dvc__stage="convert@voc", dvc__inputs="c1")
     former, now = registered.run(client, experiment), registered.run(client, experiment)
-    client.log_batch(former, tags=[RunTag("upstream.convert_voc", "c1")])
+    client.log_dict(former, {"upstream": {"convert@voc": "c1"}}, "lineage.json")
     promote(client, former, "first")
     promote(client, now, "second")
     client.delete_run(former)
     entries = dvc.entries(project)
     git("checkout", "-q", "side")
-    elsewhere = identity(dvc.entries(project)["train@a"])
+    elsewhere = dvc.entries(project)["train@a"].outs
     git("checkout", "-q", "main")
     published = dvc.pipeline(entries.values())[:8]
     active = client.create_run(experiment).info.run_id
     kept = {
         *(upstream, former, now, active),
-        run(client, experiment, **{f"pipeline__{published}": "made"}),
-        run(client, experiment, **{name.replace(".", "__", 1): tag for name, tag in elsewhere.items()}),
+        run(client, experiment, pipelines=f"01234567 {published}"),
+        run(client, experiment, elsewhere),
     }
     gone = {run(client, experiment), run(client, experiment, dvc__stage="train@d", dvc__inputs="d1")}
     history = champion.history(client, registered.NAME)

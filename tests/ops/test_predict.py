@@ -83,7 +83,8 @@ def test_all_pictures_of_a_folder_are_labelled_in_one_go_and_the_broken_ones_tol
     assert done.stdout == "labelled 20 of 22 images into out: semantic/ and semantic-overlay/\n"
     again = predict("photos/0", "--recipe", "voc-fcn8s", "--out", "photos/0/out")
     assert again.stdout == predict("photos/0", "--recipe", "voc-fcn8s", "--out", "photos/0/out").stdout, "not its own"
-    cut, empty = sorted(done.stderr.splitlines())[-2:]
+    assert "passed over 2 files that are hidden or not named as pictures: photos/.thumbnail.png, photos/" in done.stderr
+    cut, empty = sorted(line for line in done.stderr.splitlines() if line.startswith("Error"))
     assert cut.startswith("Error: photos/1/cut.jpg does not decode (")
     assert empty == "Error: photos/empty.png is empty: fetch or export it again"
     names = {f"{number // 10}/{number:03d}" for number in range(20)}
@@ -135,7 +136,7 @@ def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
     (world / "empty").mkdir()
     for arguments, told in (
         (("b.png", "--recipe", "voc-fcn8s"), "b.png is not there: name pictures, or folders of them"),
-        (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: they end in .bmp .gif .jpeg .jpg .png"),
+        (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: their names end in .jpg, .png, .tif or the like"),
         (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: it has"),
         (("a.png", "--recipe", "voc-fcn4s"), "no weights at"),
         (("a.png", "--model", "b.safetensors"), "no weights at b.safetensors"),

@@ -17,11 +17,11 @@ from click.testing import CliRunner
 
 from ops import ui
 from pipeline.core.types import Refusal
-from pipeline.registry import address
-from pipeline.registry.views import TAG, VIEWS
+from pipeline.registry import ui as address
+from pipeline.registry.ui import TAG, VIEWS
 from tests.closure import ROOT
 from tests.tracking import servers
-from tests.tracking.older import older
+from tests.tracking.servers import older
 
 
 def environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.registry.views import TAG, VIEWS, save
+from pipeline.registry.ui import TAG, VIEWS, save
 from pipeline.tracking.connect import connect
 from tests.closure import ROOT
 
@@ -29,6 +29,8 @@ def test_views_find_what_they_name_and_saving_them_again_writes_nothing(
         tags = {"dvc.stage": stage, "dvc.key": stage.partition("@")[2]}
         run = client.create_run(experiment, tags=tags, run_name=stage)
         client.set_terminated(run.info.run_id, "KILLED" if "jitter" in stage else "FINISHED")
+    tags = {"dvc.stage": "evaluate@voc-fcn8s", "dvc.key": "voc-fcn8s", "superseded": "another"}
+    client.set_terminated(client.create_run(experiment, tags=tags, run_name="old").info.run_id)
     parent = client.create_run(experiment, tags={"dvc.lock": "def"}, run_name="abc+def")
     client.set_terminated(parent.info.run_id)
 

@@ -23,12 +23,13 @@ import torch
 import yaml
 from PIL import Image
 
-from pipeline.core.types import DatasetSpec, Refusal
+from pipeline.core.types import DatasetSpec
 from pipeline.evaluation.predict import predict
 from pipeline.fcn.net import build
 from pipeline.serving import package
 from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards
+from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 from tests.split import written
 
@@ -70,13 +71,6 @@ def test_a_model_folder_holds_all_and_tells_all_and_nothing_is_pickled(tmp_path:
         "format": "array",
         "head": "all",
     }
-
-
-def test_only_this_pipelines_weights_are_saved_and_otherwise_nothing(tmp_path: Path) -> None:
-    (tmp_path / "weights.safetensors").write_bytes(b"x")
-    with pytest.raises(Refusal, match=r"is not a safetensors file"):
-        package.save(tmp_path / "weights.safetensors", tmp_path / "model")
-    assert not (tmp_path / "model").exists()
 
 
 ELSEWHERE = """
@@ -215,6 +209,15 @@ def test_a_server_says_of_every_picture_what_evaluation_says(tmp_path: Path) -> 
                 for head, label in found.items():
                     with Image.open(io.BytesIO(base64.b64decode(row[head]))) as image:
                         assert np.array_equal(np.array(image), label)
+        (tmp_path / "photo.jpg").write_bytes(contents[1])
+        page = (ROOT / "docs/serve.md").read_text()
+        shell = (
+            page[page.index("    base64 -w0") :].partition("\n\n")[0].replace("http://127.0.0.1:5001/invocations", url)
+        )
+        subprocess.run(["bash", "-ec", f"set -o pipefail\n{shell}"], cwd=tmp_path, check=True)
+        with Image.open(tmp_path / "labels.png") as image:
+            assert image.mode == "P" and np.array_equal(np.array(image), evaluated[1]["semantic"])
+        assert (tmp_path / "labels.png").stat().st_size < 20_000
         status, answer = post(url, {**forms[0], "params": {"head": "semantic"}})
         assert status == 200
         for row, found in zip(answer["predictions"], evaluated, strict=True):

@@ -1,10 +1,13 @@
-"""Any file that a user may send is decoded as one sees it, or refused by name."""
+"""Any file that a user may send is decoded as one sees it, or refused by name; its labels are painted to be seen."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -12,10 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.core.types import DatasetSpec, Refusal
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.serving import label as paint
 from pipeline.serving import picture
 from pipeline.shards.reader import Shards
-from tests.serving.world import photograph
+from tests.closure import ROOT
+from tests.serving.world import labels, photograph
 from tests.split import written
 
 
@@ -74,13 +79,46 @@ def test_a_photograph_is_turned_as_its_exif_says(turn: int) -> None:
     assert np.array_equal(picture.read(content, "a"), upright)
 
 
-def test_of_16_bits_the_upper_8_are_seen() -> None:
-    deep = (photograph(9, 7)[..., 0].astype(np.uint16) << 8) + 201
-    want = (deep >> 8).astype(np.uint8)[..., None].repeat(3, 2)
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_of_16_bits_the_upper_8_of_those_in_use_are_seen(bits: int) -> None:
+    grey = photograph(90, 70)[..., 0]
+    assert grey.max() > 127
+    deep = (grey.astype(np.uint16) << bits - 8) + ((1 << bits - 8) - 1)
     for form in ("PNG", "TIFF"):
-        assert np.array_equal(picture.read(encoded(Image.fromarray(deep), form), "d"), want)
-    rgb = (photograph(9, 7).astype(">u2") << 8) + 201
-    assert np.array_equal(picture.read(png16(rgb), "d"), photograph(9, 7))
+        seen = picture.read(encoded(Image.fromarray(deep), form), "d")
+        assert np.array_equal(seen, grey[..., None].repeat(3, 2))
+    night = np.full((160, 16, 3), 9, np.uint8)
+    assert np.array_equal(picture.read(encoded(Image.fromarray(night), "PNG"), "d"), night), "8 bits are as they are"
+    rgb = (photograph(90, 70).astype(">u2") << bits - 8) + 1
+    if bits > 12:
+        assert np.array_equal(picture.read(png16(rgb), "d"), rgb >> 8)
+    else:
+        with pytest.raises(Refusal, match=r"^d uses 12 bits or fewer of its 16, and would be black"):
+            picture.read(png16(rgb), "d")
+
+
+def test_pictures_are_found_by_every_name_they_go_by_and_what_is_passed_over_is_named(tmp_path: Path) -> None:
+    taken = [
+        "a.jpg",
+        "b.JPG",
+        "c.jfif",
+        "d.jpe",
+        "e.Jpeg",
+        "f.dib",
+        "g.pgm",
+        "h.apng",
+        "deep/i.TIFF",
+        "j.avif",
+        "k.jp2",
+    ]
+    passed = [".hidden.jpg", ".git/x.png", "notes.txt", "raw.heic", "README", "scan.pdf"]
+    for name in [*taken, *passed, "out/a.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found, others = paint.find([tmp_path], tmp_path / "out")
+    assert sorted(found.values()) == sorted(tmp_path / name for name in taken)
+    assert sorted(others) == sorted(tmp_path / name for name in passed)
+    assert paint.find([tmp_path / "README"], tmp_path / "out") == ({"README": tmp_path / "README"}, []), "as named"
 
 
 def png16(pixels: np.ndarray) -> bytes:
@@ -129,7 +167,14 @@ def test_bytes_that_rotted_are_refused_or_decode_but_nothing_else_happens(form: 
             assert picture.read(rotten.tobytes(), "a").dtype == np.uint8
 
 
-def test_what_is_no_picture_is_refused_with_a_remedy(tmp_path: Path) -> None:
+def test_what_is_no_picture_is_refused_with_a_remedy_and_a_large_one_raises_no_warning(tmp_path: Path) -> None:
+    """Pillow warns from 89 million pixels on, and warnings are errors here."""
+    large = encoded(Image.new("L", (9500, 9500)), "PNG")
+    assert picture.read(large, "a").shape == (9500, 9500, 3)
+    (tmp_path / "large.png").write_bytes(large)
+    stage = "from pipeline.shards import decode; decode.label(open('large.png', 'rb').read())"
+    command, env = [sys.executable, "-W", "error", "-c", stage], {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True).stderr == b""
     bomb = png(struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000)))
     floats = encoded(Image.fromarray(np.ones((3, 3), np.float32)), "TIFF")
     for source, reason in (
@@ -144,11 +189,6 @@ def test_what_is_no_picture_is_refused_with_a_remedy(tmp_path: Path) -> None:
             picture.read(source, "a")
 
 
-def test_a_large_picture_within_the_limit_raises_no_warning() -> None:
-    """Pillow warns from 89 million pixels on, and warnings are errors here."""
-    assert picture.read(encoded(Image.new("L", (9500, 9500)), "PNG"), "a").shape == (9500, 9500, 3)
-
-
 def test_a_depth_is_millimetres_as_they_are_stored() -> None:
     depth = np.array([[700, 9000], [1, 65535]], np.uint16)
     read = picture.read(encoded(Image.fromarray(depth), "PNG"), "d", "depth")
@@ -157,3 +197,34 @@ def test_a_depth_is_millimetres_as_they_are_stored() -> None:
         picture.read(encoded(Image.new("L", (2, 2), 9), "PNG"), "d", "depth")
     with pytest.raises(Refusal, match=r"^d has pixels of depth 0, which is no measurement: fill them in$"):
         picture.read(encoded(Image.fromarray(depth * np.uint16(0)), "PNG"), "d", "depth")
+
+
+@pytest.mark.parametrize("classes", [2, 21, 256])
+def test_a_png_holds_the_indices_and_shows_the_colours(classes: int) -> None:
+    spec = labels(classes)
+    label = np.random.default_rng(0).integers(0, classes, (30, 41), np.uint8)
+    with Image.open(io.BytesIO(paint.png(label, spec))) as image:
+        assert image.mode == "P"
+        assert np.array_equal(np.array(image), label)
+        assert np.array_equal(np.array(image.convert("RGB")), np.array(spec.palette, np.uint8)[label])
+
+
+def test_an_overlay_leaves_background_and_marks_edges_and_tints_the_rest() -> None:
+    picture, label = photograph(400, 330), np.zeros((400, 330), np.uint8)
+    label[:, 200:] = 1
+    drawn = paint.overlay(picture, label, labels(5))
+    assert drawn.shape[0] == 400 and drawn.shape[1] > 330
+    assert np.array_equal(drawn[:, :199], picture[:, :199])
+    assert (drawn[:, 199] == 255).all()
+    tint = picture[:, 200:330] * 0.4 + np.array(labels(5).palette[1]) * 0.6
+    assert np.abs(drawn[:, 200:330] - tint).max() <= 1
+
+
+def test_a_legend_has_a_row_for_each_class_in_letters_that_the_font_has() -> None:
+    label = np.arange(33, dtype=np.uint8).repeat(320)[None].repeat(40, 0)
+    assert paint.overlay(np.zeros((40, 33 * 320, 3), np.uint8), label, labels(33)).shape[0] == 33 * 26 + 24
+    picture, label = np.zeros((320, 320, 3), np.uint8), np.zeros((320, 320), np.uint8)
+    drawn = [paint.overlay(picture, label, LabelSpec(classes=(name,), palette=((0, 0, 0),))) for name in "é□ß×ü"]
+    assert len({sheet.tobytes() for sheet in drawn}) == 5, "none of them is a box"
+    drawn = paint.overlay(np.full((64, 128, 3), 90, np.uint8), np.zeros((64, 128), np.uint8), labels(3))
+    assert drawn.shape[0] == 192 and (drawn[:, :384] == 90).all(), "a small one is enlarged by a whole factor"

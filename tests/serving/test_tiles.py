@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pipeline.core import plugins
-from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
 from pipeline.serving import tiles
 from pipeline.serving.tiles import Reach
@@ -83,28 +80,18 @@ def test_a_pixel_depends_on_no_other_pixels_than_its_reach_says_and_on_the_outer
 
 @pytest.mark.parametrize("reach", [Reach(245, 245), Reach(3, 70), Reach(0, 0)])
 def test_every_pixel_is_kept_once_and_in_one_tile_with_all_it_depends_on(reach: Reach) -> None:
-    for (height, width), more in product([(1, 1), (33, 2000), (1500, 801)], [32, 320]):
-        side = max(64, reach.side + more)
+    for (height, width), side in product(
+        [(1, 1), (33, 2000), (1500, 801)], [64, 96, reach.side + 64, reach.side + 320]
+    ):
+        exact = side >= reach.side
         kept = np.zeros((height, width), int)
         for tile in tiles.cut(height, width, side, reach):
             for length, (start, end), (first, last) in zip((height, width), tile.shown, tile.kept, strict=True):
                 assert start % 32 == 0 and end - start <= side and end <= length
-                assert start == 0 or first - start >= reach.before
-                assert end == length or end - last >= reach.after
+                assert not exact or start == 0 or first - start >= reach.before
+                assert not exact or end == length or end - last >= reach.after
             kept[slice(*tile.kept[0]), slice(*tile.kept[1])] += 1
         assert (kept == 1).all()
-
-
-def test_small_tiles_cover_too_and_impossible_ones_are_refused() -> None:
-    for side in (64, 96, 256):
-        kept = np.zeros((200, 777), int)
-        for tile in tiles.cut(200, 777, side, Reach(245, 245)):
-            assert min(end - start for start, end in tile.shown) >= 32
-            kept[slice(*tile.kept[0]), slice(*tile.kept[1])] += 1
-        assert (kept == 1).all()
-    for side in (-1, 32, 100):
-        with pytest.raises(Refusal, match=f"^tiles of {side} px: choose a multiple of 32, 64 or more$"):
-            tiles.cut(500, 500, side, Reach(245, 245))
 
 
 def test_the_papers_fcn_8s_looks_245_pixels_far() -> None:
@@ -114,31 +101,12 @@ def test_the_papers_fcn_8s_looks_245_pixels_far() -> None:
     assert tiles.reach(full).side == 544
 
 
-def backbone_of(net_spec: NetSpec) -> nn.Module:
-    backbone: nn.Module = plugins.load("backbones", net_spec.backbone).Backbone(net_spec)
-    return backbone
-
-
 @pytest.mark.parametrize(
     ("backbone", "receptive_field"),
     [("alexnet", 355), ("vgg16", 404), ("googlenet", 907 - 6 * 32)],  # its FCN leaves out the 7×7 pool
 )
 def test_receptive_fields_are_table_1s(backbone: str, receptive_field: int) -> None:
     with torch.device("meta"):
-        net = backbone_of(spec(backbone, padding=3 if backbone == "googlenet" else 100, crop=224, width=1.0))
+        net_spec = spec(backbone, padding=3 if backbone == "googlenet" else 100, crop=224, width=1.0)
+        net = plugins.load("backbones", backbone).Backbone(net_spec)
     assert tiles.receptive_fields(net, 3)[32] == receptive_field
-
-
-def test_branches_join_to_the_widest_and_what_is_not_known_is_refused() -> None:
-    class Branches(nn.Module):
-        def __init__(self, join: Callable[[Tensor], Tensor]) -> None:
-            super().__init__()
-            self.wide, self.dilated = nn.Conv2d(1, 1, 5, padding=2), nn.Conv2d(1, 1, 3, stride=2, padding=4, dilation=4)
-            self.join = join
-
-        def forward(self, image: Tensor) -> dict[int, Tensor]:
-            return {2: self.dilated(torch.cat([self.wide(image), image], 1)[:, :1]), 1: self.join(image)}
-
-    assert tiles.receptive_fields(Branches(torch.relu).to("meta"), 1) == {2: 5 + 8, 1: 1}
-    with pytest.raises(Refusal, match=r"behind aten\.avg_pool2d\.default is not known"):
-        tiles.receptive_fields(Branches(lambda image: functional.avg_pool2d(image, 2)).to("meta"), 1)

@@ -12,9 +12,23 @@ from mlflow.exceptions import MlflowException
 from pipeline.tracking import publish as publishing
 from pipeline.tracking.connect import connect
 from tests.closure import ROOT
-from tests.stages.publishing import invoke, live, marks, publish, said
-from tests.stages.world import CHILDREN, enter, lock, locked, parents, retrained, run, runs, told, trained
-from tests.tracking.sending import unplug
+from tests.stages.world import (
+    CHILDREN,
+    enter,
+    invoke,
+    live,
+    lock,
+    locked,
+    parents,
+    publish,
+    retrained,
+    run,
+    runs,
+    said,
+    told,
+    trained,
+)
+from tests.tracking.servers import unplug
 
 REQUESTS = (
     *((name, MlflowException) for name in ("create_run", "log_batch", "log_image", "log_artifact", "log_table")),
@@ -52,7 +66,8 @@ def test_a_changed_lr_gives_its_descendants_new_runs_adopts_all_others_and_going
     new = {each.info.run_name for each in members if each.info.run_id != old[each.info.run_name]}
     assert new == {"train@voc-fcn8s", "evaluate@voc-fcn8s", "report"}
     for each in members:
-        assert marks(each) == (["made"] if each.info.run_name in new else ["adopted", "made"])
+        marks = [top.data.tags["dvc.lock"][:8] for top in (parent, second)]
+        assert each.data.tags["pipelines"].split() == marks[each.info.run_name in new :], "the first made it"
     assert {each.info.run_name for each in runs(world, mlflow_parentRunId=parent.info.run_id)} == new, (
         "its own versions"
     )
@@ -63,16 +78,18 @@ def test_a_changed_lr_gives_its_descendants_new_runs_adopts_all_others_and_going
 
 
 def test_a_live_run_is_taken_with_its_curves_and_gets_what_its_files_say(world: Path) -> None:
-    watched, scored = live(world, "train@voc-fcn8s"), live(world, "evaluate@voc-fcn8s")
+    watched, scored = live(world, "train@voc-fcn8s", superseded="other"), live(world, "evaluate@voc-fcn8s")
     client, _ = connect(world)
     client.log_metric(scored.info.run_id, "mean_iu/semantic", 0.123, step=7)
     assert publish().startswith(said(new=CHILDREN - 2, completed=2))
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
     assert (train.info.run_id, evaluate.info.run_id) == (watched.info.run_id, scored.info.run_id)
-    assert marks(train) == ["made"]
+    assert train.data.tags["pipelines"] == parents(world)[0].data.tags["dvc.lock"][:8]
+    assert "superseded" not in train.data.tags
     assert (train.data.tags["git.commit"], train.data.tags["live.fingerprint"]) == ("c0ffee", "f1")
     assert train.data.tags["mlflow.parentRunId"] == parents(world)[0].info.run_id
-    assert {"dvc.inputs", "dvc.outputs", "upstream.convert_voc", "mlflow.note.content"} <= train.data.tags.keys()
+    assert {"dvc.inputs", "dvc.outputs", "mlflow.note.content"} <= train.data.tags.keys()
+    assert "lineage.json" in told(world)[train.info.run_id][1]
     assert {"host", "recipe", "recipes.solver.lr"} <= train.data.params.keys()
     steps = [point.step for point in client.get_metric_history(train.info.run_id, "loss")]
     assert steps == list(range(1, 11)), "as they were watched, each once"
@@ -87,7 +104,7 @@ def test_of_live_runs_the_newest_finished_one_that_wrote_these_files_is_taken(wo
     older, newer = live(world, "train@voc-fcn8s"), live(world, "train@voc-fcn8s")
     client, _ = connect(world)
     others = [
-        live(world, "train@voc-fcn8s", **{"dvc.out.runs/voc-fcn8s/model.safetensors": "other"}),
+        live(world, "train@voc-fcn8s", **{"dvc.outputs": "other"}),
         live(world, "train@voc-fcn8s", status="KILLED"),
     ]
     publish()
@@ -103,7 +120,7 @@ def test_other_outputs_from_the_same_inputs_are_refused_by_name_before_anything_
     done = invoke()
     assert done.exit_code == 1
     assert "train@voc-fcn8s is not deterministic" in done.output
-    assert "another runs/voc-fcn8s/model.safetensors than run" in done.output
+    assert f"wrote other files than lineage.json of run {run(world, 'train@voc-fcn8s').info.run_id}" in done.output
     assert told(world) == before
 
 
@@ -135,7 +152,7 @@ def test_a_publisher_on_another_machine_doubles_nothing(world: Path, monkeypatch
     """It looked before the other made its runs, and creates its own after."""
     publish()
     before = told(world)
-    monkeypatch.setattr(publishing, "find", lambda *args: {})
+    monkeypatch.setattr(publishing.runs, "find", lambda *args: {})
     assert publish().startswith(said(unchanged=CHILDREN))
     assert told(world) == before
 
@@ -167,3 +184,16 @@ def test_files_that_are_not_here_are_added_once_they_are_and_a_note_of_a_person_
     assert (after.data.tags["dvc.missing"], after.data.tags["mlflow.note.content"]) == ("nothing", "my best one")
     history.unlink()
     assert publish().startswith(said(unchanged=CHILDREN)), "what is complete stays"
+
+
+def test_a_picture_that_is_none_is_told_and_the_rest_is_published(
+    world: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = world / "eval/voc-fcn8s/panels"
+    (folder / f"01-{'long ' * 38}.png").write_bytes((folder / "00-2007_000033.png").read_bytes())
+    (folder / "02-cut.png").write_bytes((folder / "00-2007_000033.png").read_bytes()[:900])
+    assert publish().startswith(said(new=CHILDREN))
+    assert "02-cut.png cannot be shown in MLflow" in caplog.text
+    files = told(world)[run(world, "evaluate@voc-fcn8s").info.run_id][1]
+    assert len([name for name in files if name.startswith("images/") and name.endswith(".png")]) == 2
+    assert publish().startswith(said(unchanged=CHILDREN))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.tracking import spool
 from stages import _live
 from stages._live import md5, watched
+from stages.shared.dvc import digest as digest_of
 
 FINGERPRINT = Fingerprint(stage="train@x", params={"recipes.x.solver.lr": 1e-10}, deps={}, torch="2", device="cpu")
 
@@ -70,16 +72,23 @@ def test_every_end_is_told(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FCN_TRACKING", "spool")
     monkeypatch.setenv("DVC_EXP_NAME", "hot-lava")
-    Path("out.txt").write_text("out")
+    Path("eval").mkdir()
+    Path("eval/metrics.json").write_text('{"semantic": {"mean_iu": 0.5}}')
+    Path("params.yaml").write_text("recipes: {x: 1}")
+    row = {"cmd": "python -m stages.train", "outs": ["eval/metrics.json"]}
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"train": {"foreach": "${recipes}", "do": row}}}))
     try:
-        with watched(FINGERPRINT, [Path("out.txt")], say=print):
+        with watched(FINGERPRINT, [Path("eval/metrics.json")], say=print):
             if ends:
                 raise ends("why")
     except BaseException as error:
         assert type(error) is ends
-    begin, end = spool.read(tmp_path / ".spool/train@x" / FINGERPRINT.digest / spool.EVENTS, 0)[0]
+    begin, *scores, end = spool.read(tmp_path / ".spool/train@x" / FINGERPRINT.digest / spool.EVENTS, 0)[0]
     assert begin["params"] == {"recipes.solver.lr": "1e-10"}
     assert (begin["tags"]["dvc.key"], begin["tags"]["dvc.exp"]) == ("x", "hot-lava")
+    assert json.loads(begin["texts"]["fingerprint.json"])["device"] == "cpu"
+    written = digest_of({"eval/metrics.json": md5(Path("eval/metrics.json"))})
+    assert end["tags"].get("dvc.outputs") == (written if status == "FINISHED" else None)
+    assert [event["values"] for event in scores] == ([{"mean_iu/semantic": 0.5}] if status == "FINISHED" else [])
     assert end["status"] == status
-    assert end["tags"].get("dvc.out.out.txt") == (md5(Path("out.txt")) if status == "FINISHED" else None)
     assert end["tags"].get("live.error") == ("ValueError: why" if status == "FAILED" else None)

@@ -10,8 +10,23 @@ import pytest
 import yaml
 
 from pipeline.tracking.connect import connect
-from tests.stages.publishing import artifact, invoke, live, publish, said
-from tests.stages.world import CHILDREN, enter, lock, locked, parents, retrained, run, runs, told, trained
+from tests.stages.world import (
+    CHILDREN,
+    artifact,
+    enter,
+    invoke,
+    live,
+    lock,
+    locked,
+    parents,
+    publish,
+    retrained,
+    run,
+    runs,
+    said,
+    told,
+    trained,
+)
 
 
 @pytest.fixture
@@ -42,14 +57,16 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
     }
     assert train.data.params == {**own, **named, "scale": "miniature"}
     assert evaluate.data.params == train.data.params, "its lr beside its score"
-    tags = train.data.tags
-    assert tags["dvc.key"] == "voc-fcn8s"
-    assert tags["dvc.dep.data/shards/voc"] == "c3.dir"
-    assert tags["dvc.out.runs/voc-fcn8s/model.safetensors"] == "b2"
-    assert tags["weights"] == "dvc:b2"
-    assert tags["upstream.convert_voc"] == run(world, "convert@voc").data.tags["dvc.inputs"]
-    assert evaluate.data.tags["upstream.train_voc-fcn8s"] == tags["dvc.inputs"]
-    assert "upstream.miniature_voc" not in tags, "it is no direct one"
+    tags, hashes = train.data.tags, json.loads(artifact(world, train, "lineage.json"))
+    assert hashes["cmd"] == tags["mlflow.source.name"] == "python -m stages.train voc-fcn8s"
+    assert hashes["deps"]["data/shards/voc"] == "c3.dir"
+    assert hashes["outs"]["runs/voc-fcn8s/model.safetensors"] == "b2"
+    assert hashes["upstream"] == {"convert@voc": run(world, "convert@voc").data.tags["dvc.inputs"]}, "direct ones alone"
+    scored = json.loads(artifact(world, evaluate, "lineage.json"))
+    assert scored["upstream"]["train@voc-fcn8s"] == tags["dvc.inputs"]
+    for each in runs(world):
+        assert len([name for name in each.data.tags if not name.startswith("mlflow.")]) <= 10
+        assert "mlflow.source.type" in each.data.tags
     note = tags["mlflow.note.content"]
     assert note.startswith("Train voc-fcn8s on voc/train.\n\nFrom convert@voc.\n\nWeights: `dvc get . runs/voc")
     client, _ = connect(world)
@@ -64,7 +81,6 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
         "paper_acc/semantic": pytest.approx(0.905),
     }
     assert len({name[:12] for name in evaluate.data.metrics}) == 6, "told apart where a table cuts their names"
-    assert evaluate.data.tags["scale"] == "miniature"
 
 
 def test_splits_that_were_read_are_inputs_by_their_manifests_digest(world: Path) -> None:
@@ -120,6 +136,7 @@ def test_commit_dirt_and_experiment_are_told(world: Path, monkeypatch: pytest.Mo
     git("commit", "--quiet", "--message", "a")
     retrained(world, 2e-8, "b7")  # what stages write is no dirt
     sha = git("rev-parse", "HEAD")
+    monkeypatch.setenv("FCN_USER", "ada")
     assert f"under {sha[:7]}+" in publish()
     (world / "params.yaml").write_text((world / "params.yaml").read_text() + "# tried\n")
     retrained(world, 3e-8, "b8")
@@ -128,9 +145,10 @@ def test_commit_dirt_and_experiment_are_told(world: Path, monkeypatch: pytest.Mo
     assert "under brave-fox;" in publish()
     clean, dirty = parents(world)
     assert (clean.data.tags["git.commit"], clean.data.tags["git.dirty"]) == (sha, "false")
+    assert (clean.data.tags["mlflow.user"], clean.data.tags["mlflow.source.git.commit"]) == ("ada", sha)
     assert (dirty.data.tags["git.dirty"], dirty.data.tags["dvc.exp"]) == ("true", "brave-fox")
     before, after = runs(world, dvc_stage="train@voc-fcn8s")
-    assert not told(world)[before.info.run_id][1]
+    assert told(world)[before.info.run_id][1] == ["lineage.json"]
     for each in (dirty, after):
         patch = artifact(world, each, "changes.patch")
         assert "+# tried" in patch

@@ -1,4 +1,4 @@
-"""A repository in which dvc has run a miniature of two recipes; no stage runs for it."""
+"""A repository in which dvc has run a miniature of two recipes: no stage runs for it, but `publish` in it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 from mlflow.entities import Run
 from PIL import Image
 
 from pipeline.core.types import DatasetSpec
 from pipeline.shards.schema import Manifest
 from pipeline.tracking.connect import connect
+from stages.publish import main
+from stages.shared.dvc import entries as read
 
 DVC = """
 stages:
@@ -198,3 +201,38 @@ def told(root: Path) -> dict[str, tuple[Any, list[str]]]:
         return [name for each in found for name in (files(run_id, each.path) if each.is_dir else [each.path])]
 
     return {each.info.run_id: (each.to_dictionary(), files(each.info.run_id)) for each in runs(root)}
+
+
+def publish() -> str:
+    done = invoke()
+    assert done.exit_code == 0, done.output
+    return done.stdout.strip()
+
+
+def invoke() -> Result:
+    done = CliRunner().invoke(main, [])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def said(new: int = 0, completed: int = 0, adopted: int = 0, unchanged: int = 0) -> str:
+    return f"published {new} new runs, {completed} completed, {adopted} adopted, {unchanged} unchanged, under "
+
+
+def artifact(root: Path, of: Run, path: str) -> str:
+    client, _ = connect(root)
+    return Path(client.download_artifacts(of.info.run_id, path, str(root))).read_text()
+
+
+def live(root: Path, stage: str, status: str = "FINISHED", **changed: str) -> Run:
+    """A run as live tracking leaves it when ``stage`` has ended, with ``changed`` tags."""
+    client, experiment = connect(root)
+    tags = {"dvc.stage": stage, "dvc.outputs": read(root)[stage].outputs, "live.fingerprint": "f1"}
+    tags |= {"git.commit": "c0ffee", "git.dirty": "false"}
+    made = client.create_run(experiment, tags={**tags, **changed}, run_name=stage)
+    for step in range(1, 11):
+        client.log_metric(made.info.run_id, "loss", 12.5 / step, step=step)
+    client.log_param(made.info.run_id, "host", "here")
+    client.set_terminated(made.info.run_id, status)
+    return made

@@ -1,4 +1,4 @@
-"""Real servers for a test: PostgreSQL, MLflow before it, an S3 endpoint, and clients that arrive at once."""
+"""Real servers and stores for a test, clients that arrive at once, and a connection that breaks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
+from alembic import command
+from alembic.script import ScriptDirectory
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.db import utils
+from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from tests.closure import ROOT
 
@@ -48,8 +58,8 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 def meet(uri: str | None, root: Path) -> tuple[int, set[str], str]:
     """Eight processes connect at once: how many failed, the experiments they got, what they complained of."""
     environment = {**os.environ, **({"MLFLOW_TRACKING_URI": uri} if uri else {})}
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CONTACT, str(root)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    contact = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", CONTACT, str(root)]
+    done = subprocess.run(contact, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
     return done.returncode, set(done.stdout.split()), done.stderr
 
 
@@ -60,10 +70,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], url: str, environment: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Run ``command`` until the block ends; the block begins when ``url`` answers."""
+def running(program: list[str], url: str, environment: Mapping[str, str], log: Path) -> Iterator[None]:
+    """Run ``program`` until the block ends; the block begins when ``url`` answers."""
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=log.parent, env={**os.environ, **environment}, stdout=file, stderr=file)
+        process = subprocess.Popen(program, cwd=log.parent, env={**os.environ, **environment}, stdout=file, stderr=file)
     try:
         wait(url, process, log)
         yield
@@ -97,8 +107,7 @@ def mlflow_server(
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         **environment,
     }
-    command = [sys.executable, "-m", "mlflow", "server", *flags]
-    with running(command, f"{url}/health", settings, folder / "mlflow.log"):
+    with running([sys.executable, "-m", "mlflow", "server", *flags], f"{url}/health", settings, folder / "mlflow.log"):
         yield url
 
 
@@ -119,9 +128,9 @@ def postgres() -> Iterator[str]:
         subprocess.run(init, cwd=folder, user=user, check=True, capture_output=True)
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
         flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
-        command = [str(programs / "postgres"), "-D", str(folder / "db"), "-p", str(port), *flags]
+        server = [str(programs / "postgres"), "-D", str(folder / "db"), "-p", str(port), *flags]
         with (folder / "log").open("w") as log:
-            process = subprocess.Popen(command, cwd=folder, user=user, stdout=log, stderr=log)
+            process = subprocess.Popen(server, cwd=folder, user=user, stdout=log, stderr=log)
         try:
             ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
             while subprocess.run(ready, check=False).returncode:
@@ -144,3 +153,43 @@ def binaries() -> Path:
     if os.getuid() == 0 and subprocess.run(["id", "postgres"], check=False, capture_output=True).returncode:
         pytest.skip("PostgreSQL refuses root, and there is no user postgres")
     return folders[-1]
+
+
+def older(path: Path) -> str:
+    """Write a database as the MLflow before the latest revision left it; returns its revision."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    config = utils._get_alembic_config("")
+    script = ScriptDirectory.from_config(config)
+    (head,) = script.get_heads()
+    before = str(script.get_revision(head).down_revision)
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection, warnings.catch_warnings(action="ignore"):  # alembic's, of MLflow's migrations
+        config.attributes["connection"] = connection
+        command.upgrade(config, before)
+    engine.dispose()
+    return before
+
+
+def unplug(
+    patch: pytest.MonkeyPatch,
+    requests: Iterable[str],
+    *,
+    at: int,
+    after: bool = False,
+    error: type[BaseException] = MlflowException,
+) -> None:
+    """Break the client's request ``at``, counted from 1, of those named, before or after it has done its work."""
+    calls = count(1)
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*args: Any, **named: Any) -> Any:
+            here = next(calls) == at
+            done = None if here and not after else call(*args, **named)
+            if here:
+                raise error("unplugged")
+            return done
+
+        return instead
+
+    for name in requests:
+        patch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))

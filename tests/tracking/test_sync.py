@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,15 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.core.types import Refusal
-from pipeline.live import follow
-from pipeline.tracking import log, spool
+from pipeline.tracking import runs as logging
+from pipeline.tracking import spool
+from pipeline.tracking.connect import connect
 from pipeline.tracking.spool import Spool
-from tests.tracking.sending import runs, send, steps, unplug
-from tests.tracking.servers import free_port, mlflow_server
-from tests.training.world import repository, shards
+from pipeline.tracking.sync import sync
+from tests.tracking.servers import unplug
+from tests.training.world import repository
 
 ITERATIONS = 600  # a point every second iteration
 CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
@@ -37,11 +40,33 @@ def world(tmp_path: Path) -> Path:
     return repository(tmp_path, iterations=ITERATIONS)
 
 
-def start(root: Path, mode: str = "spool", **env: str) -> subprocess.Popen[str]:
+def send(root: Path) -> list[str]:
+    return sync(root, root / ".spool")
+
+
+def runs(root: Path) -> tuple[MlflowClient, list[Run]]:
+    client, experiment = connect(root)
+    return client, list(client.search_runs([experiment]))
+
+
+def steps(client: MlflowClient, run: Run, curve: str) -> list[int]:
+    return [metric.step for metric in client.get_metric_history(run.info.run_id, curve)]
+
+
+def spooled(root: Path, last: int = 3, fingerprint: str = "f", **begin: dict[str, str]) -> Spool:
+    """A stage that is at work, with a loss for each step."""
+    written = Spool(root / f".spool/train@x/{fingerprint}")
+    written.begin(**{"tags": {}, "params": {}, "texts": {}, **begin})
+    for step in range(1, last + 1):
+        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+    return written
+
+
+def start(root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "stages.train", "noise-fcn"],
         cwd=root,
-        env={**os.environ, "FCN_TRACKING": mode, "FCN_SNAPSHOT_SECONDS": "0.2", **env},
+        env={**os.environ, "FCN_TRACKING": "spool", "FCN_SNAPSHOT_SECONDS": "0.2"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -82,7 +107,7 @@ def assert_whole(root: Path) -> Run:
         assert sorted(set(found)) == found
     pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
     assert len([path for path in pictures if path.endswith(".png")]) == 9 * 6
-    assert "dvc.out.runs/noise-fcn/model.safetensors" in run.data.tags
+    assert run.data.tags["dvc.outputs"]
     return run
 
 
@@ -108,31 +133,18 @@ def test_killed_and_run_again_it_is_one_run_with_every_step_once(world: Path, en
     assert send(world) == []
 
 
-def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
-    root = repository(tmp_path)
-    shutil.rmtree(root / "data/shards/noise/train")
-    shards(root / "data/shards/noise/train", labels=(0, 1, 9, 255))
-    assert ended(start(root)) == 1
-    send(root)
-    _, (run,) = runs(root)
-    assert run.info.status == "FAILED"
-    assert run.data.tags["live.error"].startswith("Refusal: 2008_000002 in ")
-
-
 @pytest.mark.parametrize("after", [False, True])
 def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     """The connection breaks at the first request, then at the second, and so on, before or after it did its work."""
-    monkeypatch.setattr(log, "METRICS", 7)
-    monkeypatch.setattr(log, "PARAMS", 2)
-    written = Spool(tmp_path / ".spool/train@x/f")
-    written.begin(tags={"git.commit": "c"}, params={f"p{n}": "1" for n in range(5)}, texts={"changes.patch": "+"})
-    for step in range(1, 11):
-        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+    monkeypatch.setattr(logging, "METRICS", 7)
+    monkeypatch.setattr(logging, "PARAMS", 2)
+    texts, params = {"changes.patch": "+"}, {f"p{n}": "1" for n in range(5)}
+    written = spooled(tmp_path, 10, tags={"git.commit": "c"}, params=params, texts=texts)
     for step in (0, 5, 10):
         written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
-    written.end("FINISHED", {"dvc.out.a": "m"})
+    written.end("FINISHED", {"dvc.outputs": "m"})
     broken = 0
     while True:
         try:
@@ -146,7 +158,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     assert broken >= len(REQUESTS)
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
-    assert (run.data.tags["dvc.out.a"], len(run.data.params)) == ("m", 5)
+    assert (run.data.tags["dvc.outputs"], len(run.data.params)) == ("m", 5)
     for curve in ("loss", "learning_rate"):
         assert steps(client, run, curve) == list(range(1, 11))
     names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
@@ -157,8 +169,7 @@ REQUESTS = ("create_run", "log_batch", "log_text", "log_image", "set_terminated"
 
 
 def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = Spool(tmp_path / ".spool/train@x/f")
-    written.begin(tags={}, params={}, texts={})
+    written = spooled(tmp_path, 0)
     for step, server in enumerate(("one", "other"), 1):
         shutil.copy(tables, tmp_path / f"{server}.db")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/{server}.db")
@@ -168,34 +179,71 @@ def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatc
         assert steps(client, run, "loss") == list(range(1, step + 1))
 
 
-def test_work_done_again_adds_nothing_to_its_run(tmp_path: Path) -> None:
-    for _ in range(2):
-        written = Spool(tmp_path / ".spool/train@x/f")
-        written.begin(tags={}, params={}, texts={})
-        for step in (1, 2, 3):
-            written.point(step, {"loss": 1.0})
-        written.end("FINISHED", {})
-        send(tmp_path)
-    client, (run,) = runs(tmp_path)
-    assert (run.info.status, steps(client, run, "loss")) == ("FINISHED", [1, 2, 3])
-
-
-@pytest.mark.slow
-def test_a_server_that_is_away_for_the_middle_third_loses_nothing(
+def test_work_done_again_adds_nothing_to_its_run_whose_duration_is_the_last_attempts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (root := tmp_path / "work").mkdir()
-    repository(root, iterations=ITERATIONS)
-    port, store = free_port(), f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
-        process = start(root, "live")
-        stop_at(root, ITERATIONS // 3, process)
-        while not list(root.glob(f".spool/*/*/{spool.SENT}")):  # until a follower has sent something
-            time.sleep(0.2)
-    stop_at(root, 2 * ITERATIONS // 3, process)
-    time.sleep(follow.PERIOD + follow.TICK)  # a pass of the follower that finds nobody
-    with mlflow_server(store, str(tmp_path / "artifacts"), tmp_path, port):
-        assert ended(process) == 0
-        send(root)
-        assert_whole(root)
+    """Killed at once, run again 40 minutes later in 6 s, and 40 minutes later in 5 s."""
+    clock = [1_800_000_000_000]
+    monkeypatch.setattr(spool.time, "time_ns", lambda: clock[0] * 1_000_000)
+    for seconds, status in ((1, "KILLED"), (6, "FINISHED"), (5, "FINISHED")):
+        written = spooled(tmp_path)
+        send(tmp_path)
+        clock[0] += 1000 * seconds
+        written.end(status, {})
+        send(tmp_path)
+        client, (run,) = runs(tmp_path)
+        assert (run.info.status, steps(client, run, "loss")) == (status, [1, 2, 3])
+        assert run.info.end_time - run.info.start_time == 1000 * seconds
+        clock[0] += 40 * 60_000
+
+
+def test_a_run_that_another_took_the_place_of_before_it_was_published_is_marked(tmp_path: Path) -> None:
+    for fingerprint in ("old", "new", "old"):
+        spooled(tmp_path, fingerprint=fingerprint).end("FINISHED", {})
+        send(tmp_path)
+    _, found = runs(tmp_path)
+    old, new = sorted(found, key=lambda run: run.data.tags["live.fingerprint"] == "new")
+    assert (new.data.tags.get("superseded"), old.data.tags.get("superseded")) == (old.info.run_id, None)
+
+
+LONG = "a photograph of an autumn forest (near Ayutthaya) " * 8
+
+
+def test_names_as_long_as_people_make_them_are_shown(tmp_path: Path) -> None:
+    long = {f"{LONG}{n}": "y" * 9000 for n in "([{"}
+    written = spooled(tmp_path, params=long, tags=dict.fromkeys("ab", "y" * 9000))
+    for name in (f"{LONG}.jpg", f"{LONG}.png", "é" * 190, "日本/" * 60, "../..", "a\nb\udc80"):
+        written.picture(1, name, np.zeros((2, 2, 3), np.uint8))
+        written.point(9, {f"iu/{name}": 1.0})
+    written.end("FINISHED", {})
+    assert len(send(tmp_path)) == 1
+    client, (run,) = runs(tmp_path)
+    assert len(run.data.params) == 3 and len(run.data.metrics) == 8
+    names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([name for name in names if name.endswith(".png")]) == 6
+    assert not list(spool.spools(tmp_path / ".spool"))
+
+
+def test_an_event_that_mlflow_never_takes_is_set_aside_and_told_and_the_rest_is_sent(tmp_path: Path) -> None:
+    written = spooled(tmp_path, params={"lr": "1"})
+    send(tmp_path)
+    written.begin(tags={}, params={"lr": "2", "seed": "1"}, texts={})  # MLflow changes no param
+    for step in (1, 2, 3):
+        written.picture(step, "cat", np.zeros((2, 2, 3), np.uint8))
+    pictures = sorted((written.folder / spool.PICTURES).iterdir())
+    pictures[0].unlink()
+    pictures[1].write_bytes(pictures[1].read_bytes()[:40])
+    with (written.folder / spool.EVENTS).open("ab") as events:
+        events.write(b'{"event": "poi\x00\xff\n')
+    written.point(4, {"loss": 0.1})
+    written.end("FINISHED", {})
+    _, *said = send(tmp_path)
+    assert len(said) == 4 and all("cannot be shown in MLflow" in line for line in said), said
+    aside = [json.loads(line) for line in (tmp_path / ".spool" / spool.ASIDE).read_text().splitlines()]
+    assert {row["event"] for row in aside} == {"unreadable", "Param", "picture"}
+    assert all(row["stage"] == "train@x" and row["why"] for row in aside)
+    client, (run,) = runs(tmp_path)
+    assert (run.info.status, run.data.params) == ("FINISHED", {"lr": "1", "seed": "1"})
+    assert steps(client, run, "loss") == [1, 2, 3, 4]
+    assert len([1 for file in client.list_artifacts(run.info.run_id, "images") if "+3+" in file.path]) == 2
+    assert send(tmp_path) == []

@@ -1,16 +1,24 @@
-"""The questions that users of this pipeline ask of its runs, as views in the menu of MLflow's UI and as links."""
+"""What `fcn ui` shows, the questions that users ask of the runs as views in MLflow's menu, and where it may listen."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
+from pipeline.core.types import Refusal
+
+if TYPE_CHECKING:  # it takes seconds, and an address needs none
+    from mlflow import MlflowClient
 
 TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
 SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "paper_iu", "mean_acc", "pixel_acc", "fw_iu"))
 COMMIT = "tags.`git.commit`"
-LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'"
+EVERY = ("0.0.0.0", "::")  # stand for all addresses of the machine
+CURRENT = " AND tags.superseded IS NULL"
+LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'" + CURRENT
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ VIEWS = (
     View(
         "evaluations",
         "All evaluations by mean IU",
-        "tags.`dvc.stage` LIKE 'evaluate@%'",
+        "tags.`dvc.stage` LIKE 'evaluate@%'" + CURRENT,
         (*SCORES, "params.`backbone`", "params.`dataset`", COMMIT),
         SCORES[0],
     ),
@@ -83,3 +91,44 @@ def save(client: MlflowClient, experiment: str) -> None:
         value = view.saved(known.creation_time or 0)
         if known.tags.get(TAG + view.key) != value:
             client.set_experiment_tag(experiment, TAG + view.key, value)
+
+
+def listen_at(host: str, port: int) -> str:
+    """The URL of ``host`` and ``port``. Raises Refusal when the host is not this machine's or the port is taken."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        remedy = f"--port {port % 65535 + 1}, or --host 127.0.0.1 if {host} is not this machine"
+        raise Refusal(f"cannot listen on {host}:{port}, {reason}: try {remedy}") from None
+    return f"http://{_bracketed(host)}:{port}"
+
+
+def hosts(host: str, port: int, more: str) -> list[str]:
+    """The Host headers to answer to: this machine's, ``host``'s and those of ``more`` (names split by commas).
+
+    MLflow's default would take ``10.*`` and ``192.168.*``, too, which anybody's domain can begin with.
+
+    Raises Refusal for ``*``, and for an address without a name.
+    """
+    added = [name.strip() for name in more.split(",") if name.strip()]
+    if "*" in added:
+        raise Refusal("--allowed-hosts '*' lets any web page at this server: name the hosts")
+    if host in EVERY and not added:
+        raise Refusal(f"--host {host} is no name: give --allowed-hosts those that browsers will call it by")
+    known = ["localhost", "127.0.0.1", "[::1]", *([] if host in EVERY else [_bracketed(host)])]
+    return list(dict.fromkeys(form for name in [*known, *added] for form in (name, f"{name}:{port}")))
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine's processes reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -77,10 +77,30 @@ def test_layers_choose_by_shape_and_only_on_a_cpu_in_full_precision(monkeypatch:
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_a_layer_that_slides_is_its_convolution(n: int) -> None:
-    layer, generator = Sliding(5, 7, (4, 3)).double(), torch.Generator().manual_seed(0)
-    for parameter in layer.parameters():
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Sliding(6, 8, (4, 3)),
+        Conv2d(6, 8, 1),
+        Conv2d(6, 8, 1, stride=2, bias=False),
+        Conv2d(6, 8, 3, padding=1, groups=2),
+        Conv2d(6, 8, 3, stride=2, padding=2, dilation=2),
+        Conv2d(6, 8, 5, padding=6),
+    ],
+    ids=str,
+)
+def test_a_layer_computes_its_convolution_and_its_gradients(layer: Conv2d, n: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for parameter in layer.double().parameters():
         torch.nn.init.normal_(parameter, generator=generator)
-    image = torch.randn(n, 5, 9, 8, generator=generator, dtype=torch.float64)
-    want = functional.conv2d(image, layer.weight, layer.bias)
-    assert torch.allclose(layer(image), want, rtol=1e-12, atol=1e-12)
+    image = torch.randn(n, 6, 9, 8, generator=generator, dtype=torch.float64, requires_grad=True)
+    parts = layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups
+    found, want = layer(image), functional.conv2d(image, *parts)
+    counts = torch.linspace(-1, 1, want.numel(), dtype=torch.float64).view(want.shape)
+    tensors = [image, *layer.parameters()]
+    for got, expected in zip(
+        [found, *torch.autograd.grad((found * counts).sum(), tensors)],
+        [want, *torch.autograd.grad((want * counts).sum(), tensors)],
+        strict=True,
+    ):
+        assert torch.allclose(got, expected, rtol=1e-12, atol=1e-12)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.convert import pool, ray
+from pipeline.convert import workers
 from pipeline.convert.check import LN
-from pipeline.convert.dataset import Source
-from pipeline.convert.write_shard import Conversion, Planned, Written, sums
+from pipeline.convert.write_shard import Conversion, Planned, Source, Written, sums
 from pipeline.core import counts, files
 from pipeline.core.types import DatasetSpec, Refusal
 from pipeline.shards import schema
@@ -51,7 +50,8 @@ def convert(
     plan = [shard for split, ids in splits.items() for shard in _plan(split, ids, rows_per_shard)]
     with files.replacing(out) as scratch:
         conversion = Conversion(name, source, raw, scratch)
-        shards = ray.written(conversion, plan) if engine == "ray" else pool.written(conversion, plan, processes)
+        by_ray = engine == "ray"
+        shards = workers.by_ray(conversion, plan) if by_ray else workers.by_processes(conversion, plan, processes)
         done: dict[str, dict[str, Written]] = {split: {} for split in splits}
         with closing(shards), tqdm(total=sum(map(len, splits.values())), desc=name, unit="row", disable=None) as bar:
             for written in shards:

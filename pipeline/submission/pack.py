@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.core.png import PASCAL, png
 from pipeline.core.types import Refusal
 from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import FCN, LateFCN
@@ -47,4 +48,4 @@ def write(out: Path, competition: str, pictures: Pictures, segmenter: Segmenter)
 def _members(place: str, pictures: Pictures, segmenter: Segmenter) -> Iterator[archive.Member]:
     for name in tqdm(sorted(pictures.ids), desc="submit", unit="image", disable=None):
         label = segmenter({"color": pictures.read(name)}, name)[HEAD]
-        yield f"{place}/{name}.png", archive.palette_png(label)
+        yield f"{place}/{name}.png", png(label, PASCAL)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.core.types import Refusal
-from pipeline.datasets.shared import id_lists, tar
+from pipeline.datasets.shared import tar
+from pipeline.datasets.shared.archive import ids_of
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import MANIFEST
 
@@ -53,7 +54,7 @@ def of_archive(archive: Path, split: str) -> Pictures:
         known = ", ".join(sorted(Path(name).stem for name in lists)) or "none"
         raise Refusal(f"{archive} has no {LISTS}{split}.txt: name a split that it lists ({known})")
     source = f"{archive}: {lists[f'{split}.txt']}"
-    ids = id_lists.ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
+    ids = ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
     if missing := [name for name in ids if f"{PHOTOGRAPHS}{name}.jpg" not in found]:
         raise Refusal(f"{archive} lists {missing[0]} but has no {PHOTOGRAPHS}{missing[0]}.jpg: fetch it again")
     return Pictures(ids=tuple(ids), read=lambda name: _decoded(found[f"{PHOTOGRAPHS}{name}.jpg"](), archive, name))

@@ -18,7 +18,7 @@ from PIL import Image
 from pipeline.convert.check_folder import check
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets import voc
-from pipeline.datasets.own import folder, splits
+from pipeline.datasets.own import find, folder
 
 COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)
 VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}
@@ -371,12 +371,12 @@ def test_names_from_a_mac_match_lists_from_elsewhere(tmp_path: Path) -> None:
 def test_a_share_depends_on_the_id_alone(tmp_path: Path) -> None:
     names = [f"image {number}" for number in range(2000)]
     rules = {"train": Fraction(7, 10), "val": Fraction(2, 10)}
-    few, many = splits.shared_out(rules, names[:300]), splits.shared_out(rules, reversed(names))
+    few, many = find.shared_out(rules, names[:300]), find.shared_out(rules, reversed(names))
     for split, ids in few.items():
         assert set(ids) <= set(many[split]) and ids == sorted(ids)
     assert not set(many["train"]) & set(many["val"])
     assert [len(many[split]) / 2000 for split in rules] == pytest.approx([0.7, 0.2], abs=0.03)
-    assert float(splits.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
+    assert float(find.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
 
 
 def test_shares_sum_to_one_exactly_and_take_every_image(tmp_path: Path) -> None:

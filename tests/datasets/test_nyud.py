@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 from pipeline.core.types import Refusal, Sample
 from pipeline.datasets import nyud
 from pipeline.datasets.shared.hha import KINECT, hha

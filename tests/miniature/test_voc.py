@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat
 
+from pipeline.core.png import PASCAL, png
 from pipeline.core.types import Refusal
 from pipeline.miniature import imagenet, sbd, voc
-from pipeline.miniature.shared import archive, ids
+from pipeline.miniature.shared import archive, photo
 from pipeline.miniature.shared.things import NAMES
 
 TAR = "VOCtrainval_11-May-2012.tar"
@@ -81,7 +82,7 @@ def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
     root = unpacked(tmp_path)
-    name = ids.sbd_val(3, 2)[0]
+    name = photo.sbd_val(3, 2)[0]
     classes = loadmat(root / f"cls/{name}.mat")["GTcls"][0, 0]
     instances = loadmat(root / f"inst/{name}.mat")["GTinst"][0, 0]
 
@@ -97,15 +98,15 @@ def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
 
 
 def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
-    train, val, trained = set(ids.voc_train(1, 60)), set(ids.voc_val(1, 150, 100)), set(ids.sbd_train(1, 600, 100))
+    train, val, trained = set(photo.voc_train(1, 60)), set(photo.voc_val(1, 150, 100)), set(photo.sbd_train(1, 600, 100))
 
-    assert set(ids.seg11valid(1, 100)) == val - trained
+    assert set(photo.seg11valid(1, 100)) == val - trained
     assert len(val & trained) == 50 and len(train & trained) == 30 and not train & val
-    assert not set(ids.sbd_val(1, 20)) & (trained | train | val)
+    assert not set(photo.sbd_val(1, 20)) & (trained | train | val)
 
 
 @pytest.mark.parametrize(
-    ("names", "count", "least"), [(ids.seg11valid(1, 100), 100, 5), (ids.sbd_train(1, 600, 100), 600, 28)]
+    ("names", "count", "least"), [(photo.seg11valid(1, 100), 100, 5), (photo.sbd_train(1, 600, 100), 600, 28)]
 )
 def test_every_class_stands_in_front_in_every_split(names: list[str], count: int, least: int) -> None:
     fronts = Counter(int(name[-6:]) % len(NAMES) for name in names)
@@ -155,7 +156,7 @@ def test_an_archive_forgets_the_writer_and_the_time(tmp_path: Path) -> None:
 def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
     indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
-    with Image.open(io.BytesIO(archive.palette_png(indices))) as picture:
+    with Image.open(io.BytesIO(png(indices, PASCAL))) as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.asarray(picture), indices)
         palette = np.array(picture.getpalette()).reshape(256, 3)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pipeline.shards import decode
+from pipeline.shards import reader
 
 
 def photograph(height: int, width: int) -> Image.Image:
@@ -40,9 +40,9 @@ def test_a_jpeg_has_pillows_pixels_without_pillow(
     want = pillows(file)
     with monkeypatch.context() as without:
         without.setattr(Image, "open", None)
-        found = decode.image(pa.py_buffer(file), "RGB")
-    monkeypatch.setattr(decode, "decode_jpeg", None)  # as where it is not installed
-    assert np.array_equal(found, want) and np.array_equal(decode.image(pa.py_buffer(file), "RGB"), want)
+        found = reader.decode_image(pa.py_buffer(file), "RGB")
+    monkeypatch.setattr(reader, "decode_jpeg", None)  # as where it is not installed
+    assert np.array_equal(found, want) and np.array_equal(reader.decode_image(pa.py_buffer(file), "RGB"), want)
     assert found.dtype == np.uint8 and found.flags.writeable and found.flags.c_contiguous
 
 
@@ -51,10 +51,10 @@ def test_pillow_has_the_last_word_on_what_the_faster_library_warns_of() -> None:
     end = 4 + int.from_bytes(file[4:6], "big")  # of the first segment
     strange = file[:end] + b"\0\0\0" + file[end:]  # libjpeg: extraneous bytes before a marker
     with pytest.raises(ValueError, match="xtraneous"):
-        decode.decode_jpeg(strange, "RGB")
-    assert np.array_equal(decode.image(pa.py_buffer(strange), "RGB"), pillows(strange))
+        reader.decode_jpeg(strange, "RGB")
+    assert np.array_equal(reader.decode_image(pa.py_buffer(strange), "RGB"), pillows(strange))
     with pytest.raises(OSError, match="truncated"):
-        decode.image(pa.py_buffer(file[: len(file) * 3 // 4]), "RGB")
+        reader.decode_image(pa.py_buffer(file[: len(file) * 3 // 4]), "RGB")
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("RGB", "PNG"), ("L", "PNG"), ("L", "JPEG"), ("I;16", "PNG")])
@@ -63,6 +63,6 @@ def test_everything_else_is_pillows(mode: str, kind: str) -> None:
     if mode == "I;16":
         image = Image.fromarray(257 * np.asarray(image).astype(np.uint16))
     file = encoded(image, kind)
-    found = decode.image(pa.py_buffer(file), mode)
+    found = reader.decode_image(pa.py_buffer(file), mode)
     assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(file))))
     assert found.dtype == (np.uint16 if mode == "I;16" else np.uint8)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.convert import write_shard, writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.datasets import voc

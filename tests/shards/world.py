@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 
 VOC = partial(plugin, "voc")
 

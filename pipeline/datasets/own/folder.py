@@ -9,10 +9,9 @@ from pathlib import Path
 
 from pipeline.core import fields
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
-from pipeline.datasets.own import coding, find, splits
-from pipeline.datasets.own.images import as_rgb
-from pipeline.datasets.own.labels import as_indices
-from pipeline.datasets.own.row import Row
+from pipeline.datasets.own import coding, find
+from pipeline.datasets.own.coding import Row
+from pipeline.datasets.own.images import as_indices, as_rgb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Folder:
     name: str
     row: Row
     coding: coding.Coding
-    rules: Mapping[str, splits.Rule]
+    rules: Mapping[str, find.Rule]
 
     @property
     def SPEC(self) -> DatasetSpec:  # noqa: N802 - datasets that are modules have it as a constant
@@ -96,17 +95,17 @@ def parse(name: str, row: Mapping[str, object]) -> Folder:
         name=name,
         row=read,
         coding=coding.parse(where, read),
-        rules=splits.parse(f"{where}.splits", read.splits),
+        rules=find.parse_splits(f"{where}.splits", read.splits),
     )
 
 
-def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) -> Layout:
+def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) -> Layout:
     """Look through ``root`` without opening an image; ``where`` is the row's dotted name, for refusals.
 
     Shares divide all images, so each must have a label and each label an image. Lists choose: what no list names is
     left alone, labelled or not.
 
-    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``splits.listed``.
+    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``find.listed``.
     """
     problems: list[str] = []
     images = find.find(f"{where}.images", root, row.images, problems)
@@ -117,7 +116,7 @@ def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) 
         raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
     shares = {split: rule for split, rule in rules.items() if isinstance(rule, Fraction)}
     if shares:
-        taken, wanted = splits.shared_out(shares, images.keys() & labels.keys()), set(images)
+        taken, wanted = find.shared_out(shares, images.keys() & labels.keys()), set(images)
         remedy = "raise its share, add images, or write lists"
         problems += [
             f"{where}.splits gives {split} none of the images: {remedy}" for split in taken if not taken[split]
@@ -126,9 +125,9 @@ def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) 
         remedy = "add it, or take the label out"
         problems += [f"{root / labels[name]} has no image {name} in {row.images}: {remedy}" for name in lonely]
     else:
-        taken = {split: splits.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
+        taken = {split: find.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
         wanted = {name for names in taken.values() for name in names}
-        problems += splits.misfits(root, rules, taken, images)
+        problems += find.misfits(root, rules, taken, images)
     lonely = sorted((wanted & images.keys()) - labels.keys())
     remedy = "add it, or take the image out"
     problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]

@@ -76,23 +76,6 @@ def test_members_are_what_was_packed_and_nothing_is_unpacked(tmp_path: Path, pac
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_the_index_of_a_tar_gives_offsets_and_texts(tmp_path: Path) -> None:
-    archive = tarred(tmp_path / "x.tar", {"a.bin": b"abc", "list.txt": b"1\n2\n"})
-    offset, size = tar.place(archive, "a.bin")
-    assert archive.read_bytes()[offset : offset + size] == b"abc"
-    assert tar.ids(archive, "list.txt") == ["1", "2"]
-    with pytest.raises(Refusal, match=r"x\.tar has no b\.bin: fetch it again"):
-        tar.place(archive, "b.bin")
-
-
-def test_members_of_a_zip_come_in_the_order_asked_for(tmp_path: Path) -> None:
-    archive = zipped(
-        tmp_path / "x.zip", {"a/": b"", "Images\\sky\\a.jpg": b"1", "b": b"2"}
-    )  # \ is from Windows' packers
-    assert list(unzip.index(archive)) == ["Images/sky/a.jpg", "b"]
-    assert list(unzip.read(archive, ["b", "Images/sky/a.jpg", "b"])) == [b"2", b"1", b"2"]
-
-
 @pytest.mark.parametrize(("pack", "index"), [(tarred, tar.index), (zipped, unzip.index)])
 def test_a_changed_archive_is_indexed_anew_and_an_unchanged_one_is_not(tmp_path: Path, pack: Pack, index: Any) -> None:
     archive = pack(tmp_path / "x", {"a.txt": b"1"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -13,14 +14,16 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.convert import write_shard, writer
 from pipeline.convert.write_shard import plugin
 from pipeline.core import files
-from pipeline.core.types import Refusal
+from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.datasets import voc
+from pipeline.shards import schema
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 from tests.shards.world import convert, encoded, pack, tree
@@ -240,3 +243,30 @@ def test_real_archives_convert(tmp_path: Path, name: str, counts: list[str]) -> 
         assert (shards.manifest.pixels["semantic"]["void"] > 0) == (name == "voc")
         example = shards[int(rows) - 1]
         assert example.images["color"].shape == (*example.labels["semantic"].shape, 3)
+
+
+SPEC = DatasetSpec(
+    name="tiny",
+    images=("color", "hha"),
+    labels={"semantic": LabelSpec(classes=("sky", "sea"), palette=((0, 0, 0), (1, 2, 3)))},
+    mean={"color": (1.5, 2.0, 3.0)},
+    modes={"hha": "L"},
+)
+
+
+def test_every_encoded_column_is_an_image_to_hugging_face() -> None:
+    arrow = schema.arrow_schema(SPEC)
+    assert arrow.names == ["id", "color", "hha", "semantic", "height", "width"]
+    assert arrow.field("hha").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    features = json.loads(arrow.metadata[b"huggingface"])["info"]["features"]
+    assert list(features) == arrow.names
+    assert [name for name, feature in features.items() if feature["_type"] == "Image"] == ["color", "hha", "semantic"]
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"has no manifest\.json: run its convert stage"):
+        schema.read_manifest(tmp_path)
+    for text in ("{", "{}", "[]", '{"spec": 3}'):
+        (tmp_path / schema.MANIFEST).write_text(text)
+        with pytest.raises(Refusal, match=r"manifest\.json is damaged"):
+            schema.read_manifest(tmp_path)

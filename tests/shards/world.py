@@ -18,9 +18,8 @@ from pipeline.convert.write_shard import plugin
 VOC = partial(plugin, "voc")
 
 
-def encoded(pixels: np.ndarray, kind: str) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
+def encoded(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
+    Image.fromarray(pixels).save(file := io.BytesIO(), kind, **options)
     return file.getvalue()
 
 

@@ -1,10 +1,11 @@
-"""Miniature VOC, SBD and ImageNet read as the originals do, and VOC and SBD agree about what they share."""
+"""The miniature originals lie as the true ones do, and agree on what they share; leaves are a folder of pairs."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat
 
-from pipeline.core.png import PASCAL, png
+from pipeline.convert.check_folder import check
 from pipeline.core.types import Refusal
-from pipeline.miniature import imagenet, sbd, voc
-from pipeline.miniature.shared import archive, photo
+from pipeline.datasets import siftflow as reader
+from pipeline.miniature import imagenet, leaves, sbd, siftflow, voc
+from pipeline.miniature.shared import photo
 from pipeline.miniature.shared.things import NAMES
 
 TAR = "VOCtrainval_11-May-2012.tar"
@@ -98,7 +100,11 @@ def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
 
 
 def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
-    train, val, trained = set(photo.voc_train(1, 60)), set(photo.voc_val(1, 150, 100)), set(photo.sbd_train(1, 600, 100))
+    train, val, trained = (
+        set(photo.voc_train(1, 60)),
+        set(photo.voc_val(1, 150, 100)),
+        set(photo.sbd_train(1, 600, 100)),
+    )
 
     assert set(photo.seg11valid(1, 100)) == val - trained
     assert len(val & trained) == 50 and len(train & trained) == 30 and not train & val
@@ -139,31 +145,6 @@ def test_every_class_of_imagenet_has_its_tar_of_square_photographs(tmp_path: Pat
                     assert {pixels(inner, name).shape for name in inner.getnames()} == {(64, 64, 3)}
 
 
-def test_an_archive_forgets_the_writer_and_the_time(tmp_path: Path) -> None:
-    archive.write_tgz(tmp_path / "one.tgz", [("b/list.txt", b"2007_000001\n"), ("a.txt", b"")])
-
-    header = (tmp_path / "one.tgz").read_bytes()[:10]
-    assert header[3] == 0 and header[4:8] == bytes(4)  # neither name nor time
-    with tarfile.open(tmp_path / "one.tgz", "r:gz") as opened:
-        members = opened.getmembers()
-    assert [member.name for member in members] == ["b/list.txt", "a.txt"]
-    assert {(member.mtime, member.uid, member.uname) for member in members} == {(0, 0, "")}
-    content = archive.mat(GTcls={"Segmentation": np.eye(3, dtype=np.uint8)})
-    assert content[:116].decode().rstrip() == "MATLAB 5.0 MAT-file, miniature"
-    np.testing.assert_array_equal(loadmat(io.BytesIO(content))["GTcls"]["Segmentation"][0, 0], np.eye(3))
-
-
-def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
-    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
-
-    with Image.open(io.BytesIO(png(indices, PASCAL))) as picture:
-        assert picture.mode == "P"
-        np.testing.assert_array_equal(np.asarray(picture), indices)
-        palette = np.array(picture.getpalette()).reshape(256, 3)
-    known = {0: (0, 0, 0), 1: (128, 0, 0), 8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
-    assert {index: tuple(palette[index]) for index in known} == known
-
-
 def unpacked(folder: Path) -> Path:
     """SBD's dataset folder, laid out as SBDataset wants it."""
     sbd.render(folder, seed=3, side=64, train=12, val=2, held_out=4)
@@ -184,3 +165,93 @@ def pixels(opened: tarfile.TarFile, name: str) -> np.ndarray:
 
 def photographs(opened: tarfile.TarFile) -> dict[str, bytes]:
     return {Path(name).stem: read(opened, name) for name in opened.getnames() if name.endswith(".jpg")}
+
+
+FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
+
+
+def test_the_zip_has_the_originals_members(tmp_path: Path) -> None:
+    members = sift(tmp_path, trainval=9, test=3, unannotated=2)
+    names = {Path(name).stem for name in members if name.startswith("Images/")}
+    assert len(names) == 14
+    assert {name.split("_")[0] for name in names} >= {"coast", "forest", "street", "tallbuilding"}
+
+    lines = members["TestSet1.txt"].decode().splitlines()
+    assert len(lines) == 3 and all(line.startswith(f"{FOLDER}\\") and line.endswith(".jpg") for line in lines)
+    assert {f"Images/{line}".replace("\\", "/") for line in lines} < members.keys()
+    for name in names:
+        with Image.open(io.BytesIO(members[f"Images/{FOLDER}/{name}.jpg"])) as image:
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (48, 48))
+
+
+def test_maps_are_doubles_with_names_and_metadata_beside_them(tmp_path: Path) -> None:
+    members = sift(tmp_path, trainval=3, test=1, unannotated=0)
+    for folder, classes, values in (("SemanticLabels", 33, range(34)), ("GeoLabels", 3, (-1, 1, 2, 3))):
+        found = [loadmat(io.BytesIO(data)) for name, data in members.items() if name.startswith(folder)]
+        assert len(found) == 4
+        for variables in found:
+            assert variables["S"].dtype == np.float64 and variables["S"].shape == (48, 48)
+            assert set(np.unique(variables["S"])) <= set(values)
+            assert variables["names"].shape == (classes, 1) and "metaData" in variables
+
+
+def test_images_nobody_labelled_come_in_two_kinds(tmp_path: Path) -> None:
+    members = sift(tmp_path, trainval=2, test=2, unannotated=4)
+    names = {Path(name).stem for name in members if name.startswith("Images/")}
+    bare = {name for name in names if f"SemanticLabels/{FOLDER}/{name}.mat" not in members}
+    void = {
+        name
+        for name in names - bare
+        if not loadmat(io.BytesIO(members[f"SemanticLabels/{FOLDER}/{name}.mat"]))["S"].any()
+    }
+    assert (len(names), len(bare), len(void)) == (8, 2, 2)
+    for name in bare:
+        assert f"GeoLabels/{FOLDER}/{name}.mat" not in members
+    for name in void:
+        assert (loadmat(io.BytesIO(members[f"GeoLabels/{FOLDER}/{name}.mat"]))["S"] == -1).all()
+
+
+def sift(folder: Path, *, trainval: int, test: int, unannotated: int) -> dict[str, bytes]:
+    """The members of a zip with squares of 48 pixels."""
+    siftflow.render(folder, seed=3, side=48, trainval=trainval, test=test, unannotated=unannotated)
+    with zipfile.ZipFile(folder / reader.ARCHIVE) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_leaves_are_a_folder_of_images_of_varied_size_with_labels_in_three_colours(tmp_path: Path) -> None:
+    leaves.render(tmp_path, seed=7, side=64, images=20)
+    row = {"root": str(tmp_path), "images": "images/*.jpg", "encoding": "color", "ignore": ["edge=#808080"]}
+    problems, facts = check("leaves", {**row, "classes": ["soil=#000000", "leaf=#ff0000"]})
+    assert problems == [] and facts[0].endswith("of 20 images")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
+    sizes, colors = set(), set()
+    for path in sorted((tmp_path / "images").iterdir()):
+        with Image.open(path) as image, Image.open(tmp_path / f"labels/{path.stem}.png") as label:
+            assert (image.format, image.mode, label.mode) == ("JPEG", "RGB", "RGB")
+            assert image.size == label.size and max(image.size) == 64 and min(image.size) >= 48
+            sizes.add(image.size)
+            colors |= {color for _, color in label.getcolors()}
+    assert colors == {leaves.SOIL, leaves.LEAVES, leaves.EDGE}
+    assert len(sizes) > 10 and {width > height for width, height in sizes} == {True, False}
+
+
+def test_leaves_are_the_same_whatever_else_is_rendered(tmp_path: Path) -> None:
+    leaves.render(tmp_path / "few", seed=7, side=48, images=2)
+    leaves.render(tmp_path / "many", seed=7, side=48, images=4)
+    leaves.render(tmp_path / "other", seed=8, side=48, images=2)
+    for path in sorted((tmp_path / "few").glob("*/*")):
+        name = path.relative_to(tmp_path / "few")
+        assert path.read_bytes() == (tmp_path / "many" / name).read_bytes()
+        assert path.read_bytes() != (tmp_path / "other" / name).read_bytes()
+
+
+def test_leaves_are_where_their_labels_say() -> None:
+    """Leaves are far more vivid than soil and pebbles, so a net has something to learn."""
+    leaf, soil = [], []
+    for number in range(12):
+        image, label = leaves.litter(7, f"leaves_{number:04d}", 96)
+        vivid = image.max(axis=2).astype(float) - image.min(axis=2)
+        leaf.append(vivid[(label == leaves.LEAVES).all(axis=2)])
+        soil.append(vivid[(label == leaves.SOIL).all(axis=2)])
+        assert leaf[-1].size > 0.02 * label[..., 0].size
+    assert np.median(np.concatenate(leaf)) > 1.8 * np.median(np.concatenate(soil))

@@ -32,7 +32,7 @@ def convert(
     processes: int,
     engine: str = "pool",
 ) -> None:
-    """Write ``out/<split>/part-*.parquet`` and ``manifest.json`` for every split of ``source``'s dataset, or nothing.
+    """Write ``out/<split>/part-*.parquet`` and ``_manifest.json`` for every split of ``source``'s dataset, or nothing.
 
     Rows stand in the order of the split's list; the bytes depend neither on ``engine``, ``pool`` (of ``processes``, on
     this machine) or ``ray`` (on a cluster), nor on how many take part. ``expect`` gives each split's number of rows

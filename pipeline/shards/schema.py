@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.core.types import DatasetSpec, Refusal
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"  # what begins with _ is no part to Arrow, pandas and Spark, which read the folder
 ROW_GROUP = 16  # rows; about 2 MB of photographs: one read serves them all, and no column nears Arrow's 2 GB
 
 

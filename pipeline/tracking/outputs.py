@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.tracking.record import Curve, Split, key
 
 ATTACHED = (".json", ".csv", ".html", ".md", ".png", ".tsv")
-HIST, METRICS, CLASSES, MANIFEST = "hist.parquet", "metrics.json", "classes.json", "manifest.json"
+HIST, METRICS, CLASSES, MANIFEST = "hist.parquet", "metrics.json", "classes.json", "_manifest.json"
 EVALUATIONS = "eval"
 STEP = "iteration"  # the first column of a table of curves
 COPY = "curve.tsv"  # an evaluation's, of the curve of a training, whose own run has it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -14,14 +13,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pyarrow as pa
+import pandas as pd
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.convert import write_shard, writer
 from pipeline.convert.write_shard import plugin
 from pipeline.core import files
-from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.core.types import Refusal
 from pipeline.datasets import voc
 from pipeline.shards import schema
 from pipeline.shards.reader import Shards
@@ -60,7 +60,7 @@ def test_bytes_depend_on_no_number_of_processes_no_run_and_no_memory(
     other.communicate()
     assert tree(tmp_path / "again") == first
     assert sorted(name for name in first if name.startswith("train/")) == [
-        "train/manifest.json",
+        "train/_manifest.json",
         "train/part-00000-of-00002.parquet",
         "train/part-00001-of-00002.parquet",
     ]
@@ -121,8 +121,6 @@ def test_files_are_plain_parquet_with_small_row_groups(tmp_path: Path) -> None:
     assert {column.compression for column in columns} == {"UNCOMPRESSED"}
     assert not any(column.has_dictionary_page for column in columns)
     assert [column.path_in_schema for column in columns if column.is_stats_set] == ["id", "height", "width"]
-    query = f"select count(*), sum(height), count(distinct id) from '{out}/train/*.parquet'"
-    assert duckdb.sql(query).fetchall() == [(40, 240, 40)]
 
 
 def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
@@ -206,24 +204,27 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path: Path) -> 
     running.kill()
     running.communicate()
     assert not (tmp_path / "out").exists()
-    assert not [*tmp_path.rglob("manifest.json")]
+    assert not [*tmp_path.rglob("_manifest.json")]
     assert len(Shards(convert(tmp_path) / "train")) == 400
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_hugging_face_decodes_both_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_split_is_read_as_a_folder_by_pandas_arrow_duckdb_and_hugging_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import datasets
 
     pack(tmp_path / "raw", ["b", "a", "c"])
     folder = convert(tmp_path, rows=2) / "train"
+    assert list(pd.read_parquet(folder)["id"]) == ["b", "a", "c"]
+    assert ds.dataset(folder).to_table()["id"].to_pylist() == ["b", "a", "c"]
+    assert len(pd.read_parquet(folder.parent)) == 6, "of three splits"
+    query = f"select count(*), sum(height), count(distinct id) from '{folder}/*.parquet'"
+    assert duckdb.sql(query).fetchall() == [(3, 18, 3)]
     shards = Shards(folder)
-    for ask in (
-        {"path": "parquet", "data_files": f"{folder}/*.parquet"},
-        {"path": "parquet", "data_dir": str(folder), "on_bad_files": "skip"},  # passes over manifest.json
-        {"path": str(folder)},
-    ):
+    for ask in ({"path": "parquet", "data_files": f"{folder}/*.parquet"}, {"path": str(folder)}):
         rows = datasets.load_dataset(**ask, split="train", cache_dir=str(tmp_path / "cache"))
         assert rows["id"][:] == ["b", "a", "c"]
         for row in range(3):
@@ -245,28 +246,10 @@ def test_real_archives_convert(tmp_path: Path, name: str, counts: list[str]) -> 
         assert example.images["color"].shape == (*example.labels["semantic"].shape, 3)
 
 
-SPEC = DatasetSpec(
-    name="tiny",
-    images=("color", "hha"),
-    labels={"semantic": LabelSpec(classes=("sky", "sea"), palette=((0, 0, 0), (1, 2, 3)))},
-    mean={"color": (1.5, 2.0, 3.0)},
-    modes={"hha": "L"},
-)
-
-
-def test_every_encoded_column_is_an_image_to_hugging_face() -> None:
-    arrow = schema.arrow_schema(SPEC)
-    assert arrow.names == ["id", "color", "hha", "semantic", "height", "width"]
-    assert arrow.field("hha").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    features = json.loads(arrow.metadata[b"huggingface"])["info"]["features"]
-    assert list(features) == arrow.names
-    assert [name for name, feature in features.items() if feature["_type"] == "Image"] == ["color", "hha", "semantic"]
-
-
 def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"has no manifest\.json: run its convert stage"):
+    with pytest.raises(Refusal, match=r"has no _manifest\.json: run its convert stage"):
         schema.read_manifest(tmp_path)
     for text in ("{", "{}", "[]", '{"spec": 3}'):
         (tmp_path / schema.MANIFEST).write_text(text)
-        with pytest.raises(Refusal, match=r"manifest\.json is damaged"):
+        with pytest.raises(Refusal, match=r"_manifest\.json is damaged"):
             schema.read_manifest(tmp_path)

@@ -67,7 +67,7 @@ def test_a_table_by_iteration_is_curves_another_an_artifact_and_a_copy_of_a_curv
 def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     for split in ("train", "val"):
         manifest(tmp_path, split)
-    digest = json.loads((tmp_path / "data/shards/voc/val/manifest.json").read_text())["digest"]
+    digest = json.loads((tmp_path / "data/shards/voc/val/_manifest.json").read_text())["digest"]
     read, missing = read_splits(tmp_path, ["data/shards/voc/val"], {"voc": "https://a/b.tar"}, "evaluation")
     assert [(each["name"], each["digest"], each["source"], each["context"]) for each in read] == [
         ("voc/val", digest[:36], '{"url": "https://a/b.tar"}', "evaluation")
@@ -78,7 +78,7 @@ def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     assert [each["name"] for each in read] == ["voc/train", "voc/val"]
     assert read_splits(tmp_path, ["runs/a"], {}, "x") == ([], [])
     gone = ["data/shards/nyud/train", "data/shards/sbd"]
-    assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/manifest.json", gone[1]])
+    assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/_manifest.json", gone[1]])
 
 
 def test_params_are_canonical_text() -> None:

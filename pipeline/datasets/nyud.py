@@ -158,7 +158,7 @@ def _opened(path: Path, size: int, mtime: int) -> h5py.File:
     kinds = {"images": ("uint8", 4), "depths": ("float32", 3), "rawDepths": ("float32", 3), "labels": ("uint16", 3)}
     for name, (dtype, axes) in kinds.items():
         if name not in file:
-            raise Refusal(f"{path} has no {name}, it has {', '.join(file)}: is it NYUDv2's labelled set?")
+            raise Refusal(f"{path} has no {name}, it has {', '.join(file) or 'nothing'}: is it NYUDv2's labelled set?")
         if file[name].dtype != dtype or file[name].ndim != axes or len(file[name]) != len(file["images"]):
             found = f"{file[name].dtype} {file[name].shape}"
             raise Refusal(f"{path}: {name} is {found}, expected {dtype} with {axes} axes, frames first: fetch it again")

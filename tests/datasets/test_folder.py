@@ -23,6 +23,12 @@ VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}
 SCENE = np.array([[0, 0, 1, 3], [0, 2, 1, 3], [2, 2, 1, 3]], np.uint8)  # soil, leaf, stem; 3 is void
 
 
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes here have a dozen pixels, so that every one can be said."""
+    monkeypatch.setattr(folder, "LEAST", 1)
+
+
 def row(place: Path, /, **changes: Any) -> dict[str, Any]:
     fields = {
         "root": str(place),
@@ -290,6 +296,57 @@ def test_lists_give_files_and_their_ids(tmp_path: Path) -> None:
     assert found.ids(tmp_path, "train") == ["c", "one"]
     ((_, parts),) = found.read(tmp_path, ["one"])
     assert [Path(file.path).name for file in parts.values()] == ["two words.png", "a.png"]
+
+
+def test_what_is_too_small_for_any_net_is_refused_with_the_least_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    for name, shape in {"a": (5, 900), "b": (900, 31), "c": (32, 32)}.items():
+        put(tmp_path / f"images/{name}.png", np.zeros((*shape, 3), np.uint8))
+        put(tmp_path / f"labels/{name}.png", np.eye(*shape, dtype=np.uint8))
+    fields = {"root": str(tmp_path), "classes": ["soil", "leaf"], "splits": ["all=1"]}
+    told = "(height×width), and nets take at least 32×32: enlarge it and its label, or leave both out"
+    assert check("leaves", fields)[0] == [
+        f"{tmp_path}/images/a.png is 5×900 {told}",
+        f"{tmp_path}/images/b.png is 900×31 {told}",
+    ]
+
+
+def test_endings_match_in_capitals_too_and_what_is_passed_over_is_counted_by_reason(tmp_path: Path) -> None:
+    lay(tmp_path, "a", "b", "c")
+    for kind in ("images", "labels"):
+        (tmp_path / f"{kind}/a.png").rename(tmp_path / f"{kind}/a.PNG")
+        (tmp_path / kind / "Thumbs.db").touch()
+    (tmp_path / "images/._b.png").touch()
+    (tmp_path / "images/deep").mkdir()
+    (tmp_path / "all.txt").write_text("a\nb\n")
+    put(tmp_path / "labels/d.png", COLORS[SCENE])
+    fields = row(tmp_path, images="images/*.png", labels="labels/{id}.png", splits=["all=all.txt"])
+    assert ids(fields, "all") == ["a", "b"]
+    assert check("leaves", fields)[1][1] == (
+        "not used: 1 hidden (images/._b.png), 2 of another name (images/Thumbs.db, …), "
+        "1 images in no split (images/c.png), 1 labels without an image (labels/d.png)"
+    )
+    found = folder.parse("leaves", fields | {"images": "images/**/*.png"}).survey(tmp_path)
+    assert found.unused.startswith("1 hidden (images/._b.png), 2 of another name")
+
+
+def test_a_link_to_nowhere_and_a_name_with_what_nobody_sees_are_told(tmp_path: Path) -> None:
+    lay(tmp_path, "a", "b")
+    (tmp_path / "images/a.png").unlink()
+    (tmp_path / "images/a.png").symlink_to("/mnt/gone/a.png")
+    link = r"images/a\.png is a link to /mnt/gone/a\.png, which is not here: mount its disk, fetch it \(git annex get, "
+    with pytest.raises(Refusal, match=link):
+        ids(row(tmp_path))
+    for name in "ab":
+        for kind in ("images", "labels"):
+            (tmp_path / f"{kind}/{name}.png").rename(tmp_path / kind / f"{name}\u202fPM\u00a0.png")
+    (tmp_path / "images/a\u202fPM\u00a0.png").unlink()
+    with pytest.raises(
+        Refusal, match=r"images/b\\u202fPM\\xa0\.png would have the id 'b\\u202fPM\\xa0': an id has nei"
+    ):
+        ids(row(tmp_path))
 
 
 LISTS = {"splits": ["train=train.txt", "val=val.txt"]}

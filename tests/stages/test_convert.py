@@ -44,10 +44,17 @@ def test_archives_convert_and_a_wrong_count_does_not() -> None:
 
 
 def test_a_folder_converts_by_five_lines() -> None:
-    for kind, pixels in (("images", np.zeros((3, 4, 3), np.uint8)), ("labels", np.eye(3, 4, dtype=np.uint8))):
+    for kind, pixels in (("images", np.zeros((32, 40, 3), np.uint8)), ("labels", np.eye(32, 40, dtype=np.uint8))):
         Path("mine", kind).mkdir(parents=True)
         for name in "abcdefgh":
             Path("mine", kind, f"{name}.png").write_bytes(encoded(pixels, "PNG"))
+    Path("mine/labels/unpaired.png").write_bytes(encoded(np.eye(32, 40, dtype=np.uint8), "PNG"))
+    row = {"root": "mine", "classes": ["soil", "leaf"], "images": "images/*.PNG", "splits": ["train=train.txt"]}
+    Path("mine/train.txt").write_text("a\nb\n")
+    ran = run("convert_folder", "folders", "mine", row)
+    assert (ran.exit_code, len(Shards(Path("data/shards/mine/train")))) == (0, 2)
+    assert ran.stderr.startswith("mine: not used: 6 images in no split (images/c.png, …), 1 labels without an image (l")
+    Path("mine/labels/unpaired.png").unlink()
     assert run("convert_folder", "folders", "mine", {"root": "mine", "classes": ["soil", "leaf"]}).exit_code == 0
     both = [Shards(Path("data/shards/mine") / split) for split in ("train", "val")]
     assert sum(map(len, both)) == 8

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from itertools import accumulate, combinations
+from itertools import accumulate, combinations, takewhile
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.fields import nearest
@@ -21,7 +21,7 @@ def find(where: str, root: Path, pattern: str, problems: list[str]) -> dict[str,
 
     ``pattern`` is a glob or ``@list`` relative to ``root``, ``where`` its dotted name, for refusals. The id is the
     file's name without its ending, or the part of the name where the glob says ``{id}``, or the word before the path
-    in a list's line. Hidden files are not found.
+    in a list's line. Hidden files are not found; a glob's ending also finds files that write it in capitals.
 
     Raises Refusal when the root or the list is missing, when nothing is found, and for a path that leaves the root.
     """
@@ -31,15 +31,34 @@ def find(where: str, root: Path, pattern: str, problems: list[str]) -> dict[str,
     files: dict[str, str] = {}
     for name, path in _listed(where, root, pattern[1:]) if listed else _globbed(where, root, pattern):
         if not name.isprintable() or "/" in name or "\\" in name:
-            problems.append(f"{root / path} would have the id {name!r}: an id is a name without slashes, rename it")
+            remedy = "an id has neither slashes nor characters that nobody sees, rename it"
+            problems.append(f"{root / path} would have the id {name!r}: {remedy}")
         elif name in files:
             remedy = "rename one, or set both fields to @lists whose lines give an id and a path"
             problems.append(f"{root / path} and {root / files[name]} are both {name}: {remedy}")
+        elif (root / path).is_symlink() and not (root / path).exists():
+            remedy = "mount its disk, fetch it (git annex get, dvc checkout), or delete the link"
+            problems.append(f"{root / path} is a link to {(root / path).readlink()}, which is not here: {remedy}")
         elif not (root / path).is_file():
             problems.append(f"{root / path} is missing, but {root / pattern[1:]} lists it: correct its line")
         else:
             files[name] = path
     return files
+
+
+def passed_over(root: Path, patterns: Iterable[str], taken: Collection[str]) -> dict[str, list[str]]:
+    """What else lies where the globs look, by the reason: hidden, or another name than the globs'."""
+    found: set[str] = set()
+    for parts in (PurePosixPath(pattern).parts for pattern in patterns if not pattern.startswith("@")):
+        fixed = PurePosixPath(*takewhile(lambda part: not re.search(r"[*?\[{]", part), parts[:-1]))
+        deep = "**" if len(fixed.parts) < len(parts) - 1 else "*"
+        found.update(glob.glob(str(fixed / deep), root_dir=root, recursive=True, include_hidden=True))  # noqa: PTH207
+    reasons: dict[str, list[str]] = {}
+    for path in sorted(found - set(taken)):
+        if not (root / path).is_dir():
+            hidden = any(part.startswith(".") for part in PurePosixPath(path).parts)
+            reasons.setdefault("hidden" if hidden else "of another name", []).append(path)
+    return reasons
 
 
 def lines(where: str, root: Path, path: str) -> list[str]:
@@ -81,8 +100,11 @@ def _globbed(where: str, root: Path, pattern: str) -> Iterator[tuple[str, str]]:
     before, marker, after = inside(where, root, pattern).rpartition("/")[2].partition("{id}")
     if "{" in pattern.replace("{id}", "", bool(marker)) or (marker and re.search(r"[*?\[]", before + after)):
         raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} amid plain text in the file's name")
-    found = glob.glob(pattern.replace("{id}", "*"), root_dir=root, recursive=True)  # noqa: PTH207 - skips hidden files
-    paths = sorted(path for path in found if (root / path).is_file())
+    stem, dot, ending = pattern.replace("{id}", "*").rpartition(".")
+    if dot and not re.search(r"[/\[]", ending):  # CAM1.JPG is of *.jpg
+        ending = re.sub(r"[a-zA-Z]", lambda letter: f"[{letter[0].lower()}{letter[0].upper()}]", ending)
+    found = glob.glob(stem + dot + ending, root_dir=root, recursive=True)  # noqa: PTH207 - skips hidden files
+    paths = sorted(path for path in found if not (root / path).is_dir())
     if not paths:
         here = sorted(entry.name for entry in root.iterdir())[:5]
         raise Refusal(f"{where} is {pattern!r}, which matches no file: {root} holds {', '.join(here) or 'nothing'}")

@@ -8,21 +8,27 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.core import fields
-from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, visible
 from pipeline.datasets.own import coding, find
 from pipeline.datasets.own.coding import Row
 from pipeline.datasets.own.images import as_indices, as_rgb
 
+LEAST = 32  # pixels: the stride of every net's coarsest map, of which a smaller image may have no cell
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Paths by id relative to ``root``, the ids of each split, and a line for each problem, in a fixed order."""
+    """Paths by id relative to ``root``, the ids of each split, and a line for each problem, in a fixed order.
+
+    ``unused`` says what lies there and is in no split, by the reason; empty where there is nothing.
+    """
 
     root: Path
     images: Mapping[str, str]
     labels: Mapping[str, str]
     splits: Mapping[str, Sequence[str]]
     problems: Sequence[str]
+    unused: str
 
     def read(self, name: str) -> Mapping[str, Encoded]:
         """The bytes of an id's image and label, ``color`` and ``semantic``; Refusal for a file that cannot be read."""
@@ -77,6 +83,9 @@ class Folder:
         """
         semantic, height, width = as_indices(self.coding, parts["semantic"])
         color = as_rgb(parts["color"], parts["semantic"], height, width)
+        if min(height, width) < LEAST:
+            what = f"is {height}×{width} (height×width), and nets take at least {LEAST}×{LEAST}"
+            raise Refusal(f"{parts['color'].path} {what}: enlarge it and its label, or leave both out")
         return Sample(id=name, height=height, width=width, images={"color": color}, labels={"semantic": semantic})
 
     def survey(self, raw: Path) -> Layout:
@@ -111,6 +120,8 @@ def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) ->
     images = find.find(f"{where}.images", root, row.images, problems)
     labels = find.find(f"{where}.labels", root, row.labels, problems)
     if not images.keys() & labels.keys():
+        if problems:
+            raise Refusal(f"{problems[0]} (the first of {len(problems)} such problems)")
         names = " and labels ".join(", ".join([*files][:2]) for files in (images, labels))
         remedy = "where names differ, write {id} for what they share, as *_mask.png → {id}_mask.png"
         raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
@@ -131,4 +142,10 @@ def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) ->
     lonely = sorted((wanted & images.keys()) - labels.keys())
     remedy = "add it, or take the image out"
     problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]
-    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems)
+    kept = {name for names in taken.values() for name in names}
+    reasons = find.passed_over(root, (row.images, row.labels), {*images.values(), *labels.values()})
+    reasons["images in no split"] = [path for name, path in images.items() if name not in kept]
+    reasons["labels without an image"] = [path for name, path in labels.items() if name not in images]
+    parts = (f"{len(paths)} {why} ({paths[0]}{', …' * bool(paths[1:])})" for why, paths in reasons.items() if paths)
+    unused = visible(", ".join(parts))
+    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems, unused=unused)

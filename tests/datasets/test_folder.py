@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.convert.check_folder import check
 from pipeline.core.types import Encoded, Refusal
-from pipeline.datasets.own import folder
+from pipeline.datasets.own import find, folder
 
 COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)
 VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}
@@ -268,25 +268,6 @@ def test_a_turned_photograph_is_what_its_labels_size_says(tmp_path: Path) -> Non
                 assert not image.getexif()  # so that no reader turns it again
 
 
-def test_pairs_are_found_below_folders_and_hidden_files_are_not(tmp_path: Path) -> None:
-    lay(tmp_path, "deep/er/a", "b")
-    (tmp_path / "images/._b.png").write_bytes(b"what macOS leaves in archives")
-    found = folder.parse("leaves", row(tmp_path, images="images/**/*.png", labels="labels/**/*.png", splits=["all=1"]))
-    assert found.splits(tmp_path) == ("all",)
-    assert found.ids(tmp_path, "all") == ["a", "b"]
-    read = list(found.read(tmp_path, ["b", "a"]))
-    assert [name for name, _ in read] == ["b", "a"]
-    assert read[1][1]["semantic"] == encoded(tmp_path / "labels/deep/er/a.png")
-    assert found.sample(*read[1]).id == "a"
-
-
-def test_an_id_is_where_the_pattern_says_so(tmp_path: Path) -> None:
-    put(tmp_path / "x/a_rgb.png", np.zeros((3, 4, 3), np.uint8))
-    put(tmp_path / "y/m-a_mask.png", COLORS[SCENE])
-    fields = row(tmp_path, splits=["train=1"])
-    assert ids({**fields, "images": "*/{id}_rgb.png", "labels": "y/m-{id}_mask.png"}) == ["a"]
-
-
 def test_lists_give_files_and_their_ids(tmp_path: Path) -> None:
     lay(tmp_path, "a", "two words", "c")
     (tmp_path / "images.txt").write_text("\ufeffone images/two words.png\r\n\r\nimages/c.png\r\n", encoding="utf-8")
@@ -392,22 +373,24 @@ def test_names_that_cannot_be_meant_are_refused(
     assert "\n" not in str(refusal.value)
 
 
-def test_names_from_a_mac_match_lists_from_elsewhere(tmp_path: Path) -> None:
-    lay(tmp_path, "Bla\u0308tter")
-    (tmp_path / "train.txt").write_text("Bl\u00e4tter\n", encoding="utf-8")
-    found = folder.parse("leaves", row(tmp_path, splits=["train=train.txt"]))
-    assert found.ids(tmp_path, "train") == ["Bl\u00e4tter"]
-    assert [name for name, _ in found.read(tmp_path, ["Bl\u00e4tter"])] == ["Bl\u00e4tter"]
+def test_an_images_split_depends_on_its_id_alone_and_shares_sum_to_one_exactly() -> None:
+    names = [f"image {number}" for number in range(2000)]
+    rules = find.parse_splits("splits", ["train=0.7", "val=0.2", "test=0.1"])
+    few, many = find.shared_out(rules, names[:300]), find.shared_out(rules, reversed(names))
+    assert all(set(few[split]) <= set(many[split]) for split in rules)
+    assert sorted(name for split in rules for name in many[split]) == sorted(names)
+    assert [len(many[split]) / 2000 for split in rules] == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
+    assert float(find.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
 
 
 def test_lists_choose_and_the_rest_is_left_alone(tmp_path: Path) -> None:
-    lay(tmp_path, "a", "b", "two words")
+    lay(tmp_path, "a", "b", "Bla\u0308tter two")  # as macOS writes ä
     put(tmp_path / "images/unlabelled.png", COLORS[SCENE])
     put(tmp_path / "labels/imageless.png", COLORS[SCENE])
-    (tmp_path / "train.txt").write_text("two words\nimages/b.png 1 extra\n")
+    (tmp_path / "train.txt").write_text("Bl\u00e4tter two\nimages/b.png 1 extra\n", encoding="utf-8")
     (tmp_path / "val.txt").write_text("a\n")
     fields = row(tmp_path, splits=["train=train.txt", "val=val.txt"])
-    assert ids(fields) == ["two words", "b"]
+    assert ids(fields) == ["Bl\u00e4tter two", "b"]
     assert check("leaves", fields)[1][0] == "leaves: train 2, val 1 of 4 images"
 
 

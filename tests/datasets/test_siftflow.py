@@ -15,8 +15,7 @@ from scipy.io import savemat
 
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets import siftflow
-from pipeline.miniature import siftflow as world
-from pipeline.miniature.shared.outdoors import FACING, NAMES
+from pipeline.miniature.shared.outdoors import NAMES
 
 FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 
@@ -159,18 +158,3 @@ def test_colours_tell_the_classes_apart() -> None:
     for colors in (siftflow.SEMANTIC, siftflow.GEOMETRIC):
         for one, other in combinations([*colors.values(), siftflow.VOID], 2):
             assert np.linalg.norm(np.subtract(one, other)) >= 40
-
-
-def test_it_reads_the_whole_miniature(tmp_path: Path) -> None:
-    world.render(tmp_path, seed=3, side=48, trainval=8, test=3, unannotated=3)
-    splits = {split: siftflow.ids(tmp_path, split) for split in siftflow.splits(tmp_path)}
-    assert {split: len(names) for split, names in splits.items()} == {"trainval": 8, "test": 3}
-    names = splits["trainval"] + splits["test"]
-    assert len(set(names)) == 11
-    for read in siftflow.read(tmp_path, names):
-        sample = siftflow.sample(*read)
-        semantic, geometric = decoded(sample, "semantic"), decoded(sample, "geometric")
-        assert (sample.height, sample.width) == semantic.shape == geometric.shape == (48, 48)
-        both = (semantic != 255) & (geometric != 255)
-        assert both.mean() > 0.6
-        np.testing.assert_array_equal(geometric[both] + 1, FACING[semantic[both] + 1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 from PIL import Image
 
 from pipeline.convert import writer
+from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.describe.describe import describe
 from pipeline.describe.pictures import WIDTH
@@ -26,12 +26,6 @@ from pipeline.leaks import leaks
 from tests.closure import ROOT
 
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
-
-
-def png(pixels: np.ndarray) -> Encoded:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return Encoded(bytes=file.getvalue(), path="x.png")
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,11 @@ class Coast:
         label = np.zeros((height, width), np.uint8)
         label[4:6], label[6:] = 1, 255
         color = np.full((height, width, 3), (10 * shade, 50, 255), np.uint8)
-        images = {"color": png(color), "depth": png(np.full((height, width), 1000 + shade, np.uint16))}
-        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": png(label)})
+        depth = np.full((height, width), 1000 + shade, np.uint16)
+        images = {name: Encoded(bytes=png(each), path="x.png") for name, each in (("color", color), ("depth", depth))}
+        return Sample(
+            id=name, height=height, width=width, images=images, labels={"semantic": Encoded(bytes=png(label), path="x")}
+        )
 
 
 @pytest.fixture(scope="module")

@@ -82,23 +82,6 @@ def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
     assert not set(held_out.decode().split()) & there.keys()
 
 
-def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
-    root = unpacked(tmp_path)
-    name = photo.sbd_val(3, 2)[0]
-    classes = loadmat(root / f"cls/{name}.mat")["GTcls"][0, 0]
-    instances = loadmat(root / f"inst/{name}.mat")["GTinst"][0, 0]
-
-    assert classes.dtype.names == ("Boundaries", "Segmentation", "CategoriesPresent")
-    assert classes["Boundaries"].shape == (20, 1) and classes["Segmentation"].dtype == np.uint8
-    assert instances.dtype.names == ("Segmentation", "Boundaries", "Categories")
-    count = instances["Segmentation"].max()
-    assert instances["Boundaries"].shape == instances["Categories"].shape == (count, 1)
-    for number, category in enumerate(instances["Categories"][:, 0], 1):
-        assert (classes["Segmentation"][instances["Segmentation"] == number] == category).all()
-    present = np.setdiff1d(np.unique(classes["Segmentation"]), [0])
-    np.testing.assert_array_equal(classes["CategoriesPresent"][:, 0], present)
-
-
 def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
     train, val, trained = (
         set(photo.voc_train(1, 60)),

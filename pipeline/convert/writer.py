@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
@@ -73,9 +72,9 @@ def _check_counts(name: str, splits: Mapping[str, Sequence[str]], expected: Mapp
 
 
 def _plan(split: str, ids: Sequence[str], rows_per_shard: int) -> Iterator[Planned]:
-    sizes, rest = schema.shard_sizes(len(ids), rows_per_shard), iter(ids)
-    for place, size in enumerate(sizes):
-        yield Planned(split, schema.shard_name(place, len(sizes)), tuple(islice(rest, size)))
+    starts = range(0, len(ids), rows_per_shard)
+    for place, start in enumerate(starts):
+        yield Planned(split, schema.shard_name(place, len(starts)), tuple(ids[start : start + rows_per_shard]))
 
 
 def _manifest(spec: DatasetSpec, split: str, ids: Sequence[str], written: Sequence[Written]) -> schema.Manifest:

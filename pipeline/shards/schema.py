@@ -38,11 +38,6 @@ def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
     return (*spec.images, *spec.labels)
 
 
-def shard_sizes(rows: int, rows_per_shard: int) -> list[int]:
-    """How many rows each shard holds: all ``rows_per_shard`` but the last."""
-    return [min(rows_per_shard, rows - start) for start in range(0, rows, rows_per_shard)]
-
-
 def shard_name(index: int, count: int) -> str:
     return f"part-{index:05d}-of-{count:05d}.parquet"
 

@@ -123,9 +123,8 @@ def test_what_packers_add_is_passed_over(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_archive_that_is_not_whole_is_refused(tmp_path: Path, members: list[dict[str, bytes]], told: str) -> None:
-    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip.*{told}") as refusal:
+    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip.*{told}"):
         siftflow.ids(pack(tmp_path, *members), "test")
-    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +145,8 @@ def test_an_archive_that_is_not_whole_is_refused(tmp_path: Path, members: list[d
 def test_a_map_that_is_none_is_named(tmp_path: Path, head: str, content: bytes, told: str) -> None:
     folder = {"semantic": "SemanticLabels", "geometric": "GeoLabels"}[head]
     (read,) = siftflow.read(pack(tmp_path, image("a", **{head: content}), listed("a")), ["a"])
-    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip: {folder}/{FOLDER}/a\.mat.*{told}") as refusal:
+    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip: {folder}/{FOLDER}/a\.mat.*{told}"):
         siftflow.sample(*read)
-    assert "\n" not in str(refusal.value)
     with pytest.raises(Refusal, match=r"a\.jpg is no image: fetch its archive again"):
         siftflow.sample("a", {**read[1], "color": Encoded(bytes=b"<html>", path="a.jpg")})
 

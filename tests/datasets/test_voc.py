@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,15 @@ from scipy.io import savemat
 from pipeline.core.png import PASCAL
 from pipeline.core.types import Refusal
 from pipeline.datasets import sbd, voc
+from tests.shards.world import tarred
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 real = pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")
 
 
 def pack(path: Path, root: str, members: dict[str, bytes]) -> None:
-    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as tar:
-        for member, data in members.items():
-            info = tarfile.TarInfo(f"{root}{member}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
+    inside = {f"{root}{member}": data for member, data in members.items()}
+    tarred(path, inside, "w:gz" if path.suffix == ".tgz" else "w")
 
 
 def pack_voc(raw: Path, members: dict[str, bytes], root: str = voc.ROOTS[0]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,6 @@ from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.describe.describe import describe
 from pipeline.describe.pictures import WIDTH
 from pipeline.leaks import leaks
-from tests.closure import ROOT
 
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
 
@@ -111,18 +108,6 @@ def test_pictures_show_every_split_and_head(root: Path) -> None:
         assert not sheet.info, "neither when nor by what it was drawn"
         seen = {color for _, color in sheet.getcolors(1 << 20) or ()}
     assert {*LABEL.palette, (50, 50, 255)} <= seen, "two labels, the legend, a photograph"
-
-
-def test_another_process_writes_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from pipeline.describe.describe import describe; "
-    command = [sys.executable, "-W", "error", "-c", f"{code}describe(*map(Path, sys.argv[1:]))"]
-    command += [str(root / "shards"), str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": "7"}, check=True)
-    one, other = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
-        for folder in (root / "report", tmp_path)
-    )
-    assert one == other
 
 
 def test_nothing_to_describe_is_refused(tmp_path: Path) -> None:

@@ -51,24 +51,6 @@ def test_torchvision_reads_sbd(tmp_path: Path) -> None:
     assert boundaries.shape[0] == 20 and boundaries.any()
 
 
-def test_objects_have_the_void_of_classes_and_lists_are_complete(tmp_path: Path) -> None:
-    voc.render(tmp_path, seed=3, side=64, train=3, val=6, held_out=4)
-
-    with tarfile.open(tmp_path / TAR) as opened:
-        names = opened.getnames()
-        for name in (name for name in names if "SegmentationClass" in name):
-            classes, objects = pixels(opened, name), pixels(opened, name.replace("Class", "Object"))
-            np.testing.assert_array_equal(classes == 255, objects == 255)
-            np.testing.assert_array_equal(classes == 0, objects == 0)
-        lists = {
-            split: read(opened, f"VOCdevkit/VOC2012/ImageSets/Segmentation/{split}.txt").decode().split()
-            for split in ("train", "val", "trainval")
-        }
-    assert sorted(lists["train"] + lists["val"]) == lists["trainval"]
-    assert lists["trainval"] == [Path(name).stem for name in names if name.endswith(".jpg")]
-    assert set((tmp_path / "seg11valid.txt").read_text().split()) < set(lists["val"])
-
-
 def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
     voc.render(tmp_path / "voc", seed=3, side=64, train=4, val=6, held_out=4)
     sbd.render(tmp_path / "sbd", seed=3, side=64, train=40, val=2, held_out=4)
@@ -176,22 +158,6 @@ def test_maps_are_doubles_with_names_and_metadata_beside_them(tmp_path: Path) ->
             assert variables["S"].dtype == np.float64 and variables["S"].shape == (48, 48)
             assert set(np.unique(variables["S"])) <= set(values)
             assert variables["names"].shape == (classes, 1) and "metaData" in variables
-
-
-def test_images_nobody_labelled_come_in_two_kinds(tmp_path: Path) -> None:
-    members = sift(tmp_path, trainval=2, test=2, unannotated=4)
-    names = {Path(name).stem for name in members if name.startswith("Images/")}
-    bare = {name for name in names if f"SemanticLabels/{FOLDER}/{name}.mat" not in members}
-    void = {
-        name
-        for name in names - bare
-        if not loadmat(io.BytesIO(members[f"SemanticLabels/{FOLDER}/{name}.mat"]))["S"].any()
-    }
-    assert (len(names), len(bare), len(void)) == (8, 2, 2)
-    for name in bare:
-        assert f"GeoLabels/{FOLDER}/{name}.mat" not in members
-    for name in void:
-        assert (loadmat(io.BytesIO(members[f"GeoLabels/{FOLDER}/{name}.mat"]))["S"] == -1).all()
 
 
 def sift(folder: Path, *, trainval: int, test: int, unannotated: int) -> dict[str, bytes]:

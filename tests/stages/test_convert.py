@@ -53,7 +53,9 @@ def test_a_folder_converts_by_five_lines() -> None:
     Path("mine/train.txt").write_text("a\nb\n")
     ran = run("convert_folder", "folders", "mine", row)
     assert (ran.exit_code, len(Shards(Path("data/shards/mine/train")))) == (0, 2)
-    assert ran.stderr.startswith("mine: not used: 6 images in no split (images/c.png, …), 1 labels without an image (l")
+    assert ran.stderr.startswith(
+        "mine: not used: images in no split: 6 (images/c.png, …); labels without an image: 1 ("
+    )
     Path("mine/labels/unpaired.png").unlink()
     assert run("convert_folder", "folders", "mine", {"root": "mine", "classes": ["soil", "leaf"]}).exit_code == 0
     both = [Shards(Path("data/shards/mine") / split) for split in ("train", "val")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -66,8 +66,7 @@ class Folder:
         """
         found = self.survey(raw)
         if found.problems:
-            more = f" (the first of {len(found.problems)} such problems)" if found.problems[1:] else ""
-            raise Refusal(f"{found.problems[0]}{more}")
+            raise _first(found.problems)
         return list(found.splits[split])
 
     def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Encoded]]]:
@@ -121,7 +120,7 @@ def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) ->
     labels = find.find(f"{where}.labels", root, row.labels, problems)
     if not images.keys() & labels.keys():
         if problems:
-            raise Refusal(f"{problems[0]} (the first of {len(problems)} such problems)")
+            raise _first(problems)
         names = " and labels ".join(", ".join([*files][:2]) for files in (images, labels))
         remedy = "where names differ, write {id} for what they share, as *_mask.png → {id}_mask.png"
         raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
@@ -142,10 +141,24 @@ def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) ->
     lonely = sorted((wanted & images.keys()) - labels.keys())
     remedy = "add it, or take the image out"
     problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]
-    kept = {name for names in taken.values() for name in names}
-    reasons = find.passed_over(root, (row.images, row.labels), {*images.values(), *labels.values()})
-    reasons["images in no split"] = [path for name, path in images.items() if name not in kept]
-    reasons["labels without an image"] = [path for name, path in labels.items() if name not in images]
-    parts = (f"{len(paths)} {why} ({paths[0]}{', …' * bool(paths[1:])})" for why, paths in reasons.items() if paths)
-    unused = visible(", ".join(parts))
+    others = find.passed_over(root, (row.images, row.labels), {*images.values(), *labels.values()})
+    unused = _unused(others, images, labels, {name for names in taken.values() for name in names})
     return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems, unused=unused)
+
+
+def _first(problems: Sequence[str]) -> Refusal:
+    more = f" (the first of {len(problems)} such problems)" if problems[1:] else ""
+    return Refusal(f"{problems[0]}{more}")
+
+
+def _unused(
+    others: Mapping[str, list[str]], images: Mapping[str, str], labels: Mapping[str, str], kept: Collection[str]
+) -> str:
+    """How many files are in no split, by the reason, with the first of each."""
+    reasons = {
+        **others,
+        "images in no split": [path for name, path in images.items() if name not in kept],
+        "labels without an image": [path for name, path in labels.items() if name not in images],
+    }
+    parts = (f"{why}: {len(paths)} ({paths[0]}{', …' * bool(paths[1:])})" for why, paths in reasons.items() if paths)
+    return visible("; ".join(parts))

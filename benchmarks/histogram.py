@@ -20,7 +20,7 @@ from benchmarks import _photos, _rounds
 from benchmarks._rounds import Case, Goal, Sides, Timed
 from pipeline.datasets.voc import SPEC
 from pipeline.metrics import scores
-from pipeline.shards import decode
+from pipeline.shards.reader import decode_label
 from stages.shared.stage import Stage
 
 LABEL = SPEC.labels["semantic"]
@@ -35,7 +35,7 @@ def pairs(raw: Path) -> list[Pair]:
     """H×W uint8 labels, void included, and their predictions, without void."""
     found = []
     for sample in _photos.samples(raw):
-        truth = decode.label(pa.py_buffer(sample.labels["semantic"].bytes))
+        truth = decode_label(pa.py_buffer(sample.labels["semantic"].bytes))
         predicted = np.roll(truth, SHIFT, axis=1)
         found.append((truth, np.where(predicted == VOID, np.uint8(0), predicted)))
     return found

@@ -114,6 +114,6 @@ def _named(name: str, known: Sequence[str]) -> list[str]:
     found = [stage for stage in known if name in (stage, stage.partition("@")[0])]
     if not found:
         close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}"
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
         raise Refusal(f"dvc.lock has no outputs of a stage {name}: {hint}")
     return found

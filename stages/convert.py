@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 from pipeline.core import fields, versions
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage

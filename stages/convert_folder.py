@@ -23,6 +23,8 @@ def main(key: str) -> None:
     versions.check("parquet", params["parquet"])
     source = partial(folder.parse, key, params[f"folders.{key}"])
     row = source().row
+    if unused := source().survey(Path(row.root)).unused:
+        click.echo(f"{key}: not used: {unused}", err=True)
     writer.convert(
         key,
         source,

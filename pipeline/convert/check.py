@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from PIL import Image
 from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 
 LN = 10_000
-_VALUES = np.arange(256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +64,26 @@ def _decoded(sample: Sample, encoded: Encoded, modes: tuple[str, ...]) -> NDArra
 
 
 def _moments(image: NDArray[Any]) -> tuple[int, ...]:
-    """Whole numbers, exact in any order: of 8 bits from each channel's histogram, in a third of the time of sums.
+    """Whole numbers, exact in any order, from each channel's histogram: in a third of the time of sums.
 
-    Millimetres count as nets see them: ln(mm), in ``LN`` parts, whose squares add up to less than 2⁵³ in float64.
+    Millimetres count as nets see them: ln(mm), in ``LN`` parts.
     """
     pixels = image.reshape(image.shape[0] * image.shape[1], -1)
-    if image.dtype == np.uint8:
-        counts = np.stack([np.bincount(channel, minlength=256) for channel in pixels.T])
-        sums, squares = counts @ _VALUES, counts @ _VALUES**2
-    else:
-        values = np.rint(LN * np.log(np.maximum(pixels.astype(np.float64), 1)))
-        sums, squares = values.sum(0), np.einsum("nc,nc->c", values, values)
-    return (len(pixels), *map(int, sums), *map(int, squares))
+    values = np.arange(256) if image.dtype == np.uint8 else _logarithms()
+    counts = np.stack([np.bincount(channel, minlength=len(values)) for channel in pixels.T])
+    return (len(pixels), *map(int, counts @ values), *map(int, counts @ values**2))
+
+
+@cache
+def _logarithms() -> NDArray[np.int64]:
+    """ln in ``LN`` parts of 0 (as of 1) to 65535. Our own series: NumPy's logarithm differs between processors."""
+    mantissa, exponent = np.frexp(np.maximum(np.arange(65536.0), 1))
+    ratio = (mantissa - 1) / (mantissa + 1)
+    series = np.zeros(65536)
+    for odd in range(41, 0, -2):
+        series = series * (ratio * ratio) + 1 / odd
+    values = np.rint(LN * (exponent * 0.6931471805599453 + 2 * ratio * series))
+    return np.asarray(values, np.int64)
 
 
 def _counts(path: str, label: LabelSpec, indices: NDArray[np.uint8]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from pipeline.convert.check import checked
 from pipeline.convert.write_shard import sums
-from pipeline.core.types import Refusal
+from pipeline.core.types import Refusal, visible
 from pipeline.datasets.own import folder
 
 
@@ -31,10 +31,11 @@ def check(name: str, row: Mapping[str, object]) -> tuple[list[str], list[str]]:
         pixels[one] = pair.pixels["semantic"]
         sizes.add((pair.sample.height * pair.sample.width, f"{pair.sample.height}×{pair.sample.width}"))
     if problems:
-        return problems, []
+        return [visible(line) for line in problems], []
     counts = ", ".join(f"{split} {len(ids)}" for split, ids in found.splits.items())
     facts = [
         f"{name}: {counts} of {len(found.images)} images",
+        *([f"not used: {found.unused}"] if found.unused else []),
         f"height×width: {' to '.join(dict.fromkeys((min(sizes)[1], max(sizes)[1])))}",
     ]
     totals = {split: sums(pixels[one] for one in ids) for split, ids in found.splits.items()}

@@ -6,15 +6,13 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.convert import pool, ray
+from pipeline.convert import workers
 from pipeline.convert.check import LN
-from pipeline.convert.dataset import Source
-from pipeline.convert.write_shard import Conversion, Planned, Written, sums
+from pipeline.convert.write_shard import Conversion, Planned, Source, Written, sums
 from pipeline.core import counts, files
 from pipeline.core.types import DatasetSpec, Refusal
 from pipeline.shards import schema
@@ -33,7 +31,7 @@ def convert(
     processes: int,
     engine: str = "pool",
 ) -> None:
-    """Write ``out/<split>/part-*.parquet`` and ``manifest.json`` for every split of ``source``'s dataset, or nothing.
+    """Write ``out/<split>/part-*.parquet`` and ``_manifest.json`` for every split of ``source``'s dataset, or nothing.
 
     Rows stand in the order of the split's list; the bytes depend neither on ``engine``, ``pool`` (of ``processes``, on
     this machine) or ``ray`` (on a cluster), nor on how many take part. ``expect`` gives each split's number of rows
@@ -51,7 +49,8 @@ def convert(
     plan = [shard for split, ids in splits.items() for shard in _plan(split, ids, rows_per_shard)]
     with files.replacing(out) as scratch:
         conversion = Conversion(name, source, raw, scratch)
-        shards = ray.written(conversion, plan) if engine == "ray" else pool.written(conversion, plan, processes)
+        by_ray = engine == "ray"
+        shards = workers.by_ray(conversion, plan) if by_ray else workers.by_processes(conversion, plan, processes)
         done: dict[str, dict[str, Written]] = {split: {} for split in splits}
         with closing(shards), tqdm(total=sum(map(len, splits.values())), desc=name, unit="row", disable=None) as bar:
             for written in shards:
@@ -73,9 +72,9 @@ def _check_counts(name: str, splits: Mapping[str, Sequence[str]], expected: Mapp
 
 
 def _plan(split: str, ids: Sequence[str], rows_per_shard: int) -> Iterator[Planned]:
-    sizes, rest = schema.shard_sizes(len(ids), rows_per_shard), iter(ids)
-    for place, size in enumerate(sizes):
-        yield Planned(split, schema.shard_name(place, len(sizes)), tuple(islice(rest, size)))
+    starts = range(0, len(ids), rows_per_shard)
+    for place, start in enumerate(starts):
+        yield Planned(split, schema.shard_name(place, len(starts)), tuple(ids[start : start + rows_per_shard]))
 
 
 def _manifest(spec: DatasetSpec, split: str, ids: Sequence[str], written: Sequence[Written]) -> schema.Manifest:

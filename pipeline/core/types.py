@@ -13,6 +13,14 @@ Color = tuple[int, int, int]
 class Refusal(Exception):
     """Bad input, in one line that names the culprit and the remedy; stages print it and exit 1."""
 
+    def __str__(self) -> str:
+        return visible(super().__str__())
+
+
+def visible(text: str) -> str:
+    """As shown in messages: characters that nobody sees, such as macOS's narrow space in names, as ``\\u202f``."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
 
 def color(index: int) -> Color:
     """PASCAL's colour of a label value: bit b of channel c is bit 3(7-b)+c of the index, so 255 is (224, 224, 192)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import archive, id_lists, mat
+from pipeline.datasets.shared import archive
 from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
@@ -47,7 +47,6 @@ FRAME = (480, 640)  # rows, columns of the Kinect; a miniature's frames are a fr
 WINDOW = (45, 470, 40, 600)  # top, bottom, left, right: what all of Gupta's and the authors' files are cropped to
 RAW_LABELS = 894
 FIRST_ID = 5000  # frame 1 is called img_5001
-PALETTE = bytes(value for color in LABEL.palette for value in color)
 
 
 def splits(raw: Path) -> tuple[str, ...]:
@@ -66,7 +65,7 @@ def ids(raw: Path, split: str) -> list[str]:
     if split in ("trainval", "test"):
         name = "trainNdxs" if split == "trainval" else "testNdxs"
         return [str(FIRST_ID + int(number)) for number in _matrix(raw / "splits.mat", name).ravel()]
-    lists = {name: id_lists.read_ids(raw / f"{name}.txt") for name in ("train", "val")}
+    lists = {name: archive.read_ids(raw / f"{name}.txt") for name in ("train", "val")}
     train, val = set(lists["train"]), set(lists["val"])
     if wrong := sorted((train | val) - set(ids(raw, "trainval"))) or sorted(train & val):
         raise Refusal(f"{raw}: {wrong[0]} of train.txt or val.txt is not in trainval, or is in both: fetch them again")
@@ -107,7 +106,7 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
     }
     if (largest := int(labels[cut].max())) > RAW_LABELS:
         raise Refusal(f"{path}: frame {frame + 1} has label {largest}, there are {RAW_LABELS}: fetch it again")
-    semantic = png(np.ascontiguousarray(parts["classes"][labels[cut]]), PALETTE)
+    semantic = png(np.ascontiguousarray(parts["classes"][labels[cut]]), LABEL.palette)
     file = f"img_{name}.png"
     return Sample(
         id=name,
@@ -159,7 +158,7 @@ def _opened(path: Path, size: int, mtime: int) -> h5py.File:
     kinds = {"images": ("uint8", 4), "depths": ("float32", 3), "rawDepths": ("float32", 3), "labels": ("uint16", 3)}
     for name, (dtype, axes) in kinds.items():
         if name not in file:
-            raise Refusal(f"{path} has no {name}, it has {', '.join(file)}: is it NYUDv2's labelled set?")
+            raise Refusal(f"{path} has no {name}, it has {', '.join(file) or 'nothing'}: is it NYUDv2's labelled set?")
         if file[name].dtype != dtype or file[name].ndim != axes or len(file[name]) != len(file["images"]):
             found = f"{file[name].dtype} {file[name].shape}"
             raise Refusal(f"{path}: {name} is {found}, expected {dtype} with {axes} axes, frames first: fetch it again")
@@ -176,4 +175,4 @@ def _classes(path: Path) -> NDArray[np.uint8]:
 
 def _matrix(path: Path, name: str) -> NDArray[Any]:
     archive.version(path)
-    return mat.variable(path.read_bytes(), name, str(path))
+    return archive.variable(path.read_bytes(), name, str(path))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core.png import png
-from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, color
-from pipeline.datasets.shared import id_lists, mat, tar, voc_classes
+from pipeline.core.png import PASCAL, png
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
+from pipeline.datasets.shared import tar, voc_classes
+from pipeline.datasets.shared.archive import read_ids, variable
 
 SPEC = DatasetSpec(
     name="sbd",
@@ -19,7 +20,6 @@ SPEC = DatasetSpec(
 )
 
 ROOT = "benchmark_RELEASE/dataset/"
-PALETTE = bytes(value for index in range(256) for value in color(index))
 
 
 def splits(raw: Path) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def ids(raw: Path, split: str) -> list[str]:
     """The split's ids in list order. Raises Refusal when ``train`` holds an id of ``seg11valid.txt``, the test set."""
     archive, member = raw / "benchmark.tgz", f"{ROOT}{split}.txt"
     names = tar.ids(archive, member)
-    kept_out = set(id_lists.read_ids(raw / "seg11valid.txt")) if split == "train" else set()
+    kept_out = set(read_ids(raw / "seg11valid.txt")) if split == "train" else set()
     if leaks := [name for name in names if name in kept_out]:
         raise Refusal(f"{archive}: {leaks[0]} is in {member} and seg11valid.txt: training may never see a test image")
     return names
@@ -60,7 +60,7 @@ def sample(name: str, parts: Mapping[str, bytes]) -> Sample:
 
     Raises Refusal for a label that cannot be read or is another array.
     """
-    label = mat.variable(parts["semantic"], "GTcls.Segmentation", f"{name}.mat")
+    label = variable(parts["semantic"], "GTcls.Segmentation", f"{name}.mat")
     if label.dtype != np.uint8 or label.ndim != 2:
         found = f"{label.dtype} {label.shape}"
         raise Refusal(f"{name}.mat: Segmentation is {found}, expected a uint8 map: check the archive")
@@ -69,5 +69,5 @@ def sample(name: str, parts: Mapping[str, bytes]) -> Sample:
         height=label.shape[0],
         width=label.shape[1],
         images={"color": Encoded(bytes=parts["color"], path=f"{name}.jpg")},
-        labels={"semantic": Encoded(bytes=png(np.ascontiguousarray(label), PALETTE), path=f"{name}.png")},
+        labels={"semantic": Encoded(bytes=png(np.ascontiguousarray(label), PASCAL), path=f"{name}.png")},
     )

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import id_lists, mat, unzip
-from pipeline.datasets.shared.archive import image_size, version
+from pipeline.datasets.shared import unzip
+from pipeline.datasets.shared.archive import ids_of, image_size, variable, version
 
 ARCHIVE = "SiftFlowDataset.zip"
 SPLITS = ("trainval", "test")
@@ -33,10 +33,6 @@ SEMANTIC: dict[str, Color] = {
 }  # fmt: skip
 GEOMETRIC: dict[str, Color] = {"sky": (120, 185, 245), "horizontal": (110, 160, 70), "vertical": (190, 80, 60)}
 VOID: Color = (224, 224, 192)  # as VOC paints it
-PALETTES = {
-    head: bytes(value for color in (*colors.values(), *[(0, 0, 0)] * (255 - len(colors)), VOID) for value in color)
-    for head, colors in (("semantic", SEMANTIC), ("geometric", GEOMETRIC))
-}
 
 SPEC = DatasetSpec(
     name="siftflow",
@@ -99,7 +95,8 @@ def sample(name: str, parts: Mapping[str, Encoded]) -> Sample:
     labels = {}
     for head, spec in SPEC.labels.items():
         label = _indices(parts[head], (height, width), _LOWEST[head], len(spec.classes))
-        labels[head] = Encoded(bytes=png(label, PALETTES[head]), path=f"{name}.png")
+        palette = [*spec.palette, *[(0, 0, 0)] * (255 - len(spec.palette)), VOID]
+        labels[head] = Encoded(bytes=png(label, palette), path=f"{name}.png")
     color = Encoded(bytes=parts["color"].bytes, path=f"{name}.jpg")
     return Sample(id=name, height=height, width=width, images={"color": color}, labels=labels)
 
@@ -127,7 +124,7 @@ def _test(archive: Path, members: Members) -> list[str]:
         raise Refusal(f"{archive} must hold one TestSet1.txt, found {', '.join(lists) or 'none'}: fetch it again")
     (text,) = unzip.read(archive, lists)
     lines = text.decode("utf-8-sig", "replace").splitlines()
-    names = id_lists.ids_of("\n".join(PureWindowsPath(line.strip()).stem for line in lines), f"{archive}: {lists[0]}")
+    names = ids_of("\n".join(PureWindowsPath(line.strip()).stem for line in lines), f"{archive}: {lists[0]}")
     for name in names:
         if "color" not in members.get(name, {}):
             raise Refusal(f"{archive}: {lists[0]} lists {name}, but no Images/**/{name}.jpg is there: fetch it again")
@@ -155,7 +152,7 @@ def _all_of(archive: Path, members: Members, name: str) -> dict[str, str]:
 
 def _variable(file: Encoded) -> NDArray[Any]:
     """``S`` of a MATLAB v5 file, an H×W map of numbers."""
-    found = mat.variable(file.bytes, "S", f"{ARCHIVE}: {file.path}")
+    found = variable(file.bytes, "S", f"{ARCHIVE}: {file.path}")
     if found.ndim != 2 or found.dtype.kind not in "iuf":
         raise Refusal(f"{ARCHIVE}: {file.path} has an S that is no H×W map of numbers: fetch the archive again")
     return found

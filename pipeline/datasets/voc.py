@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
-from pipeline.datasets.shared import id_lists, tar, voc_classes
-from pipeline.datasets.shared.archive import image_size
+from pipeline.datasets.shared import tar, voc_classes
+from pipeline.datasets.shared.archive import image_size, read_ids
 
 SPEC = DatasetSpec(
     name="voc",
@@ -27,7 +27,7 @@ def splits(raw: Path) -> tuple[str, ...]:
 def ids(raw: Path, split: str) -> list[str]:
     """The split's ids in list order; ``seg11valid`` (VOC 2011 val minus SBD train) is the authors' list in ``raw``."""
     if split == "seg11valid":
-        return id_lists.read_ids(raw / "seg11valid.txt")
+        return read_ids(raw / "seg11valid.txt")
     archive = _archive(raw)
     return tar.ids(archive, f"{_root(archive)}ImageSets/Segmentation/{split}.txt")
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download, Row, stored_name
-from pipeline.fetch.transfer import SourceError, transfer
+from pipeline.fetch.download import Download, Row, SourceError, stored_name, transfer
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 

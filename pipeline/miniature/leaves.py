@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from pipeline.core.files import replacing
+from pipeline.core.png import png
 from pipeline.miniature.shared import textures
 from pipeline.miniature.shared.camera import Camera, jpeg, photograph
 from pipeline.miniature.shared.chance import Chance
@@ -43,9 +42,7 @@ def render(out: Path, *, seed: int, side: int, images: int) -> None:
             name = f"leaves_{number:04d}"
             image, label = litter(seed, name, side)
             (photographs / f"{name}.jpg").write_bytes(jpeg(image))
-            file = io.BytesIO()
-            Image.fromarray(label).save(file, "PNG")
-            (labels / f"{name}.png").write_bytes(file.getvalue())
+            (labels / f"{name}.png").write_bytes(png(label))
 
 
 def litter(seed: int, name: str, side: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -17,7 +17,6 @@ from pipeline.miniature.shared.outdoors import GEOMETRIES, KINDS, NAMES, view
 COUNTS = ("trainval", "test", "unannotated")
 _FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 _NEVER_TESTED = frozenset({"cow", "desert", "moon"})  # as in the original
-_POOLS = ("trainval", "test", "unannotated")
 _STYLES = ("art", "bost", "land", "natu", "par", "urb")  # the originals' file numbers follow such letters
 
 
@@ -27,15 +26,15 @@ def render(out: Path, *, seed: int, side: int, trainval: int, test: int, unannot
     Of the ``unannotated`` images, which belong to no split, every second has no .mat files, the others have maps that
     are void throughout. Cow, desert and moon never occur in ``test``.
     """
-    counts = dict(zip(_POOLS, (trainval, test, unannotated), strict=True))
+    counts = dict(zip(COUNTS, (trainval, test, unannotated), strict=True))
     lists = {pool: [_id(seed, pool, k) for k in range(count)] for pool, count in counts.items()}
     archive.write_zip(out / "SiftFlowDataset.zip", _members(seed, side, lists))
 
 
 def _id(seed: int, pool: str, k: int) -> str:
     """Pools share no id, and the categories take turns."""
-    number = k * len(_POOLS) + _POOLS.index(pool) + 1
-    category = KINDS[(k * 3 + _POOLS.index(pool)) % len(KINDS)]
+    number = k * len(COUNTS) + COUNTS.index(pool) + 1
+    category = KINDS[(k * 3 + COUNTS.index(pool)) % len(KINDS)]
     return f"{category}_{Chance(seed, 'style', str(number)).pick(_STYLES)}{number}"
 
 

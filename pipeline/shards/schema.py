@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.core.types import DatasetSpec, Refusal
 
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"  # what begins with _ is no part to Arrow, pandas and Spark, which read the folder
 ROW_GROUP = 16  # rows; about 2 MB of photographs: one read serves them all, and no column nears Arrow's 2 GB
 
 
@@ -36,11 +36,6 @@ def arrow_schema(spec: DatasetSpec) -> pa.Schema:
 def columns_of(spec: DatasetSpec) -> tuple[str, ...]:
     """The encoded columns of ``spec``: images, then label heads."""
     return (*spec.images, *spec.labels)
-
-
-def shard_sizes(rows: int, rows_per_shard: int) -> list[int]:
-    """How many rows each shard holds: all ``rows_per_shard`` but the last."""
-    return [min(rows_per_shard, rows - start) for start in range(0, rows, rows_per_shard)]
 
 
 def shard_name(index: int, count: int) -> str:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from pipeline.core.png import PASCAL, png
 from pipeline.core.types import Refusal
-from pipeline.datasets.shared import id_lists, tar
+from pipeline.datasets.shared import tar
+from pipeline.datasets.shared.archive import ids_of
 from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import FCN, LateFCN
-from pipeline.miniature.shared.archive import Member, palette_png, write_tgz
+from pipeline.miniature.shared.archive import Member, write_tgz
 from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import MANIFEST
@@ -68,7 +70,7 @@ def of_archive(archive: Path, split: str) -> Pictures:
         known = ", ".join(sorted(Path(name).stem for name in lists)) or "none"
         raise Refusal(f"{archive} has no {LISTS}{split}.txt: name a split that it lists ({known})")
     source = f"{archive}: {lists[f'{split}.txt']}"
-    ids = id_lists.ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
+    ids = ids_of(found[lists[f"{split}.txt"]]().decode("utf-8", "replace"), source)
     if missing := [name for name in ids if f"{PHOTOGRAPHS}{name}.jpg" not in found]:
         raise Refusal(f"{archive} lists {missing[0]} but has no {PHOTOGRAPHS}{missing[0]}.jpg: fetch it again")
     return Pictures(ids=tuple(ids), read=lambda name: _decoded(found[f"{PHOTOGRAPHS}{name}.jpg"](), archive, name))
@@ -130,7 +132,7 @@ def write(out: Path, competition: str, pictures: Pictures, segmenter: Segmenter)
 def _labelled(place: str, pictures: Pictures, segmenter: Segmenter) -> Iterator[Member]:
     for name in tqdm(sorted(pictures.ids), desc="submit", unit="image", disable=None):
         label = segmenter({"color": pictures.read(name)}, name)[HEAD]
-        yield f"{place}/{name}.png", palette_png(label)
+        yield f"{place}/{name}.png", png(label, PASCAL)
 
 
 def check(archive: Path, pictures: Pictures, competition: str | None) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 KEY_CHARS, PARAM_CHARS = 250, 6000  # MLflow's longest key and param
 DIGITS = 5  # of a number in MLflow, whose tables show all that there are
 ATTACHED = (".json", ".csv", ".html", ".md", ".png", ".tsv")
-HIST, METRICS, CLASSES, MANIFEST = "hist.parquet", "metrics.json", "classes.json", "manifest.json"
+HIST, METRICS, CLASSES, MANIFEST = "hist.parquet", "metrics.json", "classes.json", "_manifest.json"
 EVALUATIONS = "eval"
 STEP = "iteration"  # the first column of a table of curves
 COPY = "curve.tsv"  # an evaluation's, of the curve of a training, whose own run has it

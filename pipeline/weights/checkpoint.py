@@ -38,7 +38,7 @@ def load(path: Path) -> tuple[NetSpec, dict[str, Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except FileNotFoundError:
-        raise Refusal(f"no weights at {path}: run the stage that writes them, or `dvc pull`") from None
+        raise Refusal(f"no weights at {path}: run the stage that writes them, `dvc checkout` or `dvc pull`") from None
     except SafetensorError as error:
         raise Refusal(f"{path} is not a safetensors file ({error}): delete it and run its stage again") from None
     try:

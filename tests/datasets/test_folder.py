@@ -7,7 +7,6 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,17 @@ from PIL import Image
 
 from pipeline.convert.check_folder import check
 from pipeline.core.types import Encoded, Refusal
-from pipeline.datasets import voc
-from pipeline.datasets.own import folder, splits
+from pipeline.datasets.own import find, folder
 
 COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)
 VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}
 SCENE = np.array([[0, 0, 1, 3], [0, 2, 1, 3], [2, 2, 1, 3]], np.uint8)  # soil, leaf, stem; 3 is void
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes here have a dozen pixels, so that every one can be said."""
+    monkeypatch.setattr(folder, "LEAST", 1)
 
 
 def row(place: Path, /, **changes: Any) -> dict[str, Any]:
@@ -67,9 +71,8 @@ def sample(root: Path, fields: Mapping[str, Any], image: str = "images/a.png", l
 
 def refused(root: Path, told: str, fields: Mapping[str, Any] | None = None, **files: str) -> None:
     """``sample`` refuses in one line."""
-    with pytest.raises(Refusal, match=told) as refusal:
+    with pytest.raises(Refusal, match=told):
         sample(root, fields or row(root), **files)
-    assert "\n" not in str(refusal.value)
 
 
 def ids(fields: Mapping[str, Any], split: str = "train") -> list[str]:
@@ -79,19 +82,6 @@ def ids(fields: Mapping[str, Any], split: str = "train") -> list[str]:
 def pixels(file: Encoded) -> np.ndarray:
     with Image.open(io.BytesIO(file.bytes)) as image:
         return np.array(image)
-
-
-def test_five_lines_describe_a_folder(tmp_path: Path) -> None:
-    for name in "abcdefgh":
-        put(tmp_path / f"images/{name}.jpg", np.zeros((3, 4, 3), np.uint8))
-        put(tmp_path / f"labels/{name}.png", SCENE % 3)
-    fields = {"root": str(tmp_path), "classes": ["soil", "leaf", "stem"]}
-    found = folder.parse("leaves", fields)
-    assert sorted(ids(fields) + ids(fields, "val")) == list("abcdefgh")
-    assert found.row.rows_per_shard == 500
-    assert found.SPEC.labels["semantic"].palette == voc.SPEC.labels["semantic"].palette[:3]
-    assert found.SPEC.name == "leaves" and found.SPEC.images == ("color",)
-    np.testing.assert_array_equal(pixels(sample(tmp_path, fields, "images/a.jpg").labels["semantic"]), SCENE % 3)
 
 
 def test_three_encodings_of_one_scene_give_the_same_stored_label(tmp_path: Path) -> None:
@@ -223,8 +213,6 @@ PALETTE = palette_image(SCENE, COLORS)
     ("encoding", "file", "content", "options", "told"),
     [
         ("color", "labels/x.png", SCENE, {}, r"is of mode L, but folders\.leaves\.encoding is color: set it to index"),
-        ("index", "labels/x.png", COLORS[SCENE], {}, "is of mode RGB, .* set it to color"),
-        ("palette", "labels/x.png", np.dstack([COLORS[SCENE], SCENE]), {}, "is of mode RGBA, .* set it to color"),
         ("index", "labels/x.png", PALETTE, {}, "is of mode P, .* set it to palette or color"),
         ("index", "labels/x.png", np.dstack([SCENE, SCENE]), {}, "is of mode LA, .* save the label as 8-bit grey"),
         ("index", "labels/x.png", SCENE.astype(np.uint16), {}, "has 16 bits a channel: save it with 8"),
@@ -234,7 +222,6 @@ PALETTE = palette_image(SCENE, COLORS)
         ("color", "labels/x.png", np.dstack([COLORS[SCENE], 255 - SCENE]), {}, "has alpha 254 at row 0, column 2: "),
         ("color", "labels/x.png", COLORS[SCENE], {"exif": turned(6)}, "has EXIF orientation 6: save the label upright"),
         ("color", "labels/x.jpg", COLORS[SCENE], {}, "is JPEG, which blurs colours and values: export"),
-        ("color", "labels/x.bmp", COLORS[SCENE], {}, "is BMP, save it as PNG"),
         ("color", "labels/x.png", b"<html>", {}, "is no image that Pillow can read: save it as PNG, or leave it out"),
         ("color", "images/x.png", deep_png(8)[:45], {}, "does not decode"),
         ("color", "images/x.png", np.zeros((3, 4), np.uint16), {}, "has 16 bits a channel: save it with 8"),
@@ -280,25 +267,6 @@ def test_a_turned_photograph_is_what_its_labels_size_says(tmp_path: Path) -> Non
                 assert not image.getexif()  # so that no reader turns it again
 
 
-def test_pairs_are_found_below_folders_and_hidden_files_are_not(tmp_path: Path) -> None:
-    lay(tmp_path, "deep/er/a", "b")
-    (tmp_path / "images/._b.png").write_bytes(b"what macOS leaves in archives")
-    found = folder.parse("leaves", row(tmp_path, images="images/**/*.png", labels="labels/**/*.png", splits=["all=1"]))
-    assert found.splits(tmp_path) == ("all",)
-    assert found.ids(tmp_path, "all") == ["a", "b"]
-    read = list(found.read(tmp_path, ["b", "a"]))
-    assert [name for name, _ in read] == ["b", "a"]
-    assert read[1][1]["semantic"] == encoded(tmp_path / "labels/deep/er/a.png")
-    assert found.sample(*read[1]).id == "a"
-
-
-def test_an_id_is_where_the_pattern_says_so(tmp_path: Path) -> None:
-    put(tmp_path / "x/a_rgb.png", np.zeros((3, 4, 3), np.uint8))
-    put(tmp_path / "y/m-a_mask.png", COLORS[SCENE])
-    fields = row(tmp_path, splits=["train=1"])
-    assert ids({**fields, "images": "*/{id}_rgb.png", "labels": "y/m-{id}_mask.png"}) == ["a"]
-
-
 def test_lists_give_files_and_their_ids(tmp_path: Path) -> None:
     lay(tmp_path, "a", "two words", "c")
     (tmp_path / "images.txt").write_text("\ufeffone images/two words.png\r\n\r\nimages/c.png\r\n", encoding="utf-8")
@@ -308,6 +276,57 @@ def test_lists_give_files_and_their_ids(tmp_path: Path) -> None:
     assert found.ids(tmp_path, "train") == ["c", "one"]
     ((_, parts),) = found.read(tmp_path, ["one"])
     assert [Path(file.path).name for file in parts.values()] == ["two words.png", "a.png"]
+
+
+def test_what_is_too_small_for_any_net_is_refused_with_the_least_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    for name, shape in {"a": (5, 900), "b": (900, 31), "c": (32, 32)}.items():
+        put(tmp_path / f"images/{name}.png", np.zeros((*shape, 3), np.uint8))
+        put(tmp_path / f"labels/{name}.png", np.eye(*shape, dtype=np.uint8))
+    fields = {"root": str(tmp_path), "classes": ["soil", "leaf"], "splits": ["all=1"]}
+    told = "(height×width), and nets take at least 32×32: enlarge it and its label, or leave both out"
+    assert check("leaves", fields)[0] == [
+        f"{tmp_path}/images/a.png is 5×900 {told}",
+        f"{tmp_path}/images/b.png is 900×31 {told}",
+    ]
+
+
+def test_endings_match_in_capitals_too_and_what_is_passed_over_is_counted_by_reason(tmp_path: Path) -> None:
+    lay(tmp_path, "a", "b", "c")
+    for kind in ("images", "labels"):
+        (tmp_path / f"{kind}/a.png").rename(tmp_path / f"{kind}/a.PNG")
+        (tmp_path / kind / "Thumbs.db").touch()
+    (tmp_path / "images/._b.png").touch()
+    (tmp_path / "images/deep").mkdir()
+    (tmp_path / "all.txt").write_text("a\nb\n")
+    put(tmp_path / "labels/d.png", COLORS[SCENE])
+    fields = row(tmp_path, images="images/*.png", labels="labels/{id}.png", splits=["all=all.txt"])
+    assert ids(fields, "all") == ["a", "b"]
+    assert check("leaves", fields)[1][1] == (
+        "not used: hidden: 1 (images/._b.png); of another name: 2 (images/Thumbs.db, …); "
+        "images in no split: 1 (images/c.png); labels without an image: 1 (labels/d.png)"
+    )
+    found = folder.parse("leaves", fields | {"images": "images/**/*.png"}).survey(tmp_path)
+    assert found.unused.startswith("hidden: 1 (images/._b.png); of another name: 2 ")
+
+
+def test_a_link_to_nowhere_and_a_name_with_what_nobody_sees_are_told(tmp_path: Path) -> None:
+    lay(tmp_path, "a", "b")
+    (tmp_path / "images/a.png").unlink()
+    (tmp_path / "images/a.png").symlink_to("/mnt/gone/a.png")
+    link = r"images/a\.png is a link to /mnt/gone/a\.png, which is not here: mount its disk, fetch it \(git annex get, "
+    with pytest.raises(Refusal, match=link):
+        ids(row(tmp_path))
+    for name in "ab":
+        for kind in ("images", "labels"):
+            (tmp_path / f"{kind}/{name}.png").rename(tmp_path / kind / f"{name}\u202fPM\u00a0.png")
+    (tmp_path / "images/a\u202fPM\u00a0.png").unlink()
+    with pytest.raises(
+        Refusal, match=r"images/b\\u202fPM\\xa0\.png would have the id 'b\\u202fPM\\xa0': an id has nei"
+    ):
+        ids(row(tmp_path))
 
 
 LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
@@ -331,19 +350,12 @@ LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
         ({}, {"images": "images/lone*"}, r"no image has a label, .* lone and labels a, b: where .* \{id\}"),
         ({}, {"images": "images/**/*.png"}, r"images/deep/a\.png and .*images/a\.png are both a: rename one"),
         ({}, {"images": "images/*.{jpg,png}"}, r"leaves\.images is .*: the only braces are one \{id\}"),
-        ({}, {"images": "{id}/*.png"}, r"the only braces are one \{id\}"),
-        ({}, {"images": "{id}_{id}.png"}, r"the only braces are one \{id\}"),
         ({}, {"images": "{id}_*.png"}, r"the only braces are one \{id\}"),
         ({"x": "a images/gone.png\na images/a.png"}, {"images": "@x"}, r"gone\.png is missing, but .*/x lists it"),
         ({"x": "x/a images/a.png\nb images/b.png"}, {"images": "@x"}, r"a\.png would have the id 'x/a': "),
         ({"x": "../a.png"}, {"images": "@x"}, r"/x names \.\./a\.png, outside the root: put the file into"),
-        ({"x": "a /etc/a.png"}, {"images": "@x"}, r"/x names /etc/a\.png, outside the root"),
-        ({"x": "a images/../../a.png"}, {"images": "@x"}, r"/x names .*a\.png, outside the root"),
         ({"x": "C:\\a.png"}, {"images": "@x"}, r"/x names .*a\.png, outside the root"),
-        ({"x": "a ..\\a.png"}, {"images": "@x"}, r"/x names .*a\.png, outside the root"),
-        ({}, {"images": "@../list.txt"}, r"folders\.leaves\.images names \.\./list\.txt, outside the root"),
         ({}, {"labels": "../*.png"}, r"folders\.leaves\.labels names \.\./\*\.png, outside the root"),
-        ({}, {"splits": ["train=/etc/hosts"]}, r"folders\.leaves\.splits names /etc/hosts, outside the root"),
     ],
 )  # fmt: skip
 def test_names_that_cannot_be_meant_are_refused(
@@ -355,82 +367,51 @@ def test_names_that_cannot_be_meant_are_refused(
     put(tmp_path / "images/deep/a.png", COLORS[SCENE])
     for name, text in files.items():
         (tmp_path / name).write_text(f"{text}\n")
-    with pytest.raises(Refusal, match=told) as refusal:
+    with pytest.raises(Refusal, match=told):
         ids(row(tmp_path, **changes))
-    assert "\n" not in str(refusal.value)
 
 
-def test_names_from_a_mac_match_lists_from_elsewhere(tmp_path: Path) -> None:
-    lay(tmp_path, "Bla\u0308tter")
-    (tmp_path / "train.txt").write_text("Bl\u00e4tter\n", encoding="utf-8")
-    found = folder.parse("leaves", row(tmp_path, splits=["train=train.txt"]))
-    assert found.ids(tmp_path, "train") == ["Bl\u00e4tter"]
-    assert [name for name, _ in found.read(tmp_path, ["Bl\u00e4tter"])] == ["Bl\u00e4tter"]
-
-
-def test_a_share_depends_on_the_id_alone(tmp_path: Path) -> None:
+def test_an_images_split_depends_on_its_id_alone_and_shares_sum_to_one_exactly() -> None:
     names = [f"image {number}" for number in range(2000)]
-    rules = {"train": Fraction(7, 10), "val": Fraction(2, 10)}
-    few, many = splits.shared_out(rules, names[:300]), splits.shared_out(rules, reversed(names))
-    for split, ids in few.items():
-        assert set(ids) <= set(many[split]) and ids == sorted(ids)
-    assert not set(many["train"]) & set(many["val"])
-    assert [len(many[split]) / 2000 for split in rules] == pytest.approx([0.7, 0.2], abs=0.03)
-    assert float(splits.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
-
-
-def test_shares_sum_to_one_exactly_and_take_every_image(tmp_path: Path) -> None:
-    names = sorted(str(number) for number in range(12))
-    lay(tmp_path, *names)
-    thirds = row(tmp_path, splits=["a=1/3", "b=1/3", "c=1/3"])
-    assert sorted(name for split in "abc" for name in ids(thirds, split)) == names
-    folder.parse("leaves", row(tmp_path, splits=["train=0.7", "val=0.2", "test=0.1"]))
+    rules = find.parse_splits("splits", ["train=0.7", "val=0.2", "test=0.1"])
+    few, many = find.shared_out(rules, names[:300]), find.shared_out(rules, reversed(names))
+    assert all(set(few[split]) <= set(many[split]) for split in rules)
+    assert sorted(name for split in rules for name in many[split]) == sorted(names)
+    assert [len(many[split]) / 2000 for split in rules] == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
+    assert float(find.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
 
 
 def test_lists_choose_and_the_rest_is_left_alone(tmp_path: Path) -> None:
-    lay(tmp_path, "a", "b", "two words")
+    lay(tmp_path, "a", "b", "Bla\u0308tter two")  # as macOS writes ä
     put(tmp_path / "images/unlabelled.png", COLORS[SCENE])
     put(tmp_path / "labels/imageless.png", COLORS[SCENE])
-    (tmp_path / "train.txt").write_text("two words\nimages/b.png 1 extra\n")
+    (tmp_path / "train.txt").write_text("Bl\u00e4tter two\nimages/b.png 1 extra\n", encoding="utf-8")
     (tmp_path / "val.txt").write_text("a\n")
     fields = row(tmp_path, splits=["train=train.txt", "val=val.txt"])
-    assert ids(fields) == ["two words", "b"]
+    assert ids(fields) == ["Bl\u00e4tter two", "b"]
     assert check("leaves", fields)[1][0] == "leaves: train 2, val 1 of 4 images"
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"image": "x"}, r"folders\.leaves has no field 'image': did you mean 'images'\? it has root, images"),
-        ({"root": None}, r"folders\.leaves\.root is None: write a text"),
-        ({"rows_per_shard": 0}, r"rows_per_shard is 0: it must be at least 1"),
-        ({"encoding": "colour"}, r"encoding is 'colour': did you mean 'color'\? choose index or palette or color"),
-        ({"classes": []}, r"classes is \[\]: write a list of texts"),
-        ({"classes": ["soil", False]}, r"classes\[1\] is False: write a text, in quotes"),
         ({"classes": ["soil=#000000"]}, r"classes has 1: a label has 2 to 254 classes, the background being one"),
         ({"encoding": "index", "classes": [f"c{i}" for i in range(255)]}, r"classes has 255: a label has 2 to 254"),
         ({"classes": ["a=#000000", "a=#000001"]}, r"classes names a 2 times: name each once"),
         ({"classes": ["a=#000000", "b=#00000A|#000000"]}, r"classes\[1\] and .*\[0\] both claim #000000: let it mean"),
         ({"classes": ["a=#000000", "b=#808080"]}, r"ignore\[0\] and .*classes\[1\] both claim #808080: let it mean"),
         ({"classes": ["a=#000000", "b"]}, r"classes\[1\] is 'b', yet others have colors: give all of them or none"),
-        ({"classes": ["a", "b"]}, r"classes\[0\] is 'a': with encoding color give it colours \(#rrggbb\) alone"),
         ({"classes": ["a=#000000", "b=7|#000001"]}, r"classes\[1\] is 'b=7\|#000001': with encoding color give it"),
         ({"classes": ["a=#000000", "b=#f00"]}, r"classes\[1\] is 'b=#f00', with '#f00', which is neither a value"),
         ({"classes": ["a=#000000", "=#ff0000"]}, r"classes\[1\] is '=#ff0000', with nothing before ="),
         ({"classes": ["a=#000000", "void=#ff0000"]}, r"classes\[1\] is named void, .* move it to folders\.leaves\."),
         ({"ignore": [None]}, r"ignore\[0\] is None: write a text, in quotes, .* \(# for a comment\)"),
         ({"ignore": [255]}, r"ignore\[0\] is '255': with encoding color give it colours"),
-        ({"ignore": [True]}, r"ignore\[0\] is True: write a text"),
-        ({"ignore": ["#808080", "rim=#808080"]}, r"ignore\[1\] and .*ignore\[0\] both claim #808080"),
         ({"splits": ["train"]}, r"splits has 'train': write split=lists/file\.txt, or split=0\.8"),
-        ({"splits": ["a/b=0.5"]}, r"splits has 'a/b=0\.5': write split="),
         ({"splits": ["train=0.5", "train=0.5"]}, r"splits has 'train=0\.5' beside another of that name"),
         ({"splits": ["train=0.5", "val=val.txt"]}, r"splits mixes lists with shares"),
         ({"splits": ["train=0"]}, r"splits is train=0: let each share be above 0 and their sum 1 at most"),
-        ({"splits": ["train=0.8", "val=0.3"]}, r"splits is train=0\.8, val=0\.3: let each share be above 0"),
         (VALUES | {"classes": ["a=1", "b"]}, r"classes\[1\] is 'b', yet others have values: give all of them or none"),
-        (VALUES | {"classes": ["a=1", "b=1"]}, r"classes\[1\] and .*classes\[0\] both claim 1: let it mean one thing"),
-        (VALUES | {"ignore": [1]}, r"ignore\[0\] and .*classes\[1\] both claim 1"),
         (VALUES | {"classes": ["a=1", "b=256"]}, r"classes\[1\] is 'b=256', with '256', which is neither a value"),
         (VALUES | {"classes": ["a=#010101|#020202", "b=#03f303"]}, r"classes\[0\] .* a class one colour to show it in"),
         (VALUES | {"ignore": ["#808080"]}, r"ignore\[0\] is '#808080': with encoding index give it values \(0–255\)"),
@@ -438,15 +419,8 @@ def test_lists_choose_and_the_rest_is_left_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_row_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(Refusal, match=told) as refusal:
+    with pytest.raises(Refusal, match=told):
         folder.parse("leaves", row(tmp_path, **changes))
-    assert "\n" not in str(refusal.value)
-
-
-def test_a_row_lacks_no_root_and_no_classes(tmp_path: Path) -> None:
-    for field in ("root", "classes"):
-        with pytest.raises(Refusal, match=rf"folders\.leaves lacks {field}: give every field without a default"):
-            folder.parse("leaves", {key: value for key, value in row(tmp_path).items() if key != field})
 
 
 def test_check_gathers_every_problem_and_ids_do_not_care_for_pixels(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from pathlib import Path
 
 import h5py
@@ -12,12 +11,9 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
 from pipeline.core.types import Refusal, Sample
 from pipeline.datasets import nyud
 from pipeline.datasets.shared.hha import KINECT, hha
-from pipeline.miniature import nyud as miniature
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 HEIGHT, WIDTH = 120, 160  # a quarter of the Kinect's frame
@@ -118,9 +114,8 @@ def test_a_frame_that_cannot_be_is_refused_in_a_line(
     tmp_path: Path, replaced: dict[str, np.ndarray], message: str
 ) -> None:
     pack(tmp_path, **replaced)
-    with pytest.raises(Refusal, match=message) as refusal:
+    with pytest.raises(Refusal, match=message):
         first(tmp_path)
-    assert "\n" not in str(refusal.value)
 
 
 def test_a_broken_file_is_refused_in_a_line(tmp_path: Path) -> None:
@@ -130,9 +125,8 @@ def test_a_broken_file_is_refused_in_a_line(tmp_path: Path) -> None:
     path = tmp_path / nyud.FILE
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(Refusal, match=r"is no HDF5 file or is truncated \(.*\): fetch it again") as refusal:
+    with pytest.raises(Refusal, match=r"is no HDF5 file or is truncated \(.*\): fetch it again"):
         first(tmp_path)
-    assert "\n" not in str(refusal.value)
     path.write_text("<html>403</html>")
     with pytest.raises(Refusal, match="is no HDF5 file"):
         first(tmp_path)
@@ -152,18 +146,6 @@ def test_other_shapes_and_lists_are_refused(tmp_path: Path) -> None:
     (tmp_path / "splits.mat").write_text("no mat")
     with pytest.raises(Refusal, match=r"splits\.mat has no readable testNdxs"):
         nyud.ids(tmp_path, "test")
-
-
-def test_rooms_convert_to_the_same_bytes_with_any_number_of_processes(tmp_path: Path) -> None:
-    miniature.render(tmp_path / "raw", seed=3, side=64, train=6, val=4, test=3)
-    trees = []
-    for processes in (1, 2):
-        out = tmp_path / f"out{processes}"
-        source = partial(plugin, "nyud")
-        writer.convert("nyud", source, tmp_path / "raw", out, rows_per_shard=4, expect=None, processes=processes)
-        trees.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
-    assert trees[0] == trees[1]
-    assert len(trees[0]) == 3 + 1 + 2 + 1 + 4
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")

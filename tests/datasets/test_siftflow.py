@@ -15,8 +15,7 @@ from scipy.io import savemat
 
 from pipeline.core.types import Encoded, Refusal
 from pipeline.datasets import siftflow
-from pipeline.miniature import siftflow as world
-from pipeline.miniature.shared.outdoors import FACING, NAMES
+from pipeline.miniature.shared.outdoors import NAMES
 
 FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
 
@@ -124,9 +123,8 @@ def test_what_packers_add_is_passed_over(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_archive_that_is_not_whole_is_refused(tmp_path: Path, members: list[dict[str, bytes]], told: str) -> None:
-    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip.*{told}") as refusal:
+    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip.*{told}"):
         siftflow.ids(pack(tmp_path, *members), "test")
-    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +145,8 @@ def test_an_archive_that_is_not_whole_is_refused(tmp_path: Path, members: list[d
 def test_a_map_that_is_none_is_named(tmp_path: Path, head: str, content: bytes, told: str) -> None:
     folder = {"semantic": "SemanticLabels", "geometric": "GeoLabels"}[head]
     (read,) = siftflow.read(pack(tmp_path, image("a", **{head: content}), listed("a")), ["a"])
-    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip: {folder}/{FOLDER}/a\.mat.*{told}") as refusal:
+    with pytest.raises(Refusal, match=rf"SiftFlowDataset\.zip: {folder}/{FOLDER}/a\.mat.*{told}"):
         siftflow.sample(*read)
-    assert "\n" not in str(refusal.value)
     with pytest.raises(Refusal, match=r"a\.jpg is no image: fetch its archive again"):
         siftflow.sample("a", {**read[1], "color": Encoded(bytes=b"<html>", path="a.jpg")})
 
@@ -159,18 +156,3 @@ def test_colours_tell_the_classes_apart() -> None:
     for colors in (siftflow.SEMANTIC, siftflow.GEOMETRIC):
         for one, other in combinations([*colors.values(), siftflow.VOID], 2):
             assert np.linalg.norm(np.subtract(one, other)) >= 40
-
-
-def test_it_reads_the_whole_miniature(tmp_path: Path) -> None:
-    world.render(tmp_path, seed=3, side=48, trainval=8, test=3, unannotated=3)
-    splits = {split: siftflow.ids(tmp_path, split) for split in siftflow.splits(tmp_path)}
-    assert {split: len(names) for split, names in splits.items()} == {"trainval": 8, "test": 3}
-    names = splits["trainval"] + splits["test"]
-    assert len(set(names)) == 11
-    for read in siftflow.read(tmp_path, names):
-        sample = siftflow.sample(*read)
-        semantic, geometric = decoded(sample, "semantic"), decoded(sample, "geometric")
-        assert (sample.height, sample.width) == semantic.shape == geometric.shape == (48, 48)
-        both = (semantic != 255) & (geometric != 255)
-        assert both.mean() > 0.6
-        np.testing.assert_array_equal(geometric[both] + 1, FACING[semantic[both] + 1])

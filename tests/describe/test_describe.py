@@ -1,15 +1,14 @@
-"""A report says what the shards hold, and the same report every time."""
+"""A report says what the shards hold, and the same every time; no net is scored on a photograph it learned from."""
 
 from __future__ import annotations
 
 import csv
-import io
 import json
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,18 +16,13 @@ import pytest
 from PIL import Image
 
 from pipeline.convert import writer
+from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.describe.describe import describe
 from pipeline.describe.pictures import WIDTH
-from tests.closure import ROOT
+from pipeline.leaks import leaks
 
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
-
-
-def png(pixels: np.ndarray) -> Encoded:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return Encoded(bytes=file.getvalue(), path="x.png")
 
 
 @dataclass(frozen=True)
@@ -55,15 +49,19 @@ class Coast:
         label = np.zeros((height, width), np.uint8)
         label[4:6], label[6:] = 1, 255
         color = np.full((height, width, 3), (10 * shade, 50, 255), np.uint8)
-        images = {"color": png(color), "depth": png(np.full((height, width), 1000 + shade, np.uint16))}
-        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": png(label)})
+        depth = np.full((height, width), 1000 + shade, np.uint16)
+        images = {name: Encoded(bytes=png(each), path="x.png") for name, each in (("color", color), ("depth", depth))}
+        return Sample(
+            id=name, height=height, width=width, images=images, labels={"semantic": Encoded(bytes=png(label), path="x")}
+        )
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """shards/ of three splits, and the report/ of them."""
     root = tmp_path_factory.mktemp("describe")
-    coast = Coast({"train": ["a1", "a2", "b2"], "test": ["c0", "c2"], "many": [f"{n:02d}{n % 10}" for n in range(40)]})
+    many = [f"{n:02d}{n % 9}" for n in range(40)]
+    coast = Coast({"train": ["a1", "a2", "b2"], "test": ["c0", "c2"], "many": many, "other": ["d9"]})
     writer.convert("coast", lambda: coast, Path(), root / "shards", rows_per_shard=3, expect=None, processes=1)
     describe(root / "shards", root / "report")
     return root
@@ -75,7 +73,11 @@ def test_numbers_are_the_datas(root: Path) -> None:
     assert (train["images"], train["sizes"], train["duplicates"]) == (3, 2, 1)
     assert train["height"] == {"least": 8, "median": 8, "most": 8}
     assert train["width"] == {"least": 11, "median": 12, "most": 12}
-    assert report["shared"] == {"many": {"test": 2, "train": 2}, "test": {"train": 1}}
+    assert report["shared"] == {
+        "many": {"other": 0, "test": 2, "train": 2},
+        "other": {"test": 0, "train": 0},
+        "test": {"train": 1},
+    }
     label = train["labels"]["semantic"]
     assert label["share"] == {"sky": pytest.approx(2 / 3), "sea": pytest.approx(1 / 3), "boat": 0}
     assert label["images"] == {"sky": 3, "sea": 3, "boat": 0}
@@ -100,7 +102,7 @@ def test_classes_and_fingerprints_are_tables(root: Path) -> None:
 
 def test_pictures_show_every_split_and_head(root: Path) -> None:
     names = sorted(path.name for path in (root / "report/pictures").iterdir())
-    assert names == ["classes-semantic.png", "sheet-many.png", "sheet-test.png", "sheet-train.png"]
+    assert names == ["classes-semantic.png", *(f"sheet-{split}.png" for split in ("many", "other", "test", "train"))]
     with Image.open(root / "report/pictures/sheet-many.png") as sheet:
         assert sheet.width == WIDTH
         assert not sheet.info, "neither when nor by what it was drawn"
@@ -108,19 +110,36 @@ def test_pictures_show_every_split_and_head(root: Path) -> None:
     assert {*LABEL.palette, (50, 50, 255)} <= seen, "two labels, the legend, a photograph"
 
 
-def test_another_process_writes_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from pipeline.describe.describe import describe; "
-    command = [sys.executable, "-W", "error", "-c", f"{code}describe(*map(Path, sys.argv[1:]))"]
-    command += [str(root / "shards"), str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, env={"PYTHONHASHSEED": "7"}, check=True)
-    one, other = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
-        for folder in (root / "report", tmp_path)
-    )
-    assert one == other
-
-
 def test_nothing_to_describe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="holds no finished split: run its convert stage"):
         describe(tmp_path, tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+def leaks_of(root: Path, tmp_path: Path, learned: str, scored: str) -> Any:
+    """What ``leaks`` writes of a recipe that learns from ``coast/<learned>``, and is scored on ``coast/<scored>``."""
+    (tmp_path / "coast").mkdir()
+    shutil.copy(root / "report/fingerprints.parquet", tmp_path / "coast")
+    data, evaluate = ({"shards": "coast", "split": split} for split in (learned, scored))
+    leaks(tmp_path, {"one": {"data": data, "evaluate": evaluate}}, tmp_path / "leaks.json")
+    return json.loads((tmp_path / "leaks.json").read_text())
+
+
+def test_a_scored_split_is_held_against_every_other(root: Path, tmp_path: Path) -> None:
+    told = {"coast/test": {"coast/many": 2, "coast/other": 0, "coast/train": 1}}
+    assert leaks_of(root, tmp_path, "other", "test") == told
+
+
+@pytest.mark.parametrize(
+    ("learned", "message"),
+    [
+        ("train", "one trains on coast/train .* share 1 photographs: a2 .* is c2 of the other; leave them out"),
+        ("all", "one names coast/all, but the described splits are coast/many, coast/other, coast/test, coast/train"),
+    ],
+)
+def test_a_photograph_under_another_name_and_an_unknown_split_are_refused(
+    root: Path, tmp_path: Path, learned: str, message: str
+) -> None:
+    with pytest.raises(Refusal, match=message):
+        leaks_of(root, tmp_path, learned, "test")
+    assert not (tmp_path / "leaks.json").exists()

@@ -53,20 +53,6 @@ def test_the_hdf5_file_is_laid_out_as_matlab_s(tmp_path: Path) -> None:
         assert file["names"].attrs["MATLAB_class"] == b"cell" and file["names"].shape == (1, 894)
 
 
-def test_splits_are_disjoint_complete_and_mixed_through_the_file(tmp_path: Path) -> None:
-    nyud.render(tmp_path, seed=3, side=32, train=18, val=12, test=15)
-
-    splits = loadmat(tmp_path / "splits.mat")
-    lists = {split: (tmp_path / f"{split}.txt").read_bytes() for split in ("train", "val", "test")}
-    ids = {split: [int(line) for line in text.split(b"\n")] for split, text in lists.items()}  # no newline at the end
-    assert {split: len(numbers) for split, numbers in ids.items()} == {"train": 18, "val": 12, "test": 15}
-    assert sorted(number for numbers in ids.values() for number in numbers) == list(range(5001, 5046))
-    np.testing.assert_array_equal(splits["trainNdxs"][:, 0] + 5000, sorted(ids["train"] + ids["val"]))
-    np.testing.assert_array_equal(splits["testNdxs"][:, 0] + 5000, ids["test"])
-    for numbers in ids.values():
-        assert numbers == sorted(numbers) and {number % 6 for number in numbers} == set(range(6))  # each type of room
-
-
 def test_raw_names_are_894_and_fall_to_the_40_classes_as_published(tmp_path: Path) -> None:
     assert len(set(RAW)) == len(RAW) == 894
     np.testing.assert_array_equal(np.bincount(MAP_CLASS, minlength=41)[1:], [1] * 37 + [68, 82, 707])

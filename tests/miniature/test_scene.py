@@ -52,28 +52,6 @@ def test_what_is_nearer_is_seen_whatever_is_painted_first() -> None:
     assert views[0].depth[32, 32] == pytest.approx(3.0, abs=0.01) and set(np.unique(views[0].label)) == {0, 1, 2}
 
 
-def test_a_window_holds_all_of_a_thing() -> None:
-    whole = Camera(height=64, width=64, focal=64, cx=32, cy=32, eye=(0.0, 0.0, 1.5))
-    for part in (
-        Part(shapes.POT, (0, 0, 1), (0.7, 0.5, 0.9)),
-        Part(shapes.ROOF, (0.5, 0, 0.5), (0.9, 0.4, 0.5), 0, "x"),
-    ):
-        scene = Scene(whole, (0.0, -1.0, 1.0))
-        scene.paint(part, RED, Frame((0.3, 4.0, 0.0), (0.8, 0.6)), 1)
-        rows, columns = np.nonzero(scene.label)
-        assert 200 < len(rows) < 3000 and rows.min() > 0 and columns.max() < 63
-
-
-def test_draws_are_a_function_of_seed_and_names() -> None:
-    first, again, other = (Chance(seed, "a", "b") for seed in (1, 1, 2))
-    draws = [
-        [c.between(0, 1), c.whole(0, 9), c.pick("abc"), c.order(5), c.normal(3).tolist()] for c in (first, again, other)
-    ]
-    assert draws[0] == draws[1] != draws[2]
-    values = Chance(1, "noise").normal(100_000)
-    assert abs(values.mean()) < 0.02 and abs(values.std() - 1) < 0.02
-
-
 def test_noise_repeats_without_a_seam() -> None:
     x = np.linspace(0, 1, 50)
     np.testing.assert_array_equal(textures.mottle(x, x), textures.mottle(x + 3, x - 2))

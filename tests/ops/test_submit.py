@@ -18,6 +18,7 @@ from PIL import Image
 
 from ops import submit as command
 from ops.fcn import main
+from pipeline.core.png import PASCAL, png
 from pipeline.core.types import DatasetSpec
 from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import build
@@ -114,7 +115,7 @@ def test_a_split_of_shards_needs_no_archive(world: Path) -> None:
 
 
 def label(name: str, value: int = 20) -> bytes:
-    return archive.palette_png(np.full(size(name), value, np.uint8))
+    return png(np.full(size(name), value, np.uint8), PASCAL)
 
 
 def stored(image: Image.Image, form: str = "PNG") -> bytes:

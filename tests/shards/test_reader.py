@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import operator
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from pipeline.core.types import Refusal
+from pipeline.shards import reader
 from pipeline.shards.reader import Example, Shards
 from tests.shards.world import convert, encoded, pack
 
@@ -79,8 +84,8 @@ def test_threads_share_it(converted: Path) -> None:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_processes_open_their_own_files(converted: Path, method: str) -> None:
-    rows = Shards(converted)
-    assert is_row(rows[5], 5)
+    rows = Shards(converted, columns={"color", "semantic"}, verify=False)
+    assert is_row(rows[5], 5) and len(pickle.dumps(rows)) < 1000
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
         got = list(pool.map(operator.getitem, [rows] * 6, range(17, 23)))
     assert all(map(is_row, got, range(17, 23)))
@@ -97,14 +102,6 @@ def test_a_fork_while_the_parent_reads_does_not_hang(converted: Path) -> None:
         child.join(20)
     assert child.exitcode == 0
     assert answers.get()
-
-
-def test_pickles_as_its_folder(converted: Path) -> None:
-    rows = Shards(converted, columns={"color", "semantic"}, verify=False)
-    rows[0]
-    frozen = pickle.dumps(rows)
-    assert len(frozen) < 1000
-    assert is_row(pickle.loads(frozen)[39], 39)
 
 
 def test_a_shard_of_another_size_is_refused_at_once(spoilt: Path) -> None:
@@ -128,3 +125,51 @@ def test_a_flipped_byte_is_refused_when_its_shard_is_opened(spoilt: Path) -> Non
         with pytest.raises(Refusal, match=rf"{SECOND} is damaged: sha256 [0-9a-f]{{64}}, its manifest"):
             rows[18]
     assert len(Shards(spoilt, verify=False)) == ROWS
+
+
+def photograph(height: int, width: int) -> np.ndarray:
+    """Smooth and grainy, so that neither upsampling nor rounding goes unseen."""
+    rows, columns = np.mgrid[:height, :width]
+    smooth = np.stack([rows * 3 % 256, columns * 2 % 256, (rows + columns) % 256], axis=-1)
+    grain = np.random.default_rng(height).integers(-20, 20, smooth.shape)
+    return np.clip(smooth + grain, 0, 255).astype(np.uint8)
+
+
+def pillows(file: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(file)) as image:
+        return np.array(image)
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 2}, {"subsampling": 0}, {"progressive": True}, {"quality": 20}])
+@pytest.mark.parametrize(("height", "width"), [(37, 50), (1, 9), (64, 63)])
+def test_a_jpeg_has_pillows_pixels_without_pillow(
+    height: int, width: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = encoded(photograph(height, width), "JPEG", **options)
+    want = pillows(file)
+    with monkeypatch.context() as without:
+        without.setattr(Image, "open", None)
+        found = reader.decode_image(pa.py_buffer(file), "RGB")
+    monkeypatch.setattr(reader, "decode_jpeg", None)  # as where it is not installed
+    assert np.array_equal(found, want) and np.array_equal(reader.decode_image(pa.py_buffer(file), "RGB"), want)
+    assert found.dtype == np.uint8 and found.flags.writeable and found.flags.c_contiguous
+
+
+def test_pillow_has_the_last_word_on_what_the_faster_library_warns_of() -> None:
+    file = encoded(photograph(37, 50), "JPEG")
+    end = 4 + int.from_bytes(file[4:6], "big")  # of the first segment
+    strange = file[:end] + b"\0\0\0" + file[end:]  # libjpeg: extraneous bytes before a marker
+    with pytest.raises(ValueError, match="xtraneous"):
+        reader.decode_jpeg(strange, "RGB")
+    assert np.array_equal(reader.decode_image(pa.py_buffer(strange), "RGB"), pillows(strange))
+    with pytest.raises(OSError, match="truncated"):
+        reader.decode_image(pa.py_buffer(file[: len(file) * 3 // 4]), "RGB")
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("RGB", "PNG"), ("L", "PNG"), ("L", "JPEG"), ("I;16", "PNG")])
+def test_everything_else_is_pillows(mode: str, kind: str) -> None:
+    pixels = photograph(20, 30) if mode == "RGB" else photograph(20, 30)[..., 0]
+    file = encoded(257 * pixels.astype(np.uint16) if mode == "I;16" else pixels, kind)
+    found = reader.decode_image(pa.py_buffer(file), mode)
+    assert np.array_equal(found, pillows(file))
+    assert found.dtype == (np.uint16 if mode == "I;16" else np.uint8)

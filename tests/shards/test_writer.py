@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,14 +15,17 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.convert import write_shard, writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.datasets import voc
+from pipeline.shards import schema
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import read_manifest
 from tests.shards.world import convert, encoded, pack, tree
@@ -57,7 +62,7 @@ def test_bytes_depend_on_no_number_of_processes_no_run_and_no_memory(
     other.communicate()
     assert tree(tmp_path / "again") == first
     assert sorted(name for name in first if name.startswith("train/")) == [
-        "train/manifest.json",
+        "train/_manifest.json",
         "train/part-00000-of-00002.parquet",
         "train/part-00001-of-00002.parquet",
     ]
@@ -97,29 +102,22 @@ def test_an_engine_that_is_unknown_or_absent_is_refused(tmp_path: Path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
-def test_rows_hold_the_original_bytes_in_list_order(tmp_path: Path) -> None:
-    names = ["c", "a", "b"]
+def test_files_are_plain_parquet_of_the_original_bytes_in_list_order(tmp_path: Path) -> None:
+    names = [f"{place * 13 % 40:02d}" for place in range(40)]
     pack(tmp_path / "raw", names)
     originals = dict(voc.read(tmp_path / "raw", names))
-    rows = pq.read_table(convert(tmp_path) / "train/part-00000-of-00001.parquet").to_pylist()
+    file = pq.ParquetFile(convert(tmp_path, rows=40) / "train/part-00000-of-00001.parquet")
+    rows, metadata = file.read().to_pylist(), file.metadata
     assert [row["id"] for row in rows] == names
     for row in rows:
         assert row["color"] == {"bytes": originals[row["id"]]["color"], "path": f"{row['id']}.jpg"}
         assert row["semantic"] == {"bytes": originals[row["id"]]["semantic"], "path": f"{row['id']}.png"}
         assert (row["height"], row["width"]) == (6, 9)
-
-
-def test_files_are_plain_parquet_with_small_row_groups(tmp_path: Path) -> None:
-    pack(tmp_path / "raw", [f"{place:02d}" for place in range(40)])
-    out = convert(tmp_path, rows=40)
-    metadata = pq.ParquetFile(out / "train/part-00000-of-00001.parquet").metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [16, 16, 8]
     columns = [metadata.row_group(0).column(place) for place in range(metadata.num_columns)]
     assert {column.compression for column in columns} == {"UNCOMPRESSED"}
     assert not any(column.has_dictionary_page for column in columns)
     assert [column.path_in_schema for column in columns if column.is_stats_set] == ["id", "height", "width"]
-    query = f"select count(*), sum(height), count(distinct id) from '{out}/train/*.parquet'"
-    assert duckdb.sql(query).fetchall() == [(40, 240, 40)]
 
 
 def test_manifest_tells_what_the_rows_hold(tmp_path: Path) -> None:
@@ -179,48 +177,38 @@ def test_counts_are_checked_before_anything_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack(tmp_path / "raw", ["a", "b", "c"])
-    convert(tmp_path, rows=1)
-    before = tree(tmp_path)
-
-    def interrupted(path: Path) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(files, "sha256", interrupted)
-    for out in ("out", "new"):
-        with pytest.raises(KeyboardInterrupt):
-            convert(tmp_path, out, rows=1)
-    assert tree(tmp_path) == before
-
-
 def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
     pack(tmp_path / "raw", [f"{place:04d}" for place in range(400)])
-    running = elsewhere(tmp_path, "convert(Path(), rows=1)")
-    while not [*tmp_path.glob(".out.partial/train/*.parquet")]:
-        assert running.poll() is None
-        time.sleep(0.01)
-    running.kill()
-    running.communicate()
-    assert not (tmp_path / "out").exists()
-    assert not [*tmp_path.rglob("manifest.json")]
+    for end, before in ((signal.SIGKILL, {}), (signal.SIGINT, tree(convert(tmp_path, "old")))):
+        running = elsewhere(tmp_path, f"convert(Path(), {'old' if before else 'out'!r}, rows=1)")
+        while not [*tmp_path.glob(".o*.partial/train/*.parquet")]:
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(end)
+        running.communicate()
+        assert tree(tmp_path / ("old" if before else "out")) == before, "what was there stays"
+        assert not [*tmp_path.rglob(".o*.partial/*/_manifest.json")]
+        shutil.rmtree(tmp_path / ".out.partial", ignore_errors=True)
     assert len(Shards(convert(tmp_path) / "train")) == 400
-    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out", "old"}
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_hugging_face_decodes_both_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_split_is_read_as_a_folder_by_pandas_arrow_duckdb_and_hugging_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import datasets
 
     pack(tmp_path / "raw", ["b", "a", "c"])
     folder = convert(tmp_path, rows=2) / "train"
+    assert list(pd.read_parquet(folder)["id"]) == ["b", "a", "c"]
+    assert ds.dataset(folder).to_table()["id"].to_pylist() == ["b", "a", "c"]
+    assert len(pd.read_parquet(folder.parent)) == 6, "of three splits"
+    query = f"select count(*), sum(height), count(distinct id) from '{folder}/*.parquet'"
+    assert duckdb.sql(query).fetchall() == [(3, 18, 3)]
     shards = Shards(folder)
-    for ask in (
-        {"path": "parquet", "data_files": f"{folder}/*.parquet"},
-        {"path": "parquet", "data_dir": str(folder), "on_bad_files": "skip"},  # passes over manifest.json
-        {"path": str(folder)},
-    ):
+    for ask in ({"path": "parquet", "data_files": f"{folder}/*.parquet"}, {"path": str(folder)}):
         rows = datasets.load_dataset(**ask, split="train", cache_dir=str(tmp_path / "cache"))
         assert rows["id"][:] == ["b", "a", "c"]
         for row in range(3):
@@ -240,3 +228,12 @@ def test_real_archives_convert(tmp_path: Path, name: str, counts: list[str]) -> 
         assert (shards.manifest.pixels["semantic"]["void"] > 0) == (name == "voc")
         example = shards[int(rows) - 1]
         assert example.images["color"].shape == (*example.labels["semantic"].shape, 3)
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"has no _manifest\.json: run its convert stage"):
+        schema.read_manifest(tmp_path)
+    for text in ("{", "{}", "[]", '{"spec": 3}'):
+        (tmp_path / schema.MANIFEST).write_text(text)
+        with pytest.raises(Refusal, match=r"_manifest\.json is damaged"):
+            schema.read_manifest(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,23 @@ import numpy as np
 from PIL import Image
 
 from pipeline.convert import writer
-from pipeline.convert.dataset import plugin
+from pipeline.convert.write_shard import plugin
 
 VOC = partial(plugin, "voc")
 
 
-def encoded(pixels: np.ndarray, kind: str) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
+def encoded(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
+    Image.fromarray(pixels).save(file := io.BytesIO(), kind, **options)
     return file.getvalue()
+
+
+def tarred(path: Path, members: Mapping[str, bytes], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload] # modes are literals to typeshed
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.size = kind, len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
 
 
 def pack(raw: Path, train: Sequence[str], **replaced: bytes) -> list[str]:
@@ -29,20 +37,15 @@ def pack(raw: Path, train: Sequence[str], **replaced: bytes) -> list[str]:
     raw.mkdir(exist_ok=True)
     random = np.random.default_rng(7)
     (raw / "seg11valid.txt").write_text(f"{train[-1]}\n")
-    with tarfile.open(raw / "VOCtrainval_11-May-2012.tar", "w") as tar:
-
-        def add(name: str, data: bytes) -> None:
-            info = tarfile.TarInfo(f"VOCdevkit/VOC2012/{name}")
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-
-        for split, ids in (("train", train), ("val", train[-2:])):
-            add(f"ImageSets/Segmentation/{split}.txt", "".join(f"{name}\n" for name in ids).encode())
-        for name in sorted(train):
-            image = random.integers(0, 256, (6, 9, 3), np.uint8)
-            label = random.choice(np.array([0, 3, 20, 255], np.uint8), (6, 9))
-            add(f"JPEGImages/{name}.jpg", replaced.get(f"{name}_jpg", encoded(image, "JPEG")))
-            add(f"SegmentationClass/{name}.png", replaced.get(f"{name}_png", encoded(label, "PNG")))
+    lists = {"train": train, "val": train[-2:]}
+    members = {f"ImageSets/Segmentation/{split}.txt": "\n".join(ids).encode() for split, ids in lists.items()}
+    for name in sorted(train):
+        image = random.integers(0, 256, (6, 9, 3), np.uint8)
+        label = random.choice(np.array([0, 3, 20, 255], np.uint8), (6, 9))
+        members[f"JPEGImages/{name}.jpg"] = replaced.get(f"{name}_jpg", encoded(image, "JPEG"))
+        members[f"SegmentationClass/{name}.png"] = replaced.get(f"{name}_png", encoded(label, "PNG"))
+    inside = {f"VOCdevkit/VOC2012/{name}": data for name, data in members.items()}
+    tarred(raw / "VOCtrainval_11-May-2012.tar", inside)
     return [f"train={len(train)}", "val=2", "seg11valid=1"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from pipeline.core.png import PASCAL
 from pipeline.shards.reader import Shards
 from tests.shards.world import encoded, pack
 
@@ -42,32 +44,33 @@ def test_archives_convert_and_a_wrong_count_does_not() -> None:
 
 
 def test_a_folder_converts_by_five_lines() -> None:
-    for kind, pixels in (("images", np.zeros((3, 4, 3), np.uint8)), ("labels", np.eye(3, 4, dtype=np.uint8))):
+    for kind, pixels in (("images", np.zeros((32, 40, 3), np.uint8)), ("labels", np.eye(32, 40, dtype=np.uint8))):
         Path("mine", kind).mkdir(parents=True)
         for name in "abcdefgh":
             Path("mine", kind, f"{name}.png").write_bytes(encoded(pixels, "PNG"))
+    Path("mine/labels/unpaired.png").write_bytes(encoded(np.eye(32, 40, dtype=np.uint8), "PNG"))
+    row = {"root": "mine", "classes": ["soil", "leaf"], "images": "images/*.PNG", "splits": ["train=train.txt"]}
+    Path("mine/train.txt").write_text("a\nb\n")
+    ran = run("convert_folder", "folders", "mine", row)
+    assert (ran.exit_code, len(Shards(Path("data/shards/mine/train")))) == (0, 2)
+    assert ran.stderr.startswith(
+        "mine: not used: images in no split: 6 (images/c.png, …); labels without an image: 1 ("
+    )
+    Path("mine/labels/unpaired.png").unlink()
     assert run("convert_folder", "folders", "mine", {"root": "mine", "classes": ["soil", "leaf"]}).exit_code == 0
-    assert sum(len(Shards(Path("data/shards/mine") / split)) for split in ("train", "val")) == 8
+    both = [Shards(Path("data/shards/mine") / split) for split in ("train", "val")]
+    assert sum(map(len, both)) == 8
+    assert both[0].manifest.spec.labels["semantic"].palette == PASCAL[:2]
 
 
 @pytest.mark.parametrize(
     ("stage", "group", "row", "told"),
     [
         ("convert", "datasets", {"expects": []}, "datasets.voc has no field 'expects': did you mean 'expect'?"),
-        (
-            "convert",
-            "datasets",
-            {"expect": ["train=1"], "rows_per_shard": 0},
-            "rows_per_shard is 0: it must be at least 1",
-        ),
+        ("convert", "datasets", {"expect": ["train=1"], "rows_per_shard": 0}, "rows_per_shard is 0: it must be at"),
         ("convert_folder", "folders", {"clases": []}, "folders.voc has no field 'clases': did you mean 'classes'?"),
         ("miniature", "miniatures", {"seeds": 7}, "miniatures.voc has no field 'seeds': did you mean 'seed'?"),
-        (
-            "miniature",
-            "miniatures",
-            {"counts": ["train=6|7"]},
-            "miniatures.voc.counts has 'train=6|7': write it as split=n",
-        ),
+        ("miniature", "miniatures", {"counts": ["train=6|7"]}, "voc.counts has 'train=6|7': write it as split=n"),
         ("bounds", "bounds", {"shard": "voc"}, "bounds.voc has no field 'shard': did you mean 'shards'?"),
         ("download", "downloads", {"file": []}, "downloads.voc has no field 'file': did you mean 'files'?"),
     ],
@@ -77,3 +80,17 @@ def test_a_typo_in_a_row_is_refused_with_the_near_name(stage: str, group: str, r
     assert ran.exit_code == 1
     assert told in ran.stderr and ran.stderr.count("\n") == 1
     assert not Path("data").exists()
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_archives_arrive_and_trust_is_told() -> None:
+    Path("a.bin").write_bytes(b"a")
+    file = {"name": "a.bin", "urls": [Path("a.bin").absolute().as_uri()], "bytes": 1}
+    ran = run("download", "downloads", "voc", {"folder": "data/raw/voc", "files": [file]})
+    assert (ran.exit_code, Path("data/raw/voc/a.bin").read_bytes()) == (0, b"a")
+    assert f"data/raw/voc/a.bin is taken on trust: list sha256 {hashlib.sha256(b'a').hexdigest()}" in ran.stderr
+    ran = run("download", "downloads", "voc", {"folder": "x", "files": [{"name": "b.bin", "sha256": ["0" * 64]}]})
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("Error: could not fetch b.bin: no URL is listed; put it into a folder")

@@ -66,7 +66,7 @@ def test_each_param_dep_and_line_of_code_counts(tmp_path: Path) -> None:
         file.write("# a comment\n")
     third = of(root)
     assert third.since(second) == "stages/train.py"
-    (root / "data/shards/noise/train/manifest.json").unlink()
+    (root / "data/shards/noise/train/_manifest.json").unlink()
     fourth = of(root)
     assert fourth.since(third) == "data/shards/noise"
     assert len({each.digest for each in (first, second, third, fourth)}) == 4

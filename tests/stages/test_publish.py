@@ -84,16 +84,16 @@ def test_a_child_tells_params_scores_curve_and_what_it_came_from(world: Path) ->
 
 
 def test_splits_that_were_read_are_inputs_by_their_manifests_digest(world: Path) -> None:
-    (world / "data/shards/voc/seg11valid/manifest.json").unlink()
+    (world / "data/shards/voc/seg11valid/_manifest.json").unlink()
     publish()
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
     (read,) = train.inputs.dataset_inputs
-    digest = json.loads((world / "data/shards/voc/train/manifest.json").read_text())["digest"]
+    digest = json.loads((world / "data/shards/voc/train/_manifest.json").read_text())["digest"]
     assert (read.dataset.name, read.dataset.digest) == ("voc/train", digest[:36])
     assert (read.dataset.source_type, json.loads(read.dataset.source)) == ("local", {"uri": "data/raw/voc"})
     assert {tag.key: tag.value for tag in read.tags} == {"mlflow.data.context": "training"}
     assert not evaluate.inputs.dataset_inputs
-    assert evaluate.data.tags["dvc.missing"] == "data/shards/voc/seg11valid/manifest.json"
+    assert evaluate.data.tags["dvc.missing"] == "data/shards/voc/seg11valid/_manifest.json"
 
 
 def test_panels_and_confusion_hang_on_the_evaluation_and_tables_on_the_parent(world: Path) -> None:

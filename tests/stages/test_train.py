@@ -39,7 +39,7 @@ def test_a_refusal_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert code == 1
     assert output == "Error: recipes.noise-fcn.solver.lr is the text '1e-10': write it with a dot, 1.0e-10\n"
     configure(root)
-    (root / "data/shards/noise/train/manifest.json").unlink()
+    (root / "data/shards/noise/train/_manifest.json").unlink()
     code, output = run(monkeypatch, root)
     assert code == 1
     assert output.count("\n") == 1

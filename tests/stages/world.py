@@ -152,7 +152,7 @@ def manifest(root: Path, split: str) -> Path:
     of = Manifest(
         spec=spec, split=split, ids=("a", "b"), ids_sha256="abc", pixels={}, moments={}, shards=(), digest=digest
     )
-    path = root / "data/shards/voc" / split / "manifest.json"
+    path = root / "data/shards/voc" / split / "_manifest.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(of.to_json()))
     return path

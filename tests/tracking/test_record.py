@@ -50,7 +50,7 @@ def test_what_is_for_reading_is_read_and_what_is_not_here_or_not_the_locks_is_mi
     (tmp_path / "out/deeper").mkdir(parents=True)
     for name in ("b.png", "a.png", "table.md", "model.safetensors", "deeper/c.png"):
         (tmp_path / "out" / name).write_bytes(b"")
-    for name in ("out/manifest.json", "out/metrics.json", "metrics.json"):
+    for name in ("out/_manifest.json", "out/metrics.json", "metrics.json"):
         (tmp_path / name).write_text("{}")
     found = read_outputs(tmp_path, {"out": "a1.dir"})
     assert [path.name for path in found.artifacts] == ["a.png", "b.png", "metrics.json", "table.md"]
@@ -71,7 +71,7 @@ def test_a_table_by_iteration_is_curves_another_an_artifact_and_a_copy_of_a_curv
 def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     for split in ("train", "val"):
         manifest(tmp_path, split)
-    digest = json.loads((tmp_path / "data/shards/voc/val/manifest.json").read_text())["digest"]
+    digest = json.loads((tmp_path / "data/shards/voc/val/_manifest.json").read_text())["digest"]
     (read,), missing = read_splits(tmp_path, ["data/shards/voc/val"], {"voc": "https://a/b.tar"}, "evaluation")
     assert (read["name"], read["digest"], read["context"], missing) == ("voc/val", digest[:36], "evaluation", [])
     assert (read["source"], json.loads(read["profile"])) == (
@@ -80,7 +80,7 @@ def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     )
     assert [each["name"] for each in read_splits(tmp_path, ["data/shards/voc"], {}, "")[0]] == ["voc/train", "voc/val"]
     gone = ["runs/a", "data/shards/nyud/train", "data/shards/sbd"]
-    assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/manifest.json", gone[2]])
+    assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/_manifest.json", gone[2]])
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,42 @@
-"""What the values or colours stored in labels mean: ``road=7|8|#804080`` read into classes, a palette and a lookup."""
+"""A row of ``folders``, and what values or colours in labels mean by it: ``road=7|8|#804080`` is read into a lookup."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.types import LabelSpec, Refusal, color
-from pipeline.datasets.own.row import Row
+from pipeline.core.fields import bounded
+from pipeline.core.png import PASCAL
+from pipeline.core.types import Color, LabelSpec, Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """``root`` and ``classes`` are needed; the rest says where the folder differs from what is usual.
+
+    ``images`` and ``labels`` are globs or ``@list`` files relative to ``root``. ``encoding`` says what labels store:
+    ``index``, values of grey; ``palette``, values of a palette image; ``color``. ``parse`` reads ``classes`` and
+    ``ignore``, ``find.parse_splits`` reads ``splits``.
+    """
+
+    root: str
+    images: str = "images/*"
+    labels: str = "labels/*"
+    encoding: Literal["index", "palette", "color"] = "index"
+    classes: tuple[str, ...]
+    ignore: tuple[str | int, ...] = ()
+    splits: tuple[str, ...] = ("train=0.8", "val=0.2")
+    rows_per_shard: int = bounded(500, least=1)
+
 
 VOID = 255
 MOST = 254  # classes whose indices 8 bits hold beside void
 
-_VOC_PALETTE = bytes(channel for index in range(256) for channel in color(index))
 _PART = re.compile(r"\d{1,3}|#[0-9a-fA-F]{6}")
 
 
@@ -40,10 +61,9 @@ class Coding:
         return meanings.astype(np.uint8)[places], values[places] != stored
 
     @property
-    def palette(self) -> bytes:
-        """256 RGB triples: the classes' colours, then VOC's own, which paint void light beige."""
-        own = bytes(channel for color in self.label.palette for channel in color)
-        return own + _VOC_PALETTE[len(own) :]
+    def palette(self) -> tuple[Color, ...]:
+        """256 colours: the classes', then VOC's own, which paint void light beige."""
+        return (*self.label.palette, *PASCAL[len(self.label.palette) :])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +104,7 @@ def parse(name: str, row: Row) -> Coding:
                 raise Refusal(f"{both} both claim {shown(value, by_color)}: let it mean one thing")
             stored[value] = meaning, entry.where
     first = [entry.colors[0] for entry in classes if painted]
-    palette = [(one >> 16, one >> 8 & 255, one & 255) for one in first] or [
-        color(place) for place in range(len(classes))
-    ]
+    palette = [(one >> 16, one >> 8 & 255, one & 255) for one in first] or PASCAL[: len(classes)]
     return Coding(
         name=name,
         encoding=row.encoding,

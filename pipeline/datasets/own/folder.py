@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from pipeline.core import fields
-from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
-from pipeline.datasets.own import coding, find, splits
-from pipeline.datasets.own.images import as_rgb
-from pipeline.datasets.own.labels import as_indices
-from pipeline.datasets.own.row import Row
+from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample, visible
+from pipeline.datasets.own import coding, find
+from pipeline.datasets.own.coding import Row
+from pipeline.datasets.own.images import as_indices, as_rgb
+
+LEAST = 32  # pixels: the stride of every net's coarsest map, of which a smaller image may have no cell
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Paths by id relative to ``root``, the ids of each split, and a line for each problem, in a fixed order."""
+    """Paths by id relative to ``root``, the ids of each split, and a line for each problem, in a fixed order.
+
+    ``unused`` says what lies there and is in no split, by the reason; empty where there is nothing.
+    """
 
     root: Path
     images: Mapping[str, str]
     labels: Mapping[str, str]
     splits: Mapping[str, Sequence[str]]
     problems: Sequence[str]
+    unused: str
 
     def read(self, name: str) -> Mapping[str, Encoded]:
         """The bytes of an id's image and label, ``color`` and ``semantic``; Refusal for a file that cannot be read."""
@@ -44,7 +49,7 @@ class Folder:
     name: str
     row: Row
     coding: coding.Coding
-    rules: Mapping[str, splits.Rule]
+    rules: Mapping[str, find.Rule]
 
     @property
     def SPEC(self) -> DatasetSpec:  # noqa: N802 - datasets that are modules have it as a constant
@@ -61,8 +66,7 @@ class Folder:
         """
         found = self.survey(raw)
         if found.problems:
-            more = f" (the first of {len(found.problems)} such problems)" if found.problems[1:] else ""
-            raise Refusal(f"{found.problems[0]}{more}")
+            raise _first(found.problems)
         return list(found.splits[split])
 
     def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Encoded]]]:
@@ -78,6 +82,9 @@ class Folder:
         """
         semantic, height, width = as_indices(self.coding, parts["semantic"])
         color = as_rgb(parts["color"], parts["semantic"], height, width)
+        if min(height, width) < LEAST:
+            what = f"is {height}×{width} (height×width), and nets take at least {LEAST}×{LEAST}"
+            raise Refusal(f"{parts['color'].path} {what}: enlarge it and its label, or leave both out")
         return Sample(id=name, height=height, width=width, images={"color": color}, labels={"semantic": semantic})
 
     def survey(self, raw: Path) -> Layout:
@@ -96,28 +103,30 @@ def parse(name: str, row: Mapping[str, object]) -> Folder:
         name=name,
         row=read,
         coding=coding.parse(where, read),
-        rules=splits.parse(f"{where}.splits", read.splits),
+        rules=find.parse_splits(f"{where}.splits", read.splits),
     )
 
 
-def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) -> Layout:
+def _survey(where: str, row: Row, rules: Mapping[str, find.Rule], root: Path) -> Layout:
     """Look through ``root`` without opening an image; ``where`` is the row's dotted name, for refusals.
 
     Shares divide all images, so each must have a label and each label an image. Lists choose: what no list names is
     left alone, labelled or not.
 
-    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``splits.listed``.
+    Raises Refusal where nothing can be paired at all: see ``find.find`` and ``find.listed``.
     """
     problems: list[str] = []
     images = find.find(f"{where}.images", root, row.images, problems)
     labels = find.find(f"{where}.labels", root, row.labels, problems)
     if not images.keys() & labels.keys():
+        if problems:
+            raise _first(problems)
         names = " and labels ".join(", ".join([*files][:2]) for files in (images, labels))
         remedy = "where names differ, write {id} for what they share, as *_mask.png → {id}_mask.png"
         raise Refusal(f"{where}: no image has a label, images being named such as {names}: {remedy}")
     shares = {split: rule for split, rule in rules.items() if isinstance(rule, Fraction)}
     if shares:
-        taken, wanted = splits.shared_out(shares, images.keys() & labels.keys()), set(images)
+        taken, wanted = find.shared_out(shares, images.keys() & labels.keys()), set(images)
         remedy = "raise its share, add images, or write lists"
         problems += [
             f"{where}.splits gives {split} none of the images: {remedy}" for split in taken if not taken[split]
@@ -126,10 +135,30 @@ def _survey(where: str, row: Row, rules: Mapping[str, splits.Rule], root: Path) 
         remedy = "add it, or take the label out"
         problems += [f"{root / labels[name]} has no image {name} in {row.images}: {remedy}" for name in lonely]
     else:
-        taken = {split: splits.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
+        taken = {split: find.listed(f"{where}.splits", root, str(rules[split]), images) for split in rules}
         wanted = {name for names in taken.values() for name in names}
-        problems += splits.misfits(root, rules, taken, images)
+        problems += find.misfits(root, rules, taken, images)
     lonely = sorted((wanted & images.keys()) - labels.keys())
     remedy = "add it, or take the image out"
     problems += [f"{root / images[name]} has no label {name} in {row.labels}: {remedy}" for name in lonely]
-    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems)
+    others = find.passed_over(root, (row.images, row.labels), {*images.values(), *labels.values()})
+    unused = _unused(others, images, labels, {name for names in taken.values() for name in names})
+    return Layout(root=root, images=images, labels=labels, splits=taken, problems=problems, unused=unused)
+
+
+def _first(problems: Sequence[str]) -> Refusal:
+    more = f" (the first of {len(problems)} such problems)" if problems[1:] else ""
+    return Refusal(f"{problems[0]}{more}")
+
+
+def _unused(
+    others: Mapping[str, list[str]], images: Mapping[str, str], labels: Mapping[str, str], kept: Collection[str]
+) -> str:
+    """How many files are in no split, by the reason, with the first of each."""
+    reasons = {
+        **others,
+        "images in no split": [path for name, path in images.items() if name not in kept],
+        "labels without an image": [path for name, path in labels.items() if name not in images],
+    }
+    parts = (f"{why}: {len(paths)} ({paths[0]}{', …' * bool(paths[1:])})" for why, paths in reasons.items() if paths)
+    return visible("; ".join(parts))

@@ -2,6 +2,9 @@
 
 After Gupta, Girshick, Arbeláez and Malik, "Learning Rich Features from RGB-D Images" (ECCV 2014): s-gupta/rcnn-depth
 (``saveHHA.m``, ``processDepthImage.m``) and s-gupta/rgbdutils (``computeNormalsSquareSupport.m``, ``getYDir.m``).
+
+Equal bytes on every processor: float64's + − × ÷ sqrt alone, each sum in an order that stands here or in the plain C of
+``correlate1d``; no libm, BLAS, LAPACK or einsum, which take other code where there is AVX-512.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +27,10 @@ Moments = Mapping[tuple[int, int], Field]
 FINE, COARSE = 3, 10  # pixels: window radii of the normals that give the angle, and of those that find gravity
 LEVEL = np.array([0.0, 1.0, 0.0])  # gravity of a level camera: x right, y down, z forward
 STAGES = ((45.0, 5), (15.0, 5))  # gravity's search: degrees that a floor or a wall may be off, rounds
+UPPER = np.triu_indices(3)
 UNTURNED = 0.1  # degrees: heights of a camera this level are taken along its own y
 NEAREST, FARTHEST = 1e-4, 100.0  # metres; uint16 in steps of 0.1 or 1 mm lies between, a wrong unit beyond
+PI = 31415926535897932384626433832795028841971  # × 10⁻⁴⁰
 BAND = 64  # rows at a time: a score of intermediate maps stay in the processor's cache, 1.5 times as fast as whole maps
 
 
@@ -79,16 +85,44 @@ def hha(depth: Field, missing: Mask | None, camera: Intrinsics) -> NDArray[np.ui
     x, y = camera.rays(*depth.shape)
     z = depth * 100  # cm
     gravity = _gravity([np.nan_to_num(normals, copy=False) for _, normals in _normals(z, missing, COARSE, camera)])
-    down = gravity if gravity[1] < math.cos(math.radians(UNTURNED)) else LEVEL
+    down = gravity if gravity[1] < cosine(UNTURNED) else LEVEL
     height = -z * (down[0] * x + down[1] * y + down[2])
     lowest = height.min()
     image = np.empty((*depth.shape, 3), np.uint8)
     image[..., 0] = _uint8(31000 / z)  # rcnn-depth's max(z, 100) shows nowhere: 31000 / 121 saturates
     image[..., 1] = _uint8(height - (lowest if lowest <= -90 else -130))
+    halves = np.array([cosine(degrees + 0.5) for degrees in range(179, -1, -1)])  # where the angle's rounding steps
     for rows, normals in _normals(z, missing, FINE, camera):
-        cosine = np.clip(np.einsum("i,ijk->jk", gravity, normals), -1, 1)
-        image[rows, :, 2] = _uint8(np.degrees(np.arccos(np.where(np.isnan(cosine), -1, cosine))) + 38)
+        along = _along(gravity, normals)
+        image[rows, :, 2] = 218 - np.searchsorted(halves, np.where(np.isnan(along), -1, along))
     return image
+
+
+def cosine(degrees: float) -> float:
+    """Rounded correctly: Taylor's series in integers of 10⁻⁴⁰, for every libm has its own last digit."""
+    one = 10**40
+    angle = int(PI * Fraction(degrees) / 180)
+    total = term = one
+    for n in range(1, 60, 2):
+        term = -term * angle * angle // (one * one * n * (n + 1))
+        total += term
+    return total / one
+
+
+def _along(direction: Field, normals: Field) -> Field:
+    """The scalar product of one direction with 3×… normals."""
+    along: Field = direction[0] * normals[0] + direction[1] * normals[1] + direction[2] * normals[2]
+    return along
+
+
+def _sum(values: Field) -> Field:
+    """Over the last axis, the second half onto the first and again."""
+    while (length := values.shape[-1]) > 1:
+        half = (length + 1) // 2
+        folded = values[..., :half].copy()
+        folded[..., : length - half] += values[..., half:]
+        values = folded
+    return values[..., 0]
 
 
 def _check(depth: Field, missing: Mask | None) -> None:
@@ -131,7 +165,7 @@ def _normals(z: Field, missing: Mask | None, radius: int, camera: Intrinsics) ->
         a, b, c, determined = _plane(pixels, _moments(weights, radius, 1, inside))
         normals = np.stack([a * camera.fx, b * camera.fy, c])
         normals[2] -= normals[0] * x + normals[1] * y[rows]
-        length = np.sqrt((normals * normals).sum(0))
+        length = np.sqrt(normals[0] * normals[0] + normals[1] * normals[1] + normals[2] * normals[2])
         length[~determined] = np.nan
         normals /= np.copysign(length, c)  # c > 0: the plane is in front of the camera, so normal · point > 0
         yield rows, normals
@@ -175,14 +209,14 @@ def _gravity(normals: Sequence[Field]) -> Field:
     parts = [part.reshape(3, -1) for part in normals]
     gravity = LEVEL
     for degrees, rounds in STAGES:
-        low, high = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+        low, high = cosine(90 - degrees), cosine(degrees)
         for _ in range(rounds):
             scatter = np.zeros((3, 3))
-            for part in parts:  # einsum, not BLAS, whose order of summation follows the number of threads
-                cosine = np.abs(np.einsum("i,ik->k", gravity, part))
-                votes = np.subtract(cosine < low, cosine > high, dtype=np.float64)
-                scatter += np.einsum("ik,jk->ij", part * votes, part)
-            gravity = _least(scatter, gravity)
+            for part in parts:
+                along = np.abs(_along(gravity, part))
+                votes = part * np.subtract(along < low, along > high, dtype=np.float64)
+                scatter[UPPER] += _sum(votes[UPPER[0]] * part[UPPER[1]])
+            gravity = _least(scatter + np.triu(scatter, 1).T, gravity)
     return gravity
 
 
@@ -191,8 +225,23 @@ def _least(scatter: Field, before: Field) -> Field:
 
     ``before`` itself where all are perpendicular to it: a wall over a steep slope has but left and right across both.
     """
-    values, vectors = np.linalg.eigh(scatter)
-    ties = vectors[:, values - values[0] <= 1e-9 * np.abs(values).max()]
-    nearest: Field = (ties * (before @ ties)).sum(1)
-    length = math.sqrt(float((nearest * nearest).sum()))
+    values, vectors = _eigen(scatter)
+    nearest = np.zeros(3)
+    for vector in vectors[values - values.min() <= 1e-9 * np.abs(values).max()]:
+        nearest += vector * _along(before, vector)
+    length = math.sqrt(_along(nearest, nearest))
     return nearest / length if length > 1e-9 else before
+
+
+def _eigen(matrix: Field) -> tuple[Field, Field]:
+    """The eigenvalues of a symmetric 3×3 matrix, and unit eigenvectors as rows: Jacobi's rotations."""
+    matrix, vectors = matrix.copy(), np.eye(3)
+    for p, q in 10 * ((0, 1), (0, 2), (1, 2)):  # six rounds reach float64's last digit
+        if matrix[p, q]:
+            slope = float(matrix[q, q] - matrix[p, p]) / (2 * float(matrix[p, q]))
+            tangent = math.copysign(1 / (abs(slope) + math.sqrt(slope * slope + 1)), slope)
+            cos = 1 / math.sqrt(tangent * tangent + 1)
+            for rows in (matrix, matrix.T, vectors):
+                rows[p], rows[q] = cos * (rows[p] - tangent * rows[q]), cos * (rows[q] + tangent * rows[p])
+            matrix[p, q] = matrix[q, p] = 0
+    return matrix.diagonal(), vectors

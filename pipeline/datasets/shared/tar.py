@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from pipeline.core.types import Refusal
-from pipeline.datasets.shared import id_lists
-from pipeline.datasets.shared.archive import safe_name, version
+from pipeline.datasets.shared.archive import ids_of, safe_name, version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,4 +110,4 @@ def place(archive: Path, member: str) -> tuple[int, int]:
 def ids(archive: Path, member: str) -> list[str]:
     """The ids that a member lists, one a line. Raises Refusal where it is absent, empty or has one twice."""
     place(archive, member)
-    return id_lists.ids_of(index(archive).texts.get(member, ""), f"{archive}: {member}")
+    return ids_of(index(archive).texts.get(member, ""), f"{archive}: {member}")

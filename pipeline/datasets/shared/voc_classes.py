@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.core.types import LabelSpec, color
+from pipeline.core.png import PASCAL
+from pipeline.core.types import LabelSpec
 
 CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -11,6 +12,4 @@ CLASSES = (
 
 # RGB, 0–255: the mean of Caffe's ILSVRC training images, which voc_layers.py subtracts (there in BGR).
 MEAN = (122.67892, 116.66877, 104.00699)
-
-
-LABEL = LabelSpec(classes=CLASSES, palette=tuple(color(index) for index in range(len(CLASSES))))
+LABEL = LabelSpec(classes=CLASSES, palette=PASCAL[: len(CLASSES)])

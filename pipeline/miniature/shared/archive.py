@@ -1,4 +1,4 @@
-"""Archives and members whose bytes depend on nothing but their content: tar, tgz, zip, palette PNG, MATLAB v5."""
+"""Archives and members whose bytes depend on nothing but their content: tar, tgz, zip, MATLAB v5."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.io import savemat
 
 from pipeline.core import files
@@ -75,23 +74,6 @@ def _pack(file: Any, members: Iterable[Member]) -> None:
 def lines(rows: Iterable[str]) -> bytes:
     """A list file: one row per line."""
     return "".join(f"{row}\n" for row in rows).encode()
-
-
-def palette_png(indices: NDArray[np.uint8]) -> bytes:
-    """An H×W map of 0–255 as a palette PNG in VOC's colours."""
-    picture = Image.fromarray(indices)
-    picture.putpalette(_voc_palette())
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
-def _voc_palette() -> bytes:
-    """256 colours: bits 3j, 3j+1, 3j+2 of an index are bits 7−j of its red, green and blue (VOC devkit)."""
-    index = np.arange(256)[:, None]
-    channel = np.arange(3)[None, :]
-    bits = [(index >> (3 * j + channel) & 1) << (7 - j) for j in range(3)]
-    return (bits[0] | bits[1] | bits[2]).astype(np.uint8).tobytes()
 
 
 def cell(values: Sequence[Any], row: bool = False) -> NDArray[np.object_]:

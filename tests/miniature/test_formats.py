@@ -1,10 +1,11 @@
-"""Miniature VOC, SBD and ImageNet read as the originals do, and VOC and SBD agree about what they share."""
+"""The miniature originals lie as the true ones do, and agree on what they share; leaves are a folder of pairs."""
 
 from __future__ import annotations
 
 import io
 import subprocess
 import tarfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat
 
+from pipeline.convert.check_folder import check
 from pipeline.core.types import Refusal
-from pipeline.miniature import imagenet, sbd, voc
-from pipeline.miniature.shared import archive, ids
+from pipeline.datasets import siftflow as reader
+from pipeline.miniature import imagenet, leaves, sbd, siftflow, voc
+from pipeline.miniature.shared import photo
 from pipeline.miniature.shared.things import NAMES
 
 TAR = "VOCtrainval_11-May-2012.tar"
@@ -48,24 +51,6 @@ def test_torchvision_reads_sbd(tmp_path: Path) -> None:
     assert boundaries.shape[0] == 20 and boundaries.any()
 
 
-def test_objects_have_the_void_of_classes_and_lists_are_complete(tmp_path: Path) -> None:
-    voc.render(tmp_path, seed=3, side=64, train=3, val=6, held_out=4)
-
-    with tarfile.open(tmp_path / TAR) as opened:
-        names = opened.getnames()
-        for name in (name for name in names if "SegmentationClass" in name):
-            classes, objects = pixels(opened, name), pixels(opened, name.replace("Class", "Object"))
-            np.testing.assert_array_equal(classes == 255, objects == 255)
-            np.testing.assert_array_equal(classes == 0, objects == 0)
-        lists = {
-            split: read(opened, f"VOCdevkit/VOC2012/ImageSets/Segmentation/{split}.txt").decode().split()
-            for split in ("train", "val", "trainval")
-        }
-    assert sorted(lists["train"] + lists["val"]) == lists["trainval"]
-    assert lists["trainval"] == [Path(name).stem for name in names if name.endswith(".jpg")]
-    assert set((tmp_path / "seg11valid.txt").read_text().split()) < set(lists["val"])
-
-
 def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
     voc.render(tmp_path / "voc", seed=3, side=64, train=4, val=6, held_out=4)
     sbd.render(tmp_path / "sbd", seed=3, side=64, train=40, val=2, held_out=4)
@@ -79,33 +64,20 @@ def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
     assert not set(held_out.decode().split()) & there.keys()
 
 
-def test_sbd_s_structs_have_the_originals_fields(tmp_path: Path) -> None:
-    root = unpacked(tmp_path)
-    name = ids.sbd_val(3, 2)[0]
-    classes = loadmat(root / f"cls/{name}.mat")["GTcls"][0, 0]
-    instances = loadmat(root / f"inst/{name}.mat")["GTinst"][0, 0]
-
-    assert classes.dtype.names == ("Boundaries", "Segmentation", "CategoriesPresent")
-    assert classes["Boundaries"].shape == (20, 1) and classes["Segmentation"].dtype == np.uint8
-    assert instances.dtype.names == ("Segmentation", "Boundaries", "Categories")
-    count = instances["Segmentation"].max()
-    assert instances["Boundaries"].shape == instances["Categories"].shape == (count, 1)
-    for number, category in enumerate(instances["Categories"][:, 0], 1):
-        assert (classes["Segmentation"][instances["Segmentation"] == number] == category).all()
-    present = np.setdiff1d(np.unique(classes["Segmentation"]), [0])
-    np.testing.assert_array_equal(classes["CategoriesPresent"][:, 0], present)
-
-
 def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
-    train, val, trained = set(ids.voc_train(1, 60)), set(ids.voc_val(1, 150, 100)), set(ids.sbd_train(1, 600, 100))
+    train, val, trained = (
+        set(photo.voc_train(1, 60)),
+        set(photo.voc_val(1, 150, 100)),
+        set(photo.sbd_train(1, 600, 100)),
+    )
 
-    assert set(ids.seg11valid(1, 100)) == val - trained
+    assert set(photo.seg11valid(1, 100)) == val - trained
     assert len(val & trained) == 50 and len(train & trained) == 30 and not train & val
-    assert not set(ids.sbd_val(1, 20)) & (trained | train | val)
+    assert not set(photo.sbd_val(1, 20)) & (trained | train | val)
 
 
 @pytest.mark.parametrize(
-    ("names", "count", "least"), [(ids.seg11valid(1, 100), 100, 5), (ids.sbd_train(1, 600, 100), 600, 28)]
+    ("names", "count", "least"), [(photo.seg11valid(1, 100), 100, 5), (photo.sbd_train(1, 600, 100), 600, 28)]
 )
 def test_every_class_stands_in_front_in_every_split(names: list[str], count: int, least: int) -> None:
     fronts = Counter(int(name[-6:]) % len(NAMES) for name in names)
@@ -138,31 +110,6 @@ def test_every_class_of_imagenet_has_its_tar_of_square_photographs(tmp_path: Pat
                     assert {pixels(inner, name).shape for name in inner.getnames()} == {(64, 64, 3)}
 
 
-def test_an_archive_forgets_the_writer_and_the_time(tmp_path: Path) -> None:
-    archive.write_tgz(tmp_path / "one.tgz", [("b/list.txt", b"2007_000001\n"), ("a.txt", b"")])
-
-    header = (tmp_path / "one.tgz").read_bytes()[:10]
-    assert header[3] == 0 and header[4:8] == bytes(4)  # neither name nor time
-    with tarfile.open(tmp_path / "one.tgz", "r:gz") as opened:
-        members = opened.getmembers()
-    assert [member.name for member in members] == ["b/list.txt", "a.txt"]
-    assert {(member.mtime, member.uid, member.uname) for member in members} == {(0, 0, "")}
-    content = archive.mat(GTcls={"Segmentation": np.eye(3, dtype=np.uint8)})
-    assert content[:116].decode().rstrip() == "MATLAB 5.0 MAT-file, miniature"
-    np.testing.assert_array_equal(loadmat(io.BytesIO(content))["GTcls"]["Segmentation"][0, 0], np.eye(3))
-
-
-def test_a_palette_png_keeps_indices_and_has_vocs_colours() -> None:
-    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
-
-    with Image.open(io.BytesIO(archive.palette_png(indices))) as picture:
-        assert picture.mode == "P"
-        np.testing.assert_array_equal(np.asarray(picture), indices)
-        palette = np.array(picture.getpalette()).reshape(256, 3)
-    known = {0: (0, 0, 0), 1: (128, 0, 0), 8: (64, 0, 0), 15: (192, 128, 128), 20: (0, 64, 128), 255: (224, 224, 192)}
-    assert {index: tuple(palette[index]) for index in known} == known
-
-
 def unpacked(folder: Path) -> Path:
     """SBD's dataset folder, laid out as SBDataset wants it."""
     sbd.render(folder, seed=3, side=64, train=12, val=2, held_out=4)
@@ -183,3 +130,77 @@ def pixels(opened: tarfile.TarFile, name: str) -> np.ndarray:
 
 def photographs(opened: tarfile.TarFile) -> dict[str, bytes]:
     return {Path(name).stem: read(opened, name) for name in opened.getnames() if name.endswith(".jpg")}
+
+
+FOLDER = "spatial_envelope_256x256_static_8outdoorcategories"
+
+
+def test_the_zip_has_the_originals_members(tmp_path: Path) -> None:
+    members = sift(tmp_path, trainval=9, test=3, unannotated=2)
+    names = {Path(name).stem for name in members if name.startswith("Images/")}
+    assert len(names) == 14
+    assert {name.split("_")[0] for name in names} >= {"coast", "forest", "street", "tallbuilding"}
+
+    lines = members["TestSet1.txt"].decode().splitlines()
+    assert len(lines) == 3 and all(line.startswith(f"{FOLDER}\\") and line.endswith(".jpg") for line in lines)
+    assert {f"Images/{line}".replace("\\", "/") for line in lines} < members.keys()
+    for name in names:
+        with Image.open(io.BytesIO(members[f"Images/{FOLDER}/{name}.jpg"])) as image:
+            assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (48, 48))
+
+
+def test_maps_are_doubles_with_names_and_metadata_beside_them(tmp_path: Path) -> None:
+    members = sift(tmp_path, trainval=3, test=1, unannotated=0)
+    for folder, classes, values in (("SemanticLabels", 33, range(34)), ("GeoLabels", 3, (-1, 1, 2, 3))):
+        found = [loadmat(io.BytesIO(data)) for name, data in members.items() if name.startswith(folder)]
+        assert len(found) == 4
+        for variables in found:
+            assert variables["S"].dtype == np.float64 and variables["S"].shape == (48, 48)
+            assert set(np.unique(variables["S"])) <= set(values)
+            assert variables["names"].shape == (classes, 1) and "metaData" in variables
+
+
+def sift(folder: Path, *, trainval: int, test: int, unannotated: int) -> dict[str, bytes]:
+    """The members of a zip with squares of 48 pixels."""
+    siftflow.render(folder, seed=3, side=48, trainval=trainval, test=test, unannotated=unannotated)
+    with zipfile.ZipFile(folder / reader.ARCHIVE) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_leaves_are_a_folder_of_images_of_varied_size_with_labels_in_three_colours(tmp_path: Path) -> None:
+    leaves.render(tmp_path, seed=7, side=64, images=20)
+    row = {"root": str(tmp_path), "images": "images/*.jpg", "encoding": "color", "ignore": ["edge=#808080"]}
+    problems, facts = check("leaves", {**row, "classes": ["soil=#000000", "leaf=#ff0000"]})
+    assert problems == [] and facts[0].endswith("of 20 images")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
+    sizes, colors = set(), set()
+    for path in sorted((tmp_path / "images").iterdir()):
+        with Image.open(path) as image, Image.open(tmp_path / f"labels/{path.stem}.png") as label:
+            assert (image.format, image.mode, label.mode) == ("JPEG", "RGB", "RGB")
+            assert image.size == label.size and max(image.size) == 64 and min(image.size) >= 48
+            sizes.add(image.size)
+            colors |= {color for _, color in label.getcolors()}
+    assert colors == {leaves.SOIL, leaves.LEAVES, leaves.EDGE}
+    assert len(sizes) > 10 and {width > height for width, height in sizes} == {True, False}
+
+
+def test_leaves_are_the_same_whatever_else_is_rendered(tmp_path: Path) -> None:
+    leaves.render(tmp_path / "few", seed=7, side=48, images=2)
+    leaves.render(tmp_path / "many", seed=7, side=48, images=4)
+    leaves.render(tmp_path / "other", seed=8, side=48, images=2)
+    for path in sorted((tmp_path / "few").glob("*/*")):
+        name = path.relative_to(tmp_path / "few")
+        assert path.read_bytes() == (tmp_path / "many" / name).read_bytes()
+        assert path.read_bytes() != (tmp_path / "other" / name).read_bytes()
+
+
+def test_leaves_are_where_their_labels_say() -> None:
+    """Leaves are far more vivid than soil and pebbles, so a net has something to learn."""
+    leaf, soil = [], []
+    for number in range(12):
+        image, label = leaves.litter(7, f"leaves_{number:04d}", 96)
+        vivid = image.max(axis=2).astype(float) - image.min(axis=2)
+        leaf.append(vivid[(label == leaves.LEAVES).all(axis=2)])
+        soil.append(vivid[(label == leaves.SOIL).all(axis=2)])
+        assert leaf[-1].size > 0.02 * label[..., 0].size
+    assert np.median(np.concatenate(leaf)) > 1.8 * np.median(np.concatenate(soil))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.core import fields
-from pipeline.metrics.bounds import write
+from pipeline.metrics.scores import write_bounds
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 
@@ -26,7 +26,7 @@ class Row:
 def main(key: str) -> None:
     """data/shards/<shards>/<split> of params.yaml's bounds.KEY → data/bounds/KEY.json."""
     row = fields.read(Row, f"bounds.{key}", declared(f"bounds@{key}")[f"bounds.{key}"])
-    write(Path("data/shards", row.shards, row.split), Path("data/bounds", f"{key}.json"))
+    write_bounds(Path("data/shards", row.shards, row.split), Path("data/bounds", f"{key}.json"))
 
 
 if __name__ == "__main__":

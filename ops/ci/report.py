@@ -16,7 +16,6 @@ import yaml
 from pipeline import tables
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
-from pipeline.published.ours import printed
 from stages.shared.stage import Stage
 
 DROP = 5.0  # points of a class's IU whose loss is told
@@ -126,7 +125,7 @@ def _table(changed: Sequence[Change], recipes: int) -> str:
 
 
 def _row(change: Change) -> tuple[str, ...]:
-    row = printed(change.recipe, change.head)
+    row = ladder.reference(change.recipe, change.head)
     theirs = "–" if row is None or row.mean_iu is None else f"{row.mean_iu:.1f}"
     missing = "gone" if change.now is None else "new" if change.then is None else "other images"
     points = missing if change.points is None else f"{change.points:+.1f}".replace("-", "−")

@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 from pipeline.core import files
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.evaluation import images, limits, pictures
-from pipeline.evaluation.dense import Dense
+from pipeline.evaluation import limits, outputs
 from pipeline.evaluation.limits import Limits
-from pipeline.evaluation.predict import predict
+from pipeline.evaluation.outputs import Row
+from pipeline.evaluation.predict import Dense, predict
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.metrics.scores import Histogram, histogram, scores
 from pipeline.panels import panels
-from pipeline.panels.shown import Seen, Shown
+from pipeline.panels.panels import Seen, Shown
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
@@ -44,7 +44,7 @@ class _Part:
     hists: dict[str, Histogram]
     limits: dict[str, Limits]
     ids: dict[int, str] = field(default_factory=dict)
-    rows: list[images.Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     seen: dict[int, Seen] = field(default_factory=dict)
 
 
@@ -78,8 +78,8 @@ def evaluate(
         return
     rows = [row for part in parts for row in part.rows]
     ids = {index: name for part in parts for index, name in part.ids.items()}
-    pictures.write(out, _shown(rows, parts, net, split, device))
-    images.write(out / "images.tsv", rows, list(heads))
+    outputs.write_panels(out, _shown(rows, parts, net, split, device))
+    outputs.write_images(out / "images.tsv", rows, list(heads))
     digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
     _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
 
@@ -107,7 +107,7 @@ def _part(net: Net, split: Shards, device: torch.device, group: Group, title: st
                 found = scores(counts, heads[head].classes)
                 pixel_acc, mean_iu = found["pixel_acc"], found["mean_iu"]
                 part.limits[head].add(truth, predicted, name)
-            part.rows.append(images.Row(head, index, example.id, pixel_acc, mean_iu))
+            part.rows.append(Row(head, index, example.id, pixel_acc, mean_iu))
         if index in chosen:
             part.seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
         done = len(part.ids)
@@ -117,9 +117,7 @@ def _part(net: Net, split: Shards, device: torch.device, group: Group, title: st
     return part
 
 
-def _shown(
-    rows: Sequence[images.Row], parts: Sequence[_Part], net: Net, split: Shards, device: torch.device
-) -> list[Shown]:
+def _shown(rows: Sequence[Row], parts: Sequence[_Part], net: Net, split: Shards, device: torch.device) -> list[Shown]:
     """The images spread evenly, then the best, the median and the worst by the first head; each with every head.
 
     Of the latter those that no part has kept are predicted once more.
@@ -127,7 +125,7 @@ def _shown(
     heads, photo = net.spec.heads, split.manifest.spec.images[0]
     seen = {index: one for part in parts for index, one in part.seen.items()}
     places = {f"{at:02d}": index for at, index in enumerate(sorted(seen))}
-    places |= {place: row.position for place, row in images.extremes(rows, next(iter(heads))).items()}
+    places |= {place: row.position for place, row in outputs.extremes(rows, next(iter(heads))).items()}
     others = sorted({*places.values()} - seen.keys())
     again = predict(net, net.spec, (split[index] for index in others), device)
     for index, (example, labels) in zip(others, again, strict=True):

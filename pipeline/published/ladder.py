@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.core import plugins
-from pipeline.published.published import PUBLISHED
+from pipeline.published.published import PRECEDENCE, PUBLISHED, Published
 
 DATASETS = {"voc": "PASCAL VOC", "nyud": "NYUDv2", "siftflow": "SIFT Flow", "pascalcontext": "PASCAL-Context"}
 BACKBONES = ("", *(name for name in plugins.names("backbones") if name != "vgg16"))  # a VGG16's name does not say so
@@ -18,6 +18,13 @@ IMPORTED = "-released"  # the authors' own weights, scored here
 def printed(recipe: str) -> str:
     """The recipe that the published numbers are kept under: an import's is the net's it brings."""
     return recipe.removesuffix(IMPORTED)
+
+
+def reference(recipe: str, head: str) -> Published | None:
+    """The verified row to compare a recipe's head with, evaluated or not: of several, the first in ``PRECEDENCE``."""
+    wanted = printed(recipe), head
+    rows = [row for row in PUBLISHED if row.verified and (row.recipe, row.head) == wanted]
+    return min(rows, key=lambda row: PRECEDENCE.index(row.source), default=None)
 
 
 def _net(recipe: str) -> re.Match[str] | None:

@@ -17,6 +17,7 @@ ABSTRACT = "PAMI 2016, abstract"
 PAMI = "PAMI 2016, unverified"  # from memory: no transcription of its tables could be found
 # A recipe's reference is its row in the first of these: the authors' released nets are the nets our recipes repeat.
 PRECEDENCE = (RELEASED, README, TABLE2, EXTRA, TABLE1, TABLE4, TABLE5, TABLE6, TABLE3, ABSTRACT)
+METRICS = {"pixel_acc": "pixel acc.", "mean_acc": "mean acc.", "mean_iu": "mean IU", "fw_iu": "f.w. IU"}
 
 
 class Published(NamedTuple):

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.core.types import Refusal
-from pipeline.panels import shown
-from pipeline.panels.shown import Shown
-from pipeline.published import ladder, ours
-from pipeline.published.ours import Ours
+from pipeline.panels import panels
+from pipeline.panels.panels import Shown
+from pipeline.published import ladder
+from pipeline.published.published import METRICS
 
 SIZES = {"lt01": "< 1 %", "01to04": "1–4 %", "04to16": "4–16 %", "gt16": "> 16 %"}  # of the image's pixels
 Content = TypeVar("Content")
@@ -48,6 +48,24 @@ class Limits(NamedTuple):
     sizes: Sequence[tuple[int, float | None]]  # objects, and their mean IU
 
 
+class Ours(NamedTuple):
+    """One head's scores of one evaluation, in percent; ``scored`` of ``classes`` classes have ground truth.
+
+    ``ids_sha256`` names the ``images`` it was scored on.
+    """
+
+    recipe: str
+    head: str
+    ids_sha256: str
+    images: int
+    classes: int
+    scored: int
+    pixel_acc: float
+    mean_acc: float
+    mean_iu: float
+    fw_iu: float
+
+
 class Outputs(NamedTuple):
     """The evaluations of one scale in ladder order; of each file, those that have it."""
 
@@ -66,7 +84,7 @@ class Outputs(NamedTuple):
 
 def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
     """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
-    rows = ours.read(evaluations, scale)
+    rows = _ours(evaluations, scale)
     folders = {row.recipe: evaluations / row.recipe for row in rows}
 
     def read_outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
@@ -79,9 +97,41 @@ def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
         counts=read_outputs("hist.parquet", _counts),
         limits=read_outputs("limits.json", _limits),
         images=read_outputs("images.tsv", _images),
-        shown={recipe: shown.read(folder) for recipe, folder in folders.items()},
+        shown={recipe: panels.read(folder) for recipe, folder in folders.items()},
         bounds=dict(bound for path in sorted(bounds.glob("*.json")) for bound in _checked(path, _bounds, "bounds")),
     )
+
+
+def _ours(evaluations: Path, scale: str) -> list[Ours]:
+    """Every head of every ``evaluations``/*/metrics.json of this ``scale``, in ladder order, semantic heads first.
+
+    Raises Refusal when there is none of this scale, or one cannot be understood.
+    """
+    found: list[Ours] = []
+    for path in sorted(evaluations.glob("*/metrics.json")):
+        try:
+            found += _scores(path, scale)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refusal(f"{path} is no evaluation ({error!r}): run its evaluate stage again") from None
+    if not found:
+        raise Refusal(f"no {evaluations}/*/metrics.json of scale {scale!r} to report: evaluate a recipe first")
+    return sorted(found, key=lambda row: (ladder.head_order(row.head), ladder.place(row.recipe)))
+
+
+def _scores(path: Path, scale: str) -> Iterator[Ours]:
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    if metrics["scale"] == scale:
+        for head, scores in metrics.items():
+            if isinstance(scores, dict):
+                yield Ours(
+                    recipe=path.parent.name,
+                    head=head,
+                    ids_sha256=metrics["ids_sha256"],
+                    images=metrics["images"],
+                    classes=len(scores["iu"]),
+                    scored=len(scores["iu"]) - len(scores["absent"]),
+                    **{name: 100 * scores[name] for name in METRICS},
+                )
 
 
 def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:

@@ -7,9 +7,8 @@ from typing import Any
 
 from pipeline.core.types import Refusal
 from pipeline.published import ladder, published
-from pipeline.published.ours import METRICS, Ours, printed
-from pipeline.published.published import PUBLISHED, Published
-from pipeline.report.inputs import Heads, Limits, Outputs, by_ladder
+from pipeline.published.published import METRICS, PUBLISHED, Published
+from pipeline.report.inputs import Heads, Limits, Ours, Outputs, by_ladder
 
 NOTES = {
     "miniature": "Rendered images and thin nets: these scores are **not comparable** with the published ones, which "
@@ -49,7 +48,7 @@ def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
     """One head of one data set: our scores, the published ones in brackets, and what its variants change."""
     rows = []
     for row in ours:
-        theirs = printed(row.recipe, row.head)
+        theirs = ladder.reference(row.recipe, row.head)
         scores = (f"{getattr(row, name):.1f} ({percent(getattr(theirs, name, None))})" for name in METRICS)
         classes = str(row.classes) if row.scored == row.classes else f"{row.scored} of {row.classes}"
         rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])

@@ -1,17 +1,22 @@
-"""Write all results: the tables, the page that people look at, its pictures, and report.html, which holds them all."""
+"""Write all results: tables, the page that people look at, its pictures, and report.html, which holds them all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
+import pandas as pd
+
 from pipeline.core import files
-from pipeline.report import charts, html, inputs, page, tables, tiles
-from pipeline.report.figures import FOLDER, Figures
-from pipeline.report.inputs import Outputs
+from pipeline.published import ladder
+from pipeline.published.published import METRICS
+from pipeline.report import charts, inputs, page, tiles
+from pipeline.report.charts import smooth
+from pipeline.report.figures import FOLDER, Figures, as_html
+from pipeline.report.inputs import Content, Heads, Ours, Outputs
 
 TABLES = "## Table by table"
 PAGE = Path(__file__).with_name("report.md")
@@ -30,10 +35,10 @@ def write(evaluations: Path, bounds: Path, out: Path, scale: str, recipes: Mappi
         figures.mkdir(parents=True)
         plots.mkdir(parents=True)
         text = _filled(_parts(outputs, scale, recipes, Figures(figures)))
-        for name, content in tables.plots(outputs).items():
+        for name, content in plot_tables(outputs).items():
             (plots / name).write_text(content, encoding="utf-8")
-        texts = {"report.md": text, "report.html": html.page(text, figures)}
-    texts |= {"table.csv": tables.table(outputs.ours, scale), "table.md": page.page(outputs, scale)}
+        texts = {"report.md": text, "report.html": as_html(text, figures)}
+    texts |= {"table.csv": table(outputs.ours, scale), "table.md": page.page(outputs, scale)}
     for name, content in texts.items():
         with files.replacing(out / name) as scratch:
             scratch.write_text(content, encoding="utf-8")
@@ -66,3 +71,48 @@ def _filled(parts: Mapping[str, str]) -> str:
     sections = map(Template, re.split(r"\n\n(?=## )", PAGE.read_text(encoding="utf-8").rstrip()))
     kept = (section for section in sections if all(parts[name] for name in section.get_identifiers()))
     return "\n\n".join(section.substitute(parts) for section in kept) + "\n"
+
+
+def table(ours: Iterable[Ours], scale: str) -> str:
+    """Ours beside the published; an empty cell is a number nobody printed."""
+    rows = []
+    for row in ours:
+        theirs = ladder.reference(row.recipe, row.head)
+        beside = {f"published_{name}": getattr(theirs, name, None) for name in (*METRICS, "split", "source")}
+        rows.append({**row._asdict(), "scale": scale, **beside})
+    return _csv(pd.DataFrame(rows).drop(columns="ids_sha256"))
+
+
+def plot_tables(outputs: Outputs) -> dict[str, str]:
+    """loss.csv, iu.csv and trimap.csv by name; a table whose inputs are absent has a header alone.
+
+    ``dataset`` names the head, too, of a net that has several.
+    """
+    losses = [
+        (recipe, ladder.dataset(recipe), f"{iteration:.0f}", f"{loss:.6f}")
+        for recipe, curve in outputs.curves.items()
+        for iteration, loss in smooth(curve)
+    ]
+    scores = [
+        (*named, name, iu)
+        for named, counts in _heads(outputs.counts)
+        for name, iu in zip(counts.classes, counts.iu(), strict=True)
+    ]
+    bands = [(*named, *band) for named, limits in _heads(outputs.limits) for band in limits.trimap]
+    return {
+        "loss.csv": _csv(pd.DataFrame(losses, columns=["recipe", "dataset", "iteration", "loss"])),
+        "iu.csv": _csv(pd.DataFrame(scores, columns=["recipe", "dataset", "class", "iu"]).dropna(subset="iu")),
+        "trimap.csv": _csv(pd.DataFrame(bands, columns=["recipe", "dataset", "pixels", "mean_iu"])),
+    }
+
+
+def _heads(found: Heads[Content]) -> Iterator[tuple[tuple[str, str], Content]]:
+    for recipe, heads in found.items():
+        for head, one in heads.items():
+            dataset = ladder.dataset(recipe)
+            yield (recipe, dataset if len(heads) == 1 else f"{dataset}, {head}"), one
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """Percent with four decimals, as the most precise published numbers."""
+    return frame.to_csv(index=False, float_format="%.4f", lineterminator="\n")

@@ -1,13 +1,16 @@
-"""Training that survives: snapshots every minute, a last one when asked to stop, and a start from the newest."""
+"""Training that survives: snapshots every minute, one more when a signal asks it to stop, a start from the newest."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from safetensors import SafetensorError
 
@@ -15,8 +18,7 @@ from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.training import snapshot
-from pipeline.training.history import History
-from pipeline.training.signals import Stopped
+from pipeline.training.loss import History
 from pipeline.training.snapshot import Snapshot
 from pipeline.training.solver import Solver
 
@@ -176,3 +178,30 @@ class Snapshots:
             return self.fingerprint.since(Fingerprint.read(newest.parent / FINGERPRINT))
         except (OSError, ValueError, TypeError) as error:
             return f"the former is unreadable: {error}"
+
+
+class Stopped(SystemExit):
+    """The training ended early because it was asked to; where nobody catches it, the process exits 143."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+
+@contextmanager
+def noticed() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether a SIGTERM or SIGINT has come; call it in the main thread only.
+
+    After a signal both stay ignored when the block ends, so that a second one does not cut the process's end short.
+    """
+    came = False
+
+    def notice(_: int, __: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    before = {number: signal.signal(number, notice) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if came else handler)

@@ -1,16 +1,24 @@
-"""Give a net its first weights, taken over by name from a parent; every tensor is accounted for."""
+"""Make a recipe's net and give it its first weights, by name from a parent; every tensor is accounted for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from pipeline import determinism
+from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import plugins
-from pipeline.core.types import Refusal
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.fcn.net import FCN, LateFCN, make
+from pipeline.shards.schema import Manifest
 from pipeline.spec import NetSpec
+from pipeline.training.recipe import Recipe
+from pipeline.weights import checkpoint
 
 FINER = (16, 8, 4)  # strides with a skip
 
@@ -90,3 +98,64 @@ def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, Report]:
+    """The recipe's net with its first weights, on the CPU, and what became of each tensor.
+
+    Backbone, width, crop and padding are ``init``'s, the rest is the recipe's. ``start: init`` inherits the weights
+    too; ``random`` draws others.
+    """
+    ours = recipe.net
+    parent, tensors = checkpoint.load(init)
+    if ours.backbone != parent.backbone:
+        raise Refusal(f"recipes.{recipe.name}.net.backbone is {ours.backbone}, {init} is {parent.backbone}: change one")
+    spec = replace(
+        parent,
+        inputs=ours.inputs,
+        streams=ours.streams,
+        mean=_mean(recipe, parent, manifest),
+        stride=ours.stride,
+        skip_scales=ours.skip_scales,
+        fusion=ours.fusion,
+        upsampling=ours.upsampling,
+        heads=_heads(recipe, manifest),
+    )
+    net = make(spec)
+    if ours.start == "init":
+        return net, inherit(net, spec, parent, tensors)
+    generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
+    return net, random_start(net, spec, generator)
+
+
+def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
+    net, dataset, where = recipe.net, manifest.spec, f"recipes.{recipe.name}.net.mean is {recipe.net.mean}"
+    if net.mean == "init":
+        if net.inputs != parent.inputs:
+            saw, sees = ", ".join(parent.inputs), ", ".join(net.inputs)
+            raise Refusal(f"{where}, but {net.init} saw {saw}, not {sees}: write published or measured")
+        return parent.mean
+    known = dataset.mean if net.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
+    for column in net.inputs:
+        if column not in known:
+            raise Refusal(f"{where}, but of {dataset.name}'s {column} there is none: write another mean")
+    return tuple(value for column in net.inputs for value in known[column])
+
+
+def _heads(recipe: Recipe, manifest: Manifest) -> dict[str, LabelSpec]:
+    labels = manifest.spec.labels
+    for head in recipe.net.heads:
+        if head not in labels:
+            known = f"{manifest.spec.name} labels {', '.join(labels)}"
+            raise Refusal(f"recipes.{recipe.name}.net.heads names {head!r}: {known}")
+    return {head: labels[head] for head in recipe.net.heads}
+
+
+def summary(report: Report) -> list[str]:
+    """One line for each fate that tensors met, with how many they are and, where few, which."""
+    lines = []
+    for fate in sorted(set(report.values())):
+        names = [name for name, met in report.items() if met == fate]
+        shown = ", ".join(names if len(names) <= 6 else [names[0], "…", names[-1]])
+        lines.append(f"{fate}: {len(names)} tensors ({shown})")
+    return lines

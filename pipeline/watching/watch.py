@@ -15,7 +15,7 @@ from pipeline.runtime.observer import Observer, Pixels
 from pipeline.shards.reader import Example, Shards
 from pipeline.shards.schema import read_manifest
 from pipeline.training.feed import Feed
-from pipeline.training.history import History
+from pipeline.training.loss import History
 from pipeline.training.solver import Solver
 
 IMAGES = 8  # of the training split, spread evenly

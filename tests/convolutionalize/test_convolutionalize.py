@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
+from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -25,6 +27,8 @@ from pipeline.fcn.net import FCN
 from pipeline.spec import NetSpec
 from pipeline.training import surgery
 from pipeline.weights import checkpoint
+from stages import convolutionalize as stage
+from tests.closure import ROOT
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 CAFFE = {"format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0]}
@@ -130,6 +134,8 @@ def test_refuses_before_it_writes(tmp_path: Path) -> None:
 
 # The five photographs that an animal fills most, 75 to 90 % of their pixels: dog, cat, cat, cow, sheep.
 FILLED = ("2009_000839", "2011_002685", "2011_001775", "2008_005097", "2011_002119")
+
+
 KINDS = (range(151, 269), range(281, 286), range(281, 286), range(345, 348), range(348, 351))  # ImageNet's of those
 
 
@@ -172,3 +178,24 @@ def centre(photo: Image.Image, crop: int) -> Image.Image:
 
 def tensor(photo: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float()
+
+
+def test_writes_the_backbone_and_its_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = {"runtime": {"threads": 1}, "backbones": {"vgg16": {"padding": 36}}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    monkeypatch.setattr(stage.determinism, "start", lambda runtime: None)  # its flags would outlive the test
+
+    absent = CliRunner().invoke(stage.main, ["vgg16"])
+    assert absent.exit_code == 1
+    assert "no weights manifest at data/weights/vgg16/manifest.json" in absent.output
+
+    manifest = written(tmp_path / "data/weights/vgg16", "vgg16", CLASSIFIER)
+    done = CliRunner().invoke(stage.main, ["vgg16"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    spec, tensors = checkpoint.load(tmp_path / "weights/vgg16-fcn.safetensors")
+    assert (spec.padding, spec.mean, spec.heads["imagenet"].classes) == (36, manifest.mean, manifest.classes)
+    assert tensors["score.imagenet.weight"].shape[0] == len(manifest.classes)
+    proof = json.loads((tmp_path / "weights/vgg16-fcn.json").read_text())
+    assert set(proof) == {"max_abs_diff", "relative", "parameters", "spec"}

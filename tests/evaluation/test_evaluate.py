@@ -20,10 +20,12 @@ import yaml
 
 from pipeline import determinism
 from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.evaluation import outputs
 from pipeline.evaluation.evaluate import evaluate
+from pipeline.evaluation.outputs import Row
 from pipeline.fcn.net import FCN
 from pipeline.metrics.scores import scores
-from pipeline.panels import shown
+from pipeline.panels import panels
 from pipeline.runtime.distributed import ALONE, Group, T
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
@@ -138,7 +140,7 @@ def test_an_evaluation_leaves_numbers_counts_and_pictures(tmp_path: Path) -> Non
         ("semantic", position, name) for position, name in enumerate(ids)
     ]
     iu = [float(row["mean_iu"]) for row in scored]
-    rows = {row.place: row for row in shown.read(tmp_path / "eval/voc-fcn8s")}
+    rows = {row.place: row for row in panels.read(tmp_path / "eval/voc-fcn8s")}
     evenly = [0, 1, 2, 3, 5, 6, 7, 8]
     assert [row.id for row in rows.values() if row.spread] == [ids[k] for k in evenly]
     assert [*rows][8:] == ["best-1", "median-1", "worst-1", "worst-2", "worst-3"]
@@ -148,8 +150,8 @@ def test_an_evaluation_leaves_numbers_counts_and_pictures(tmp_path: Path) -> Non
         legal = row.truth != 255
         assert row.label == LABEL
         assert (row.predicted == row.truth)[legal].mean() == float(scored[ids.index(row.id)]["pixel_acc"])
-    panels = {path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir()}
-    assert panels == {f"{row.place}-{row.id}.png" for row in rows.values()}
+    drawn = {path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir()}
+    assert drawn == {f"{row.place}-{row.id}.png" for row in rows.values()}
 
 
 def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) -> None:
@@ -210,3 +212,46 @@ def test_an_illegal_label_is_refused_by_image_and_leaves_nothing(tmp_path: Path)
     with pytest.raises(Refusal, match=r"b \(semantic\): label holds \[255\]"):
         run(tmp_path, tmp_path / "out")
     assert not contents(tmp_path / "out")
+
+
+def row(position: int, mean_iu: float | None, head: str = "semantic", name: str = "") -> Row:
+    return Row(head=head, position=position, id=name or f"image {position}", pixel_acc=mean_iu, mean_iu=mean_iu)
+
+
+def test_a_table_has_a_row_for_each_head_and_image_in_order(tmp_path: Path) -> None:
+    rows = [row(2, 0.25, name="tab\there"), row(0, 1 / 3), row(1, None), row(0, 0.5, "geometric")]
+    outputs.write_images(tmp_path / "images.tsv", rows, ["semantic", "geometric"])
+    text = (tmp_path / "images.tsv").read_text()
+    assert text.splitlines()[:3] == [
+        "head\tposition\tid\tpixel_acc\tmean_iu",
+        "semantic\t0\timage 0\t0.3333333333333333\t0.3333333333333333",
+        "semantic\t1\timage 1\t\t",
+    ]
+    read = list(csv.DictReader(text.splitlines(), delimiter="\t"))
+    assert [each["id"] for each in read] == ["image 0", "image 1", "tab\there", "image 0"]
+    assert read[-1]["head"] == "geometric"
+
+
+def test_best_median_and_worst_are_by_the_heads_mean_iu() -> None:
+    rows = [row(position, iu) for position, iu in enumerate([0.5, 0.9, 0.1, 0.4, 0.3, 0.7])]
+    others = [row(position, 1 - position / 10, "geometric") for position in range(6)]
+    chosen = outputs.extremes([*rows, *others], "semantic")
+    assert {place: each.position for place, each in chosen.items()} == {
+        "best-1": 1,
+        "median-1": 3,
+        "worst-1": 2,
+        "worst-2": 4,
+        "worst-3": 3,
+    }
+
+
+def test_of_equals_the_lower_position_comes_first_whichever_part_had_it() -> None:
+    rows = [row(position, 0.5) for position in range(5)]
+    chosen = outputs.extremes(rows, "semantic")
+    assert chosen == outputs.extremes(rows[::-1], "semantic")
+    assert [each.position for each in chosen.values()] == [0, 2, 0, 1, 2]
+
+
+def test_an_image_without_a_score_is_no_extreme() -> None:
+    assert {each.position for each in outputs.extremes([row(0, None), row(1, 0.0)], "semantic").values()} == {1}
+    assert outputs.extremes([row(0, None)], "semantic") == {}

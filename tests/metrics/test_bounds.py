@@ -15,8 +15,7 @@ from scipy import ndimage
 
 from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
 from pipeline.datasets import voc
-from pipeline.metrics.bounds import FACTORS, bound, resampled, write
-from pipeline.metrics.scores import Map
+from pipeline.metrics.scores import FACTORS, Map, bound, resampled, write_bounds
 from tests.split import encoded, written
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
@@ -117,7 +116,7 @@ def test_a_file_holds_every_head_and_the_same_maps_give_the_same_bytes(tmp_path:
     maps = [{"semantic": blobs(1), "geometric": blobs(2)}]
     folder = split(tmp_path / "maps/test", {"semantic": STUFF, "geometric": STUFF}, maps)
     for out in ("a", "b"):
-        write(folder, tmp_path / f"{out}/maps-test.json")
+        write_bounds(folder, tmp_path / f"{out}/maps-test.json")
     tree = json.loads((tmp_path / "a/maps-test.json").read_text())
     assert set(tree) == {"semantic", "geometric", "images", "ids_sha256"}
     assert (tree["images"], tree["ids_sha256"]) == (1, "of the ids")
@@ -136,7 +135,7 @@ def test_refuses_other_heads_factors_and_labels_by_name(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="factor is 0"):
         bound(folder, [0])
     with pytest.raises(Refusal, match="no finished split"):
-        write(tmp_path, tmp_path / "out.json")
+        write_bounds(tmp_path, tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
 
 

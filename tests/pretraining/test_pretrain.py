@@ -16,16 +16,18 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from pipeline.core import files
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
+from pipeline.core import files, plugins
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
+from pipeline.pretraining.normalise import normalise, unnormalise
 from pipeline.pretraining.pretrain import parse, pretrain, rate
+from pipeline.spec import NetSpec
 from tests.pretraining.test_imagenet import tar
 
 ROOT = Path(__file__).parents[2]
 COLORS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 230)}
 ROW = {"seed": 1, "width": 1 / 64, "crop": 32, "batch": 8, "iterations": 150, "lr": 0.002}
-
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -35,6 +37,7 @@ raw, out, row = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 device = determinism.start({"torch": __import__("torch").__version__.split("+")[0], "threads": 1})
 pretrain("vgg16", parse("vgg16", row), raw, out, device)
 """
+NO_MEAN = (0.0, 0.0, 0.0)
 
 
 def raw(folder: Path) -> Path:
@@ -114,3 +117,37 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
     assert rate(0.5, 0, 1) == 0.5
+
+
+@pytest.mark.parametrize("key", ["vgg16", "googlenet"])
+def test_folding_keeps_the_function_and_the_names(key: str) -> None:
+    backbone = plugins.load("backbones", key)
+    spec = NetSpec(backbone=key, width=1 / 64, crop=32, padding=0, mean=NO_MEAN)
+    generator = torch.Generator().manual_seed(0)
+    net = backbone.Classifier(spec, 3)
+    random_start(net, spec, generator)
+    last = net.get_parameter(f"{backbone.LAST}.weight")
+    torch.nn.init.normal_(last, generator=generator)
+    names = list(net.state_dict())
+    normalise(net.train(), backbone.LAST)
+    images = torch.randn(16, 3, 32, 32, generator=generator) * INPUT_STD
+    for _ in range(3):
+        net(images)
+    with torch.inference_mode():
+        before = net.eval()(images)
+    unnormalise(net)
+    with torch.inference_mode():
+        after = net(images)
+    assert list(net.state_dict()) == names
+    assert before.std() > 0.1
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def test_activations_decline_from_pixels_to_one() -> None:
+    backbone = plugins.load("backbones", "vgg16")
+    net = backbone.Classifier(NetSpec(backbone="vgg16", width=1 / 64, crop=32, padding=0, mean=NO_MEAN), 3)
+    scales = [scale for _, scale in normalise(net, backbone.LAST)][::2]
+    assert len(scales) == 15
+    assert scales[0] == pytest.approx(INPUT_STD ** (14 / 15))
+    assert scales[-1] == 1
+    assert scales == sorted(scales, reverse=True)

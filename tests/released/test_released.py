@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
+from click.testing import CliRunner
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import plugins
 from pipeline.core.types import LabelSpec, Refusal
+from pipeline.evaluation.evaluate import evaluate
 from pipeline.fcn import inputs
 from pipeline.fcn.net import FCN, LateFCN, build, make
 from pipeline.released import released
@@ -27,7 +30,10 @@ from pipeline.released.blobs import places
 from pipeline.released.released import RELEASED, import_released
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
+from stages import import_weights as stage
 from tests.caffe.caffemodels import Blobs, written
+from tests.closure import ROOT
+from tests.evaluation.test_evaluate import split
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 CONVOLUTIONS = [f"conv{block}_{i}" for block, depth in enumerate(BLOCKS, 1) for i in range(1, depth + 1)]
@@ -57,6 +63,8 @@ class Net:
 
 
 BGR, BGRD = [2, 1, 0], [2, 1, 0, 3]
+
+
 UP16, UP8 = {"upscore2": 4, "upscore16": 32}, {"upscore2": 4, "upscore_pool4": 4, "upscore8": 16}
 
 
@@ -82,6 +90,8 @@ NETS = {
     "siftflow-fcn16s": net(VGG16 | FR2 | POOL42, twice(UP16), {"conv1_1": BGR}),
     "siftflow-fcn8s": net(VGG16 | FR2 | POOL42 | POOL32, twice(UP8), {"conv1_1": BGR}),
 }
+
+
 MEANS = {  # RGB; disparity, height, angle; ln of millimetres
     "voc": {"color": (122.67892, 116.66877, 104.00699)},
     "nyud": {"color": (92.318, 97.203, 116.190), "hha": (132.431, 94.076, 118.477), "depth": (7.844,)},
@@ -385,3 +395,40 @@ def test_the_report_gives_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.M
     assert fates["upscore8", 0] == {"layer": "upscore8", "blob": 0, "shape": [21, 21, 16, 16], "fate": "bilinear"}
     assert fates["scale_pool3", 0]["fate"] == "scale"
     assert {blob["tensor"] for blob in found["blobs"] if "tensor" in blob} == state.keys()
+
+
+def test_a_released_net_is_imported_and_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    label = plugins.load("datasets", "voc").SPEC.labels["semantic"]
+    spec = replace(thin("voc-fcn8s"), heads={"semantic": label})
+    monkeypatch.setattr(released, "spec", lambda net: spec)  # the published width fills half a gigabyte
+    row = {"folder": "data/weights/voc-fcn8s", "file": "fcn8s-heavy-pascal.caffemodel"}
+    row |= {"net": {"name": "voc-fcn8s", "backbone": "vgg16"}, "evaluate": {"shards": "voc", "split": "val"}}
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump({"imports": {"voc-fcn8s-released": row}}))
+
+    absent = CliRunner().invoke(stage.main, ["voc-fcn8s-released"])
+    assert absent.exit_code == 1
+    assert absent.stderr.startswith("Error: imports.voc-fcn8s-released.file is data/weights/voc-fcn8s/fcn8s-heavy-")
+    unknown = CliRunner().invoke(stage.main, ["voc-fcn8s"])
+    assert unknown.stderr == ("Error: no row 'voc-fcn8s' in params.yaml under imports: it has voc-fcn8s-released\n")
+
+    Path(row["folder"]).mkdir(parents=True)
+    written(Path(row["folder"], row["file"]), caffe_blobs("voc-fcn8s", spec, drawn(spec).state_dict()), "V2")
+    done = CliRunner().invoke(stage.main, ["voc-fcn8s-released"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    run = Path("runs/voc-fcn8s-released")
+    assert sorted(path.name for path in run.iterdir()) == ["import.json", "model.safetensors"]
+    assert {blob["fate"] for blob in json.loads((run / "import.json").read_text())["blobs"]} == {
+        "BGR to RGB", "copied", "bilinear"
+    }  # fmt: skip
+
+    evaluate(
+        model=run / "model.safetensors",
+        shards=split(Path("val"), ["a", "b"], label),
+        out=Path("eval"),
+        device=torch.device("cpu"),
+        scale="paper",
+    )
+    metrics = json.loads(Path("eval/metrics.json").read_text())
+    assert metrics["images"] == 2 and 0 <= metrics["semantic"]["mean_iu"] < 1

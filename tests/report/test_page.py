@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 
 from pipeline.published import ladder
-from pipeline.published.ours import Ours
 from pipeline.published.published import BOUNDS, PUBLISHED
-from pipeline.report import page, tables
-from pipeline.report.inputs import Bounds, Outputs
+from pipeline.report import page, report
+from pipeline.report.inputs import Bounds, Ours, Outputs
 
 COLUMNS = "recipe,head,images,classes,scored,pixel_acc,mean_acc,mean_iu,fw_iu,scale,published_pixel_acc,"
 COLUMNS += "published_mean_acc,published_mean_iu,published_fw_iu,published_split,published_source"
@@ -32,7 +31,7 @@ def section(text: str, title: str) -> str:
 
 def test_ours_and_published_share_a_row_in_percent() -> None:
     rows = ours({"voc-fcn8s": 62.345678, "voc-fcn32s": 50.0, "voc-fcn32s-scratch": 10.0})
-    table = tables.table(rows, "miniature")
+    table = report.table(rows, "miniature")
     cells = [*csv.DictReader(table.splitlines())]
     assert table.splitlines()[0] == COLUMNS
     assert [row["recipe"] for row in cells] == ["voc-fcn32s", "voc-fcn32s-scratch", "voc-fcn8s"]

@@ -16,7 +16,7 @@ import yaml
 
 from pipeline.core.types import Refusal
 from pipeline.published.published import PUBLISHED
-from pipeline.report import charts, html, report
+from pipeline.report import charts, figures, report
 from pipeline.report.inputs import Counts
 from tests.closure import ROOT
 from tests.report.world import NETS, RECIPES, evaluations
@@ -119,7 +119,7 @@ def test_a_recipe_that_does_not_say_what_it_took_and_a_picture_that_is_missing_a
     with pytest.raises(Refusal, match=r"params\.yaml: recipes\.voc-fcn8s lacks 'solver'"):
         report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {"net": {}}})
     with pytest.raises(Refusal, match=r"a\.svg is not here.*dvc pull"):
-        html.page("![a](figures/a.svg)", tmp_path)
+        figures.as_html("![a](figures/a.svg)", tmp_path)
 
 
 def test_evaluations_of_another_scale_are_left_out(world: Path, tmp_path: Path) -> None:

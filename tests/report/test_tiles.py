@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core.types import Color, LabelSpec
-from pipeline.panels.shown import Pixels, Seen, Shown
+from pipeline.panels.panels import Pixels, Seen, Shown
 from pipeline.report import tiles
 from pipeline.report.figures import Figures
 from pipeline.report.inputs import Outputs

@@ -14,11 +14,23 @@ from pathlib import Path
 import pytest
 
 from pipeline.training import snapshot
-from tests.training import forked
-from tests.training.world import digests, repository
+from pipeline.training.resume import noticed
+from tests.closure import ROOT
+from tests.training.world import digests, repository, start_forked
 
 KILLS = int(os.environ.get("FCN_KILLS", "20"))
 WEIGHTS = "runs/noise-fcn/model.safetensors"
+ASKED_TWICE = """
+import os, signal
+from pipeline.training.resume import Stopped, noticed
+with noticed() as asked:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    print(asked(), flush=True)
+for number in (signal.SIGTERM, signal.SIGINT):
+    os.kill(os.getpid(), number)
+raise Stopped
+"""
 
 
 class Training:
@@ -48,7 +60,7 @@ class Training:
 
 def forked_to_its_end(root: Path) -> tuple[int | None, list[str]]:
     """What ``Training(root, seconds=60).end()`` tells, by a fork, which saves 3 s of imports."""
-    training = forked.start(root, seconds=60, log=root / "log")
+    training = start_forked(root, seconds=60, log=root / "log")
     training.join()
     return training.exitcode, said_beside((root / "log").read_text())
 
@@ -90,7 +102,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
     (root / WEIGHTS).unlink()
     reached = 0
     for kill in range(KILLS):
-        training = forked.start(root, seconds=0, log=tmp_path / "log")
+        training = start_forked(root, seconds=0, log=tmp_path / "log")
         wait_for(root, max(reached, 40 * kill) + rng.randint(1, 20), training.is_alive)
         time.sleep(rng.uniform(0, 0.03))  # an iteration with its snapshot takes about 0.01 s
         training.kill()
@@ -122,3 +134,16 @@ def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(
     assert 0 < iteration < 200
     assert forked_to_its_end(root) == (0, [f"resuming at iteration {iteration} of 200"])
     assert outputs(root) == whole
+
+
+def test_a_process_asked_again_and_again_ends_with_143() -> None:
+    done = subprocess.run([sys.executable, "-c", ASKED_TWICE], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "True\n", "")
+
+
+def test_without_a_signal_the_handlers_come_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with noticed() as asked:
+        assert not asked()
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] != before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

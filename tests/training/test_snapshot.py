@@ -16,11 +16,10 @@ from pipeline.core.types import Refusal
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.shards.schema import read_manifest
 from pipeline.training import snapshot
-from pipeline.training.history import History
-from pipeline.training.resume import Snapshots, opened
-from pipeline.training.signals import Stopped
+from pipeline.training.loss import History
+from pipeline.training.resume import Snapshots, Stopped, opened
 from pipeline.training.solver import Solver
-from pipeline.training.train import start
+from pipeline.training.surgery import start
 from tests.training.world import classifier, fit, recipe, shards
 
 LR = "recipes.noise-fcn.solver.lr"

@@ -12,7 +12,7 @@ import torch
 
 from pipeline.core.types import Refusal
 from pipeline.shards.schema import read_manifest
-from pipeline.training.train import start, summary
+from pipeline.training.surgery import start, summary
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
 from tests.training.world import DIVERGING, MOMENTS, SEMANTIC, SPEC, classifier, fit, losses, recipe, shards

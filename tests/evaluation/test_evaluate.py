@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import pickle
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +24,13 @@ from pipeline.evaluation.outputs import Row
 from pipeline.fcn.net import FCN
 from pipeline.metrics.scores import scores
 from pipeline.panels import panels
-from pipeline.runtime.distributed import ALONE, Group, T
+from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from tests.launch import finish, launch
 from tests.split import encoded, written
-from tests.training.world import runtime
+from tests.training.world import Seen, runtime
 
 ROOT = Path(__file__).parents[2]
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
@@ -78,19 +76,6 @@ def run(world: Path, out: Path, observer: Observer | None = None, group: Group =
     )
 
 
-class Seen:
-    """Keeps an evaluation's points."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[int, Mapping[str, float]]] = []
-
-    def point(self, step: int, values: Mapping[str, float]) -> None:
-        self.points.append((step, values))
-
-    def labels(self, *_: object) -> None:
-        raise AssertionError("an evaluation's pictures are its panels")
-
-
 def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> None:
     split(tmp_path / "val", [f"2008_{i:06d}" for i in range(7)])
     model(tmp_path / "model.safetensors")
@@ -100,7 +85,7 @@ def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> 
     metrics = json.loads((tmp_path / "alone/metrics.json").read_text())
     assert [step for step, _ in seen.points] == list(range(1, 8))
     assert seen.points[-1][1]["running/semantic/mean_iu"] == metrics["semantic"]["mean_iu"]
-    assert seen.points[-1][1]["images_per_second"] > 0
+    assert seen.points[-1][1]["images_per_second"] > 0 and not seen.pictures, "an evaluation's pictures are its panels"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -163,36 +148,13 @@ def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) 
     params = {"runtime": runtime(), "parquet": versions, "scale": "miniature", "recipes": {"noise-fcn8s": row}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     wrote = []
-    for processes in (1, 2):
+    for processes in (1, 3):
         started = launch(tmp_path, "stages.evaluate", "noise-fcn8s", "noise/val", processes=processes)
         assert finish(started) == ("", "")
         wrote.append(contents(tmp_path / "eval"))
         shutil.rmtree(tmp_path / "eval")
     assert len(wrote[0]) == 5 + 8 + 5
     assert wrote[0] == wrote[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class InTurn(Group):
-    """A group whose processes run one after the other in this one, the first last; ``parts`` are what all gave."""
-
-    parts: dict[int, bytes]
-
-    def gather(self, value: T) -> list[T]:
-        self.parts[self.rank] = pickle.dumps(value)
-        return [pickle.loads(self.parts[rank]) for rank in sorted(self.parts)]
-
-
-@pytest.mark.parametrize("size", [2, 4])
-def test_any_number_of_shares_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
-    split(tmp_path / "val", [f"2008_{i:06d}" for i in range(11)])
-    model(tmp_path / "model.safetensors")
-    run(tmp_path, tmp_path / "alone")
-    parts: dict[int, bytes] = {}
-    for rank in reversed(range(size)):
-        assert not (tmp_path / "shared").exists()
-        run(tmp_path, tmp_path / "shared", group=InTurn(rank=rank, size=size, parts=parts))
-    assert contents(tmp_path / "shared") == contents(tmp_path / "alone")
 
 
 def test_a_net_of_other_classes_is_refused(tmp_path: Path) -> None:
@@ -232,26 +194,14 @@ def test_a_table_has_a_row_for_each_head_and_image_in_order(tmp_path: Path) -> N
     assert read[-1]["head"] == "geometric"
 
 
-def test_best_median_and_worst_are_by_the_heads_mean_iu() -> None:
+def test_best_median_and_worst_are_by_the_heads_mean_iu_and_of_equals_the_lower_position_comes_first() -> None:
     rows = [row(position, iu) for position, iu in enumerate([0.5, 0.9, 0.1, 0.4, 0.3, 0.7])]
     others = [row(position, 1 - position / 10, "geometric") for position in range(6)]
-    chosen = outputs.extremes([*rows, *others], "semantic")
-    assert {place: each.position for place, each in chosen.items()} == {
-        "best-1": 1,
-        "median-1": 3,
-        "worst-1": 2,
-        "worst-2": 4,
-        "worst-3": 3,
-    }
-
-
-def test_of_equals_the_lower_position_comes_first_whichever_part_had_it() -> None:
-    rows = [row(position, 0.5) for position in range(5)]
-    chosen = outputs.extremes(rows, "semantic")
-    assert chosen == outputs.extremes(rows[::-1], "semantic")
+    chosen = outputs.extremes([*rows, *others, row(6, None)], "semantic")
+    places = {"best-1": 1, "median-1": 3, "worst-1": 2, "worst-2": 4, "worst-3": 3}
+    assert {place: each.position for place, each in chosen.items()} == places
+    equal = [row(position, 0.5) for position in range(5)]
+    chosen = outputs.extremes(equal, "semantic")
+    assert chosen == outputs.extremes(equal[::-1], "semantic")
     assert [each.position for each in chosen.values()] == [0, 2, 0, 1, 2]
-
-
-def test_an_image_without_a_score_is_no_extreme() -> None:
-    assert {each.position for each in outputs.extremes([row(0, None), row(1, 0.0)], "semantic").values()} == {1}
     assert outputs.extremes([row(0, None)], "semantic") == {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -64,18 +62,6 @@ def test_the_mean_is_subtracted_and_images_keep_their_size() -> None:
     assert not torch.is_inference_mode_enabled()
 
 
-def test_images_are_asked_for_one_at_a_time() -> None:
-    asked = []
-
-    def images() -> Iterator[Example]:
-        for name in "abc":
-            asked.append(name)
-            yield example(name, [[[0, 0, 0]]])
-
-    next(predict(Brightest(), spec(), images(), CPU))
-    assert asked == ["a"]
-
-
 def test_a_net_that_has_diverged_is_refused_not_scored_as_background() -> None:
     class Diverged(nn.Module):
         def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -121,16 +107,6 @@ def coarsest(stride: int = 32, backbone: str = "vgg16") -> FCN:
 
 def picture(height: int, width: int) -> torch.Tensor:
     return 57 * torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-
-
-def test_every_fourth_cell_is_the_nets_own() -> None:
-    coarse = coarsest()
-    with torch.inference_mode():
-        own, dense = coarse.backbone(picture(320, 256))[32], Dense(coarse).features(picture(320, 256))
-    rows, columns = own.shape[2:]
-    inner = (slice(None), slice(None), slice(4, rows - 4), slice(3, columns - 3))
-    assert own[inner].numel()
-    assert torch.allclose(dense[:, :, ::4, ::4][:, :, :rows, :columns][inner], own[inner], rtol=1e-4, atol=1e-4)
 
 
 def stitched(net: FCN, image: torch.Tensor) -> torch.Tensor:

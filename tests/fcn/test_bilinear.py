@@ -66,11 +66,6 @@ def test_a_matrix_made_while_predicting_serves_training() -> None:
     assert x.grad is not None
 
 
-def test_a_constant_stays_constant_away_from_the_border() -> None:
-    up = upscore(torch.full((1, 1, 4, 4), 7.0), 64, 64, stride=32, kernel=64, offset=32)
-    assert torch.equal(up, torch.full((1, 1, 64, 64), 7.0))
-
-
 def test_columns_stand_one_behind_the_other_and_a_depth_as_its_logarithm() -> None:
     images = {
         "color": np.full((2, 3, 3), (10, 20, 30), np.uint8),

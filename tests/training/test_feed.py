@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -36,11 +34,6 @@ def test_the_order_is_uniform_with_replacement() -> None:
     assert abs(chi2 - (n - 1)) < 5 * math.sqrt(2 * (n - 1))
     assert any(a == b for a, b in pairwise(drawn(1, draw, n) for draw in range(1000)))
     assert {drawn(5, draw, 3) for draw in range(100)} == {0, 1, 2}
-
-
-def test_seeds_and_draws_are_independent() -> None:
-    assert len({tuple(drawn(seed, draw, 1000) for draw in range(50)) for seed in range(20)}) == 20
-    assert drawn(1, 23, 10**9) != drawn(12, 3, 10**9)  # "1/23" and "12/3" must not meet
 
 
 def feed(folder: Path, *heads: str, **options: object) -> Feed:
@@ -112,37 +105,6 @@ def test_at_most_depth_more_are_prepared_than_are_taken() -> None:
     time.sleep(0.05)
     assert begun == list(range(7))
     assert list(results) == [n * n for n in range(3, 100)]
-
-
-@pytest.mark.parametrize("workers", [0, 1, 4])
-def test_results_come_in_the_order_of_their_items_whoever_is_quicker(workers: int) -> None:
-    def prepare(item: int) -> int:
-        time.sleep(0.01 * (item % 3 == 0))
-        return item
-
-    assert list(prefetch(prepare, range(30), workers)) == list(range(30))
-
-
-def test_an_error_is_raised_in_its_turn_and_no_thread_is_left() -> None:
-    def prepare(item: int) -> int:
-        if item == 2:
-            raise Refusal("the third")
-        return item
-
-    def endless() -> Iterator[int]:
-        n = 0
-        while True:
-            yield n
-            n += 1
-
-    results = prefetch(prepare, endless())
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(Refusal, match="the third"):
-        next(results)
-    closed = prefetch(str, endless())
-    assert next(closed) == "0"
-    closed.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed")]
 
 
 def test_a_move_takes_pixels_where_it_says() -> None:

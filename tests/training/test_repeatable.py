@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from pipeline.core.types import LabelSpec
-from pipeline.fcn.net import FCN, LateFCN, make
-from pipeline.shards.schema import read_manifest
+from pipeline.fcn.net import make
 from pipeline.spec import NetSpec
 from pipeline.training.loss import cross_entropy
 from pipeline.training.momentum import Momentum
-from pipeline.training.surgery import start
 from pipeline.training.train import autocast
 from pipeline.weights import checkpoint
-from tests.training.world import classifier, fit, losses, recipe, shards
+from tests.training.world import fit, losses, recipe
 
 MEAN = (123.0, 117.0, 104.0)
 LABEL = LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3)
@@ -77,49 +74,6 @@ def test_no_operation_raises_and_gradients_repeat(kind: str, precision: str, dev
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert any(gradient.any() for gradient in first)
     Momentum(net, momentum=0.9, weight_decay=0.0005).update(1e-12)
-
-
-def scoring(tmp_path: Path) -> FCN | LateFCN:
-    """A recipe's scoring, in evaluation mode for want of dropout; its score layers are not zero."""
-    init = classifier(tmp_path / "init.safetensors")
-    made, _ = start(recipe(stride=8), init, read_manifest(shards(tmp_path / "train")))
-    generator = torch.Generator().manual_seed(0)
-    for name, parameter in made.named_parameters():
-        if ".score_" in name:
-            torch.nn.init.normal_(parameter, 0, 0.1, generator=generator)
-    return made.eval()
-
-
-def of_ones(made: torch.nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss of a noisy image labelled with class 1, and what it makes of every weight."""
-    made.zero_grad()
-    image = torch.randn(1, 3, 48, 40, generator=torch.Generator().manual_seed(1)) * 60
-    scores = made(image)["semantic"]
-    assert scores.dtype == torch.float32
-    loss = cross_entropy(scores, torch.ones(1, 48, 40, dtype=torch.uint8), 255)
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.detach(), {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}
-
-
-def test_bfloat16_is_the_forwards_alone_and_its_gradients_are_float32s_but_for_rounding(tmp_path: Path) -> None:
-    made = scoring(tmp_path)
-    before = {name: tensor.clone() for name, tensor in made.state_dict().items()}
-    loss, fine = of_ones(made)
-    autocast(made, "fp32", CPU)
-    again, same = of_ones(made)
-    assert torch.equal(loss, again)
-    assert all(torch.equal(fine[name], same[name]) for name in fine)
-    autocast(made, "bf16", CPU)
-    inside: list[torch.dtype] = []
-    made.backbone.register_forward_hook(lambda *passed: inside.extend(map_.dtype for map_ in passed[2].values()))
-    rough, coarse = of_ones(made)
-    assert set(inside) == {torch.bfloat16}
-    assert {rough.dtype, *(gradient.dtype for gradient in coarse.values())} == {torch.float32}
-    assert all(torch.equal(before[name], tensor) for name, tensor in made.state_dict().items())
-    assert float(rough) == pytest.approx(float(loss), rel=0.02)
-    ours, theirs = (torch.cat([grads[name].flatten() for name in fine]) for grads in (coarse, fine))
-    assert not torch.equal(ours, theirs)
-    assert torch.nn.functional.cosine_similarity(ours, theirs, dim=0) > 0.99
 
 
 def test_a_bfloat16_training_repeats_and_is_nearly_float32s(tmp_path: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import warnings
-from collections.abc import Sequence
-from multiprocessing.context import ForkServerProcess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +15,12 @@ from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import files
 from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.fcn.net import FCN
+from pipeline.runtime.observer import Pixels
 from pipeline.shards.schema import Moments
 from pipeline.spec import NetSpec
 from pipeline.training.recipe import Data, Net, Recipe, SolverSpec, parse
 from pipeline.training.train import train
 from pipeline.weights import checkpoint
-from stages.train import main
 from tests.split import encoded, written
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +30,6 @@ GEOMETRIC = LabelSpec(classes=("sky", "ground"), palette=((0, 0, 255), (0, 255, 
 MOMENTS = Moments(mean=(61.5, 60.0, 59.25), std=(30.0, 30.0, 30.0))
 KINDS: dict[str, type] = {"net": Net, "data": Data, "solver": SolverSpec}
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__])
 
 
 def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
@@ -138,18 +132,26 @@ def runtime() -> dict[str, object]:
     return {**versions, "launch": "python", "device": "cpu", "threads": 1, "precision": "fp32"}
 
 
-def start_forked(root: Path, *, seconds: float, log: Path) -> ForkServerProcess:
-    """Train in ``root`` with a snapshot every so many ``seconds``; what is said goes to ``log``."""
-    process = CONTEXT.Process(target=_train, args=(root, seconds, log))
-    process.start()
-    return process
+class Seen:
+    """Keeps what it is shown."""
 
+    def __init__(self) -> None:
+        self.points: list[tuple[int, Mapping[str, float]]] = []
+        self.pictures: list[tuple[int, str]] = []
 
-def _train(root: Path, seconds: float, log: Path) -> None:
-    with log.open("wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    os.chdir(root)
-    os.environ["FCN_SNAPSHOT_SECONDS"] = str(seconds)
-    warnings.simplefilter("error")
-    main(["noise-fcn"])
+    def point(self, step: int, values: Mapping[str, float]) -> None:
+        self.points.append((step, values))
+
+    def labels(
+        self,
+        step: int,
+        key: str,
+        image: Pixels,
+        truth: Mapping[str, Pixels],
+        predicted: Mapping[str, Pixels],
+        heads: Mapping[str, LabelSpec],
+    ) -> None:
+        assert image.shape == (*truth["semantic"].shape, 3)
+        assert truth["semantic"].shape == predicted["semantic"].shape
+        assert predicted["semantic"].max() < len(heads["semantic"].classes)
+        self.pictures.append((step, key))

@@ -54,6 +54,7 @@ class Item:
     valid: dict[str, int]
 
 
+@dataclass(kw_only=True)
 class Feed:
     """A run's items by draw, as ``net`` takes them; each is a pure function of (seed, draw).
 
@@ -62,30 +63,21 @@ class Feed:
     ``waited`` are the seconds it has waited so far.
     """
 
-    def __init__(
-        self,
-        shards: Shards,
-        *,
-        seed: int,
-        net: NetSpec,
-        device: torch.device,
-        jitter: bool = False,
-        sampling: float = 1.0,
-        group: Group = ALONE,
-        workers: int = 1,
-    ) -> None:
-        self.shards = shards
-        self.seed = seed
-        self.labels = {head: shards.manifest.spec.labels[head] for head in net.heads}
-        self.inputs = net.inputs
-        self.device = device
-        self.mean = torch.tensor(net.mean, dtype=torch.float32, device=device).view(-1, 1, 1)
-        self.jitter = jitter
-        self.sampling = sampling
-        self.group = group
-        self.workers = workers
-        self.waited = 0.0
-        self._fill = inputs.unstacked(net.mean, net.inputs)  # what lies beyond a shifted image
+    shards: Shards
+    seed: int
+    net: NetSpec
+    device: torch.device
+    jitter: bool = False
+    sampling: float = 1.0
+    group: Group = ALONE
+    workers: int = 1
+    waited: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.inputs = self.net.inputs
+        self.labels = {head: self.shards.manifest.spec.labels[head] for head in self.net.heads}
+        self.mean = torch.tensor(self.net.mean, dtype=torch.float32, device=self.device).view(-1, 1, 1)
+        self._fill = inputs.unstacked(self.net.mean, self.inputs)  # what lies beyond a shifted image
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
         """This process's items of iterations ``start`` … ``stop`` − 1, each of which draws ``size``.

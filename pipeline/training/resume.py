@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -40,9 +41,10 @@ def opened(
     except ValueError:
         raise Refusal(f"FCN_SNAPSHOT_SECONDS is {text!r}: give a number of seconds") from None
     root = Path(os.environ.get("FCN_SNAPSHOTS", ".snapshots"))
-    return Snapshots(root, fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
+    return Snapshots(root=root, fingerprint=fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
 
 
+@dataclass(kw_only=True)
 class Snapshots:
     """The snapshots of a stage, in ``root``/stage/fingerprint: the last two, written in a thread every ``seconds``.
 
@@ -50,24 +52,18 @@ class Snapshots:
     it only reads, and says nothing.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        fingerprint: Fingerprint,
-        *,
-        seconds: float = SECONDS,
-        writes: bool = True,
-        asked: Callable[[], bool] = lambda: False,
-        say: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        self.folder = root / fingerprint.stage / fingerprint.digest
-        self.fingerprint = fingerprint
-        self.seconds = seconds
-        self.writes = writes
-        self.asked = asked
-        self.say = say if writes else lambda line: None
+    root: Path
+    fingerprint: Fingerprint
+    seconds: float = SECONDS
+    writes: bool = True
+    asked: Callable[[], bool] = lambda: False
+    say: Callable[[str], None] = lambda line: None
+
+    def __post_init__(self) -> None:
+        self.folder = self.root / self.fingerprint.stage / self.fingerprint.digest
+        self.say = self.say if self.writes else lambda line: None
         self._kept: list[Path] = []  # read or written by this process, newest first
-        self._due = time.monotonic() + seconds
+        self._due = time.monotonic() + self.seconds
         self._failing = False
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
         self._writing: Future[None] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,9 @@ from pipeline.training.recipe import Recipe
 from pipeline.weights import checkpoint
 
 FINER = (16, 8, 4)  # strides with a skip
+CHOSEN = ("inputs", "streams", "stride", "skip_scales", "fusion", "upsampling")  # by the recipe, as they are
 
-Report = dict[str, str]  # tensor -> copied | reshaped | bilinear | random | zero
+Report = dict[str, str]  # tensor -> copied | bilinear | random | zero
 
 
 @torch.no_grad()
@@ -32,7 +34,7 @@ def transplant(
     """Copy ``tensors`` into ``net`` by name and report what became of each of the net's.
 
     ``fresh`` are patterns (``*.score_pool4.*``) of tensors that may keep what they have because there is no donor;
-    ``dropped`` are patterns of donors that may go unused. A fully connected weight O×I fills a convolution O×C×k×k.
+    ``dropped`` are patterns of donors that may go unused.
     Raises Refusal, naming the tensor, for anything else that does not match. The net is then unchanged.
     """
     state = net.state_dict()
@@ -41,8 +43,8 @@ def transplant(
             raise Refusal(f"{name} has no place in the net: give the net that layer, or drop the tensor by name")
     report = {name: _fate(name, state[name], tensors.get(name), fresh) for name in state}
     for name, fate in report.items():
-        if fate in ("copied", "reshaped"):
-            state[name].copy_(tensors[name].view_as(state[name]))
+        if fate == "copied":
+            state[name].copy_(tensors[name])
     return report
 
 
@@ -90,8 +92,6 @@ def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) 
         return "bilinear" if ".upscore" in name else "random" if place.any() else "zero"
     if donor.shape == place.shape:
         return "copied"
-    if donor.shape[0] == place.shape[0] and donor.numel() == place.numel():
-        return "reshaped"
     ours, theirs = ("×".join(map(str, tensor.shape)) for tensor in (place, donor))
     raise Refusal(f"{name} is {ours} in the net but {theirs} in the init: the two nets differ")
 
@@ -110,17 +110,8 @@ def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN
     parent, tensors = checkpoint.load(init)
     if ours.backbone != parent.backbone:
         raise Refusal(f"recipes.{recipe.name}.net.backbone is {ours.backbone}, {init} is {parent.backbone}: change one")
-    spec = replace(
-        parent,
-        inputs=ours.inputs,
-        streams=ours.streams,
-        mean=_mean(recipe, parent, manifest),
-        stride=ours.stride,
-        skip_scales=ours.skip_scales,
-        fusion=ours.fusion,
-        upsampling=ours.upsampling,
-        heads=_heads(recipe, manifest),
-    )
+    chosen: dict[str, Any] = {name: getattr(ours, name) for name in CHOSEN}
+    spec = replace(parent, **chosen, mean=_mean(recipe, parent, manifest), heads=_heads(recipe, manifest))
     net = make(spec)
     if ours.start == "init":
         return net, inherit(net, spec, parent, tensors)

@@ -63,7 +63,7 @@ def train(
     solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device), group)
     losses = History(recipe.solver.iterations)
     feed = Feed(
-        samples,
+        shards=samples,
         seed=recipe.solver.seed,
         net=net.spec,
         device=device,

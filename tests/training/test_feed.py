@@ -38,7 +38,7 @@ def test_the_order_is_uniform_with_replacement() -> None:
 
 def feed(folder: Path, *heads: str, **options: object) -> Feed:
     net = replace(SPEC, heads={head: HEADS[head] for head in heads or ("semantic",)})
-    return Feed(Shards(folder), seed=1337, net=net, device=torch.device("cpu"), **options)  # type: ignore[arg-type]
+    return Feed(shards=Shards(folder), seed=1337, net=net, device=torch.device("cpu"), **options)  # type: ignore[arg-type]
 
 
 def items(folder: Path, **options: object) -> list[Item]:

@@ -42,7 +42,9 @@ class World:
         """A snapshot after every iteration; the training is asked to stop after ``stop`` of them."""
         done = itertools.count(1)
         asked = lambda: next(done) >= stop  # noqa: E731
-        return Snapshots(self.folder, fingerprint, seconds=0, asked=asked, say=self.said.append, **options)  # type: ignore[arg-type]
+        return Snapshots(
+            root=self.folder, fingerprint=fingerprint, seconds=0, asked=asked, say=self.said.append, **options
+        )  # type: ignore[arg-type]
 
     def train(self, out: str, snapshots: Snapshots | None) -> dict[str, str]:
         """The digests of what it wrote."""

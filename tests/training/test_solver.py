@@ -35,7 +35,7 @@ class World:
         self.net, _ = start(self.recipe, init if init.exists() else classifier(init), samples.manifest)
         self.net.train()
         self.solver = Solver(self.net, self.recipe.solver, self.net.spec.heads)
-        self.feed = Feed(samples, seed=1337, net=self.net.spec, device=CPU)
+        self.feed = Feed(shards=samples, seed=1337, net=self.net.spec, device=CPU)
 
     def batches(self, first: int, last: int) -> Iterator[list[Item]]:
         return self.feed.batches(first, last, self.recipe.solver.batch)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from pipeline.leaks import leaks
-from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 def main() -> None:
-    """data/reports/*/fingerprints.parquet → data/leaks.json."""
-    params = declared("leaks")
-    leaks(Path("data/reports"), {**params["recipes"], **params["imports"]}, Path("data/leaks.json"))
+    """data/splits.json and data/reports/*/fingerprints.parquet → data/leaks.json."""
+    splits = json.loads(Path("data/splits.json").read_text(encoding="utf-8"))
+    leaks(Path("data/reports"), splits, Path("data/leaks.json"))
 
 
 if __name__ == "__main__":

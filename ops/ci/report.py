@@ -13,7 +13,7 @@ from typing import Any
 import click
 import yaml
 
-from pipeline import tables
+from pipeline import gate, tables
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
 from stages.shared.stage import Stage
@@ -81,7 +81,11 @@ def read(root: Path, revision: str | None = None) -> State:
 
     try:
         tree = DVCFileSystem(str(root), rev=revision)
-        found = {path.split("/")[-2]: json.loads(tree.read_text(path)) for path in tree.glob("eval/*/metrics.json")}
+        metrics, classes = (
+            {path.split("/")[-2]: json.loads(tree.read_text(path)) for path in tree.glob(f"eval/*/{name}.json")}
+            for name in ("metrics", "classes")
+        )
+        found = {recipe: gate.with_classes(one, classes.get(recipe, {})) for recipe, one in metrics.items()}
         return State(metrics=found, params=dotted(parsed("params.yaml")), lock=parsed("dvc.lock").get("stages") or {})
     except DvcException as error:
         raise Refusal(f"{error}: git fetch --unshallow, or give another --base") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from pipeline.evaluation.predict import Dense, predict
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.metrics.scores import Histogram, histogram, scores
 from pipeline.panels import panels
-from pipeline.panels.panels import Seen, Shown
+from pipeline.panels.panels import Seen, Shown, lone_class
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
@@ -58,9 +58,10 @@ def evaluate(
     dense: bool = False,
     group: Group = ALONE,
     observer: Observer | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv and shown.parquet for the net in
-    ``model`` on the split in ``shards``.
+    """Write ``out``/metrics.json, classes.json, hist.parquet, panels/, limits.json, images.tsv and shown.parquet for
+    the net in ``model`` on the split in ``shards``. ``say`` hears of a net that predicts one class only.
 
     That the net did not learn from the split is for ``pipeline.leaks`` to prove. One histogram per head over the whole
     split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of
@@ -81,7 +82,10 @@ def evaluate(
     outputs.write_panels(out, _shown(rows, parts, net, split, device))
     outputs.write_images(out / "images.tsv", rows, list(heads))
     digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
-    _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
+    hists = _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
+    for head, hist in hists.items():
+        if found := lone_class(hist, heads[head].classes):
+            say(f"{out.name}, {head}: {found}")
 
 
 def _part(net: Net, split: Shards, device: torch.device, group: Group, title: str, observer: Observer | None) -> _Part:
@@ -133,14 +137,19 @@ def _shown(rows: Sequence[Row], parts: Sequence[_Part], net: Net, split: Shards,
     return [row for place, index in places.items() for row in seen[index].rows(place, heads)]
 
 
-def _write_numbers(out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]) -> None:
-    """hist.parquet, limits.json and metrics.json of all parts; ``facts`` are of the whole split."""
+def _write_numbers(
+    out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]
+) -> dict[str, Histogram]:
+    """The JSON files and hist.parquet, which comes back, of all parts; ``facts`` are of the whole split."""
     hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
     write_hist(out / "hist.parquet", hists, heads)
     found = {head: limits.summary([part.limits[head] for part in parts]) for head in heads}
     files.write_json(out / "limits.json", {**found, **facts})
-    metrics = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
+    metrics: dict[str, dict[str, Any]] = {h: {**scores(hist, heads[h].classes)} for h, hist in hists.items()}
+    classes = {head: {name: found.pop(name) for name in ("iu", "absent")} for head, found in metrics.items()}
+    files.write_json(out / "classes.json", classes)
     files.write_json(out / "metrics.json", {**metrics, **facts})
+    return hists
 
 
 def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,3 +157,17 @@ def _row(row: dict[str, Any], image: Pixels, label: LabelSpec) -> Shown:
     if image.shape != (*size, 3):
         raise ValueError(f"{row['id']}: image and label differ in size")
     return Shown(row["place"], row["head"], row["id"], image, truth, predicted, label)
+
+
+def lone_class(hist: NDArray[np.int64], classes: Sequence[str]) -> str | None:
+    """What to say of a net that predicts one class although there are others; None of any other net.
+
+    ``hist`` are pixels, a row for each true class and a column for each predicted one. A net with less than one
+    pixel in a thousand of other classes has learned as little.
+    """
+    true, predicted, total = hist.sum(1), hist.sum(0), int(hist.sum())
+    most = int(predicted.argmax())
+    if true[most] == total or predicted[most] * 1000 <= total * 999:
+        return None
+    only = "one class only" if predicted[most] == total else "hardly more than one class"
+    return f"predicts {only} ({classes[most]}, which {true[most] / total:.1%} of the pixels are)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,6 +33,10 @@ class Counts(NamedTuple):
 
     classes: Sequence[str]
     pixels: NDArray[np.int64]
+
+    def pixel_acc(self) -> float:
+        """In percent, as metrics.json's is computed."""
+        return 100 * (int(self.pixels.trace()) / int(self.pixels.sum()))
 
     def iu(self) -> NDArray[np.float64]:
         """By class, in percent; NaN of a class that is neither true nor predicted anywhere."""
@@ -82,19 +87,27 @@ class Outputs(NamedTuple):
         return [*dict.fromkeys(row.recipe for row in self.ours)]
 
 
-def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
-    """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
-    rows = _ours(evaluations, scale)
+def read(evaluations: Path, bounds: Path, scale: str, recipes: Iterable[str]) -> Outputs:
+    """Of ``recipes`` those that were evaluated at this ``scale``.
+
+    Raises Refusal when there are none, a file cannot be understood, or scores are of other counts than lie beside them.
+    """
+    rows = _ours(evaluations, scale, recipes)
     folders = {row.recipe: evaluations / row.recipe for row in rows}
 
     def read_outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
         paths = {recipe: folder / name for recipe, folder in folders.items()}
         return {recipe: _checked(path, read_file, stage) for recipe, path in paths.items() if path.is_file()}
 
+    counts = read_outputs("hist.parquet", _counts)
+    for row in rows:
+        if row.head in (heads := counts.get(row.recipe, {})) and heads[row.head].pixel_acc() != row.pixel_acc:
+            path = folders[row.recipe] / "metrics.json"
+            raise Refusal(f"{path} is not of the hist.parquet beside it: run its evaluate stage again")
     return Outputs(
         ours=rows,
         curves=read_outputs("history.tsv", _curve, "train"),
-        counts=read_outputs("hist.parquet", _counts),
+        counts=counts,
         limits=read_outputs("limits.json", _limits),
         images=read_outputs("images.tsv", _images),
         shown={recipe: panels.read(folder) for recipe, folder in folders.items()},
@@ -102,36 +115,33 @@ def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
     )
 
 
-def _ours(evaluations: Path, scale: str) -> list[Ours]:
-    """Every head of every ``evaluations``/*/metrics.json of this ``scale``, in ladder order, semantic heads first.
-
-    Raises Refusal when there is none of this scale, or one cannot be understood.
-    """
-    found: list[Ours] = []
-    for path in sorted(evaluations.glob("*/metrics.json")):
-        try:
-            found += _scores(path, scale)
-        except (ValueError, KeyError, TypeError) as error:
-            raise Refusal(f"{path} is no evaluation ({error!r}): run its evaluate stage again") from None
+def _ours(evaluations: Path, scale: str, recipes: Iterable[str]) -> list[Ours]:
+    """Every head of ``evaluations``/<recipe>/metrics.json of this ``scale``, in ladder order, semantic heads first."""
+    paths = [path for recipe in recipes if (path := evaluations / recipe / "metrics.json").is_file()]
+    found = [row for path in paths for row in _checked(path, partial(_scores, scale=scale), "evaluate")]
     if not found:
         raise Refusal(f"no {evaluations}/*/metrics.json of scale {scale!r} to report: evaluate a recipe first")
     return sorted(found, key=lambda row: (ladder.head_order(row.head), ladder.place(row.recipe)))
 
 
-def _scores(path: Path, scale: str) -> Iterator[Ours]:
-    metrics = json.loads(path.read_text(encoding="utf-8"))
-    if metrics["scale"] == scale:
-        for head, scores in metrics.items():
-            if isinstance(scores, dict):
-                yield Ours(
-                    recipe=path.parent.name,
-                    head=head,
-                    ids_sha256=metrics["ids_sha256"],
-                    images=metrics["images"],
-                    classes=len(scores["iu"]),
-                    scored=len(scores["iu"]) - len(scores["absent"]),
-                    **{name: 100 * scores[name] for name in METRICS},
-                )
+def _scores(path: Path, scale: str) -> list[Ours]:
+    """With classes.json beside it, which says how many classes a head has."""
+    metrics, heads = _tree(path)
+    if metrics["scale"] != scale:
+        return []
+    classes = json.loads(path.with_name("classes.json").read_text(encoding="utf-8"))
+    return [
+        Ours(
+            recipe=path.parent.name,
+            head=head,
+            ids_sha256=metrics["ids_sha256"],
+            images=metrics["images"],
+            classes=len(classes[head]["iu"]),
+            scored=len(classes[head]["iu"]) - len(classes[head]["absent"]),
+            **{name: 100 * scores[name] for name in METRICS},
+        )
+        for head, scores in heads.items()
+    ]
 
 
 def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.core.types import Refusal
+from pipeline.panels.panels import lone_class
 from pipeline.published import ladder, published
 from pipeline.published.published import METRICS, PUBLISHED, Published
+from pipeline.report.figures import escaped
 from pipeline.report.inputs import Heads, Limits, Ours, Outputs, by_ladder
 
 NOTES = {
@@ -23,7 +25,7 @@ NOTHING = "–"
 
 def page(outputs: Outputs, scale: str) -> str:
     """results/table.md: percent with one decimal; the evaluations are of one ``scale``."""
-    parts = ["# Ours beside the published", scaled(scale), beside(outputs.ours, "##")]
+    parts = ["# Ours beside the published", scaled(scale), beside(outputs, "##")]
     return "\n\n".join([*parts, "# Table by table", table_by_table(outputs, scale, "##")]) + "\n"
 
 
@@ -32,15 +34,21 @@ def scaled(scale: str) -> str:
     return f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()
 
 
-def beside(ours: Sequence[Ours], level: str) -> str:
-    """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper."""
-    blocks = []
+def beside(outputs: Outputs, level: str) -> str:
+    """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper.
+
+    A net that predicts one class only is told below its table: its pixel accuracy may look like something.
+    """
+    blocks, ours = [], outputs.ours
     for dataset in dict.fromkeys(ladder.dataset(row.recipe) for row in ours):
         rows = [row for row in ours if ladder.dataset(row.recipe) == dataset]
         heads = list(dict.fromkeys(row.head for row in rows))
         for head in heads:
             blocks.append(f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head")
             blocks += _dataset([row for row in rows if row.head == head])
+            counts = {row.recipe: outputs.counts.get(row.recipe, {}).get(head) for row in rows}
+            lone = {recipe: lone_class(one.pixels, one.classes) for recipe, one in counts.items() if one}
+            blocks += [f"**{recipe} {escaped(found)}.**" for recipe, found in lone.items() if found]
     return "\n\n".join(blocks)
 
 

@@ -22,15 +22,18 @@ TABLES = "## Table by table"
 PAGE = Path(__file__).with_name("report.md")
 
 
-def write(evaluations: Path, bounds: Path, out: Path, scale: str, recipes: Mapping[str, Any]) -> None:
-    """Write ``out``/table.csv, table.md, report.md, report.html, figures/ and plots/ from ``evaluations``/*.
+def write(
+    evaluations: Path, bounds: Path, out: Path, scale: str, recipes: Mapping[str, Any], shown: Iterable[str]
+) -> None:
+    """Write ``out``/table.csv, table.md, report.md, report.html, figures/ and plots/ from the evaluations ``shown``.
 
-    ``bounds`` is the folder of the stage bounds, ``recipes`` are params.yaml's rows. Evaluations of another ``scale``
-    may lie beside those of this one and are left out: their scores mean something else. Equal inputs give equal bytes.
+    They lie in ``evaluations`` by their recipes' names; others may lie beside them, such as git's of nets that are in
+    params.yaml no more. Those of another ``scale`` are left out: their scores mean something else. ``bounds`` is the
+    folder of the stage bounds, ``recipes`` are params.yaml's rows. Equal inputs give equal bytes.
 
     Raises Refusal, and writes nothing, when there is no evaluation of this scale, or a file cannot be understood.
     """
-    outputs = inputs.read(evaluations, bounds, scale)
+    outputs = inputs.read(evaluations, bounds, scale, shown)
     with files.replacing(out / FOLDER) as figures, files.replacing(out / "plots") as plots:
         figures.mkdir(parents=True)
         plots.mkdir(parents=True)
@@ -49,7 +52,7 @@ def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Fi
     return {
         "scale": scale,
         "scaled": page.scaled(scale),
-        "beside": page.beside(outputs.ours, "###"),
+        "beside": page.beside(outputs, "###"),
         "window": str(charts.WINDOW),
         "curves": charts.curves(outputs.curves, figures),
         "classes": charts.classes(outputs.counts, figures),

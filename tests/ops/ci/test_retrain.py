@@ -186,7 +186,8 @@ def test_a_worse_model_shuts_the_gate_and_is_not_promoted(site: Site) -> None:
     """Its code is pushed to main, where what passes is promoted: it finds one class, which no test image shows."""
     scores = json.loads(site.on("main", "eval/voc-fcn16s/metrics.json"))["semantic"]
     assert scores["mean_iu"] > 2 * GATE["tolerance"]
-    place = VOC.labels["semantic"].classes.index(scores["absent"][0])
+    classes = json.loads(site.on("main", "eval/voc-fcn16s/classes.json"))["semantic"]
+    place = VOC.labels["semantic"].classes.index(classes["absent"][0])
     site.push("pipeline/training/train.py", TRAINED, WORSE.format(place=place))
     jobs = site.dispatch("push")
     assert (jobs["run"].result, jobs["gate"].result, jobs["promote"].result) == ("success", "failure", "skipped")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from pipeline.leaks import leaks
+from stages.shared.dvc import load
 from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 def main() -> None:
     """data/splits.json and data/reports/*/fingerprints.parquet → data/leaks.json."""
-    splits = json.loads(Path("data/splits.json").read_text(encoding="utf-8"))
-    leaks(Path("data/reports"), splits, Path("data/leaks.json"))
+    leaks(Path("data/reports"), load(Path("data/splits.json")), Path("data/leaks.json"))
 
 
 if __name__ == "__main__":

@@ -116,8 +116,9 @@ def _part(net: Net, split: Shards, device: torch.device, group: Group, title: st
             part.seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
         done = len(part.ids)
         if observer and (done % every == 0 or done == len(own)):
-            speed = {"images_per_second": done / (time.perf_counter() - began)}
-            observer.point(done, {**_running(part.hists, heads), **speed})
+            seen = {head: scores(hist, heads[head].classes) for head, hist in part.hists.items() if hist.any()}
+            running = {f"running/{head}/mean_iu": found["mean_iu"] for head, found in seen.items()}
+            observer.point(done, {**running, "images_per_second": done / (time.perf_counter() - began)})
     return part
 
 
@@ -150,12 +151,6 @@ def _write_numbers(
     files.write_json(out / "classes.json", classes)
     files.write_json(out / "metrics.json", {**metrics, **facts})
     return hists
-
-
-def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec]) -> dict[str, float]:
-    """The scores so far by head, of those that have seen a pixel."""
-    found = {head: scores(hist, heads[head].classes) for head, hist in hists.items() if hist.any()}
-    return {f"running/{head}/mean_iu": score["mean_iu"] for head, score in found.items()}
 
 
 def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, LabelSpec]) -> None:

@@ -52,22 +52,12 @@ with Path(__file__).with_name("published.tsv").open(encoding="utf-8", newline=""
     PUBLISHED = tuple(map(_row, [*csv.reader(file, delimiter="\t")][1:]))
 
 
-class Network(NamedTuple):
-    """Table 1's columns that are no scores: ms for 500×500 px on a K40c, layers, 10⁶ parameters, pixels, pixels."""
-
-    net: str
-    forward: int
-    convolutions: int
-    parameters: int
-    receptive_field: int
-    stride: int
-
-
-NETWORKS = (
-    Network("FCN-AlexNet", 50, 8, 57, 355, 32),
-    Network("FCN-VGG16", 210, 16, 134, 404, 32),
-    Network("FCN-GoogLeNet", 59, 22, 6, 907, 32),
-)
+# Table 1's columns that are no scores: ms for 500×500 px on a K40c, layers, 10⁶ parameters, receptive field, stride.
+NETWORKS = {
+    "FCN-AlexNet": (50, 8, 57, 355, 32),
+    "FCN-VGG16": (210, 16, 134, 404, 32),
+    "FCN-GoogLeNet": (59, 22, 6, 907, 32),
+}
 # Table 3's inference times per image; the text adds: 114 times faster (convnet alone), 286 times (overall).
 TIMES = {"R-CNN [12]": None, "SDS [16]": "~50 s", "FCN-8s": "~175 ms"}
 # Mean IU in percent of ground truth sampled down by a factor and up again, on "a subset of PASCAL 2011 val".

@@ -64,14 +64,10 @@ def import_released(key: str, path: Path, name: str, out: Path) -> None:
     net = spec(RELEASED[name])
     tensors, fates = read(path, net)
     checkpoint.save(out / "model.safetensors", tensors, net)
-    facts = {
-        "net": name,
-        "file": path.name,
-        "sha256": files.sha256(path),
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
-        "spec": {**net.to_json(), "heads": {head: len(label.classes) for head, label in net.heads.items()}},
-    }
-    files.write_json(out / "import.json", {**facts, "blobs": fates})
+    facts: dict[str, Any] = {"net": name, "file": path.name, "sha256": files.sha256(path), "blobs": fates}
+    facts["parameters"] = sum(tensor.numel() for tensor in tensors.values())
+    facts["spec"] = {**net.to_json(), "heads": {head: len(label.classes) for head, label in net.heads.items()}}
+    files.write_json(out / "import.json", facts)
 
 
 def spec(net: Released) -> NetSpec:

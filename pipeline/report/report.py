@@ -49,6 +49,7 @@ def write(
 
 def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Figures) -> dict[str, str]:
     """Markdown by its name in ``PAGE``; empty where the evaluations lack the files for it."""
+    boundaries, sizes = charts.limits(outputs.limits, figures)
     return {
         "scale": scale,
         "scaled": page.scaled(scale),
@@ -60,9 +61,9 @@ def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Fi
         "windows": str(tiles.SHOWN),
         "close_up": tiles.close_up(outputs, figures),
         "extremes": tiles.extremes(outputs, figures),
-        "boundaries": charts.boundaries(outputs.limits, figures),
+        "boundaries": boundaries,
         "outlines": page.outlines(outputs.limits),
-        "sizes": charts.sizes(outputs.limits, figures),
+        "sizes": sizes,
         "ceilings": page.ceilings(outputs),
         "costs": page.costs(outputs.recipes, recipes),
         "tables": page.table_by_table(outputs, scale, "###"),

@@ -13,10 +13,10 @@ from pipeline.published.published import NETWORKS, PUBLISHED, TABLE1, TABLE3, TI
 from pipeline.spec import NetSpec
 from pipeline.tables import markdown
 
-HEADER = ("net", "width", "10⁶ parameters", "mean ms", "median", "least", "MB at most", "printed, K40c")
 if TYPE_CHECKING:  # it loads torch
     from pipeline.timing.forward import Timing
 
+HEADER = ("net", "width", "10⁶ parameters", "mean ms", "median", "least", "MB at most", "printed, K40c")
 FULL = 1.0  # the width of the paper's nets
 
 
@@ -37,10 +37,8 @@ def title(timing: Timing) -> str:
     """What was measured, on what."""
     work = timing.work
     where = f"{timing.machine}, " + (f"{work.threads} threads, " if work.device == "cpu" else "")
-    return (
-        f"Forward pass of one image of {work.width}×{work.height} px, {work.repeats} times; "
-        f"{where}torch {version('torch')}"
-    )
+    what = f"Forward pass of one image of {work.width}×{work.height} px, {work.repeats} times"
+    return f"{what}; {where}torch {version('torch')}"
 
 
 def table(timings: Sequence[Timing]) -> str:
@@ -75,9 +73,7 @@ NETS = {
     "FCN-16s": _spec("vgg16", 100, 16),
     "FCN-8s": _spec("vgg16", 100, 8),
 }
-
-
-PRINTED = {**{network.net: f"{network.forward} ms" for network in NETWORKS}, **TIMES}
+PRINTED = {**{net: f"{facts[0]} ms" for net, facts in NETWORKS.items()}, **TIMES}
 
 
 def printed(name: str, width: float) -> str | None:

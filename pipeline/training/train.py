@@ -99,12 +99,8 @@ def _check_share(recipe: Recipe, group: Group) -> None:
 
 
 def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[str, torch.Tensor]:
-    if recipe.solver.balance == "none":
-        return {}
-    return {
-        head: torch.tensor(balance(manifest.pixels[head], manifest.spec.labels[head]), device=device)
-        for head in recipe.net.heads
-    }
+    labels = {head: manifest.spec.labels[head] for head in recipe.net.heads if recipe.solver.balance != "none"}
+    return {head: torch.tensor(balance(manifest.pixels[head], one), device=device) for head, one in labels.items()}
 
 
 def run(

@@ -152,10 +152,10 @@ def test_a_process_that_is_killed_names_its_net() -> None:
 
 def test_where_nothing_is_trained_the_papers_own_nets_are_timed(tmp_path: Path) -> None:
     assert _timed.nets(tmp_path, (), False) == page.NETS
-    for network in NETWORKS:
+    for name, (_, _, millions, *_) in NETWORKS.items():
         with torch.device("meta"):
-            net = make(page.NETS[network.net])
-        assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == network.parameters
+            net = make(page.NETS[name])
+        assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == millions
     weights = trained(tmp_path, "voc-fcn8s", spec())
     assert _timed.nets(tmp_path, (), False) == {"voc-fcn8s": weights}
     assert _timed.nets(tmp_path, (), True) == page.NETS

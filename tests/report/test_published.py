@@ -30,7 +30,7 @@ def test_every_row_is_there_once_with_a_score_in_percent() -> None:
     rows |= {RELEASED: 4, published.ABSTRACT: 1, published.PAMI: 15}
     assert Counter(row.source for row in PUBLISHED) == rows
     assert set(published.PRECEDENCE) == {row.source for row in PUBLISHED if "unverified" not in row.source}
-    assert {row.net for row in PUBLISHED if row.source == TABLE1} == {net.net for net in published.NETWORKS}
+    assert {row.net for row in PUBLISHED if row.source == TABLE1} == set(published.NETWORKS)
     assert len({(row.net, row.head, row.split, row.source) for row in PUBLISHED}) == len(PUBLISHED)
     repeated = [(row.recipe, row.head, row.split, row.source) for row in PUBLISHED if row.recipe]
     assert len(set(repeated)) == len(repeated)

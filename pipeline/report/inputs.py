@@ -189,8 +189,9 @@ def _images(path: Path) -> dict[tuple[str, str], float]:
 
 def _bounds(path: Path) -> list[tuple[tuple[str, str], dict[int, float]]]:
     tree, heads = _tree(path)
+    digest = tree["ids_sha256"]
     mean_iu = {head: {int(key): 100 * one["mean_iu"] for key, one in rows.items()} for head, rows in heads.items()}
-    return [((tree["ids_sha256"], head), scores) for head, scores in mean_iu.items()]
+    return [((digest, head), scores) for head, scores in mean_iu.items()]
 
 
 def _limits(path: Path) -> dict[str, Limits]:

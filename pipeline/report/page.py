@@ -59,8 +59,9 @@ def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
         theirs = ladder.reference(row.recipe, row.head)
         scores = (f"{getattr(row, name):.1f} ({percent(getattr(theirs, name, None))})" for name in METRICS)
         classes = str(row.classes) if row.scored == row.classes else f"{row.scored} of {row.classes}"
-        rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])
-    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on"]
+        printed = (theirs.split, theirs.source) if theirs else (NOTHING, NOTHING)
+        rows.append([row.recipe, str(row.images), classes, *scores, *printed])
+    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on", "in"]
     yield table(["recipe"], heads, rows)
     if studied := list(_studied(ours)):
         yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
@@ -97,7 +98,8 @@ def table_by_table(outputs: Outputs, scale: str, level: str) -> str:
         if source == published.TABLE6:
             blocks += [f"{level} {published.APPENDIX}", *_appendix(outputs)]
         rows = [row for row in PUBLISHED if row.source == source]
-        blocks += [f"{level} {source}", _printed(rows, outputs.ours)]
+        solver = f"Its nets' solver: {published.SOLVERS[source]}."
+        blocks += [f"{level} {source}", solver, _printed(rows, outputs.ours)]
         if source == published.TABLE1:
             heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
             nets = [[net, *map(str, facts)] for net, facts in published.NETWORKS.items()]

@@ -53,7 +53,9 @@ class SolverSpec:
     One iteration takes ``batch`` images, one at a time, and follows the average of their gradients. ``reduction`` says
     what an image's loss is: the ``sum`` over its valid pixels (the authors' "heavy" nets: batch 1, momentum 0.99,
     lr 1e-10) or their ``mean`` (the CVPR paper's: batch 20, momentum 0.9, lr 1e-4). ``lr`` and ``weight_decay`` are the
-    weights'; biases learn at twice the rate and do not decay. ``tune`` trains all layers or those that score.
+    weights'; biases learn at twice the rate and do not decay, as the paper's text says of all nets; in the authors'
+    voc-fcn-alexnet/net.py conv1 to fc7 have Caffe's default, rate 1 and decay. ``tune`` trains all layers or those that
+    score.
 
     What the paper tried and did not keep: ``sampling``, the share of final-layer cells that the loss counts;
     ``balance`` of the classes by their ``median`` frequency.

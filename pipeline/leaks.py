@@ -19,14 +19,17 @@ def learned(rows: Mapping[str, Mapping[str, Any]], fusions: Mapping[str, Mapping
     """``data`` and ``evaluate`` of each row of recipes and imports, by its name, and of each net that it starts from.
 
     The latter learned from ``data`` too, where that is another split than the row's own: ``b, which starts from a``. A
-    ``fusions`` row starts from both its nets; a net of random weights from none.
+    ``fusions`` row starts from both its nets; a net of random weights from none. Raises Refusal for a row without them.
     """
     found: dict[str, Any] = {}
     for name, row in rows.items():
-        found[name] = own = {group: _names(row[group]) for group in ("data", "evaluate")}
-        for parent in _parents(row, rows, fusions):
-            if (data := _names(rows[parent]["data"])) != own["data"]:
-                found[f"{name}, which starts from {parent},"] = {**own, "data": data}
+        try:
+            found[name] = own = {group: _names(row[group]) for group in ("data", "evaluate")}
+            for parent in _parents(row, rows, fusions):
+                if (data := _names(rows[parent]["data"])) != own["data"]:
+                    found[f"{name}, which starts from {parent},"] = {**own, "data": data}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Refusal(f"params.yaml: {name} says no data, evaluate or net ({error}): add what lacks") from None
     return found
 
 

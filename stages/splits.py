@@ -16,7 +16,7 @@ from stages.shared.stage import Stage
 def main() -> None:
     """params.yaml's recipes, imports and fusions → data/splits.json."""
     params = declared("splits")
-    rows = learned({**params["recipes"], **params["imports"]}, params["fusions"])
+    rows = learned({**(params["recipes"] or {}), **(params["imports"] or {})}, params["fusions"] or {})
     files.write_json(Path("data/splits.json"), rows)
 
 

@@ -35,13 +35,15 @@ POINTS = 300  # per curve
 TEXTS = ("head", "truth", "predicted")
 COLUMNS: dict[str, pa.DataType] = {**dict.fromkeys(TEXTS, pa.string()), "pixels": pa.int64()}
 Net = FCN | LateFCN | Dense
+Heads = Mapping[str, LabelSpec]
+Hists = dict[str, Histogram]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
     """What one process found in its images: scores; histogram and limits by head; ids, and some to show, by index."""
 
-    hists: dict[str, Histogram]
+    hists: Hists
     limits: dict[str, Limits]
     ids: dict[int, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
@@ -138,11 +140,9 @@ def _shown(rows: Sequence[Row], parts: Sequence[_Part], net: Net, split: Shards,
     return [row for place, index in places.items() for row in seen[index].rows(place, heads)]
 
 
-def _write_numbers(
-    out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]
-) -> dict[str, Histogram]:
+def _write_numbers(out: Path, parts: Sequence[_Part], heads: Heads, facts: Mapping[str, Any]) -> Hists:
     """The JSON files and hist.parquet, which comes back, of all parts; ``facts`` are of the whole split."""
-    hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
+    hists: Hists = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
     write_hist(out / "hist.parquet", hists, heads)
     found = {head: limits.summary([part.limits[head] for part in parts]) for head in heads}
     files.write_json(out / "limits.json", {**found, **facts})
@@ -165,9 +165,7 @@ def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, 
         pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), scratch, compression="none")
 
 
-def _refuse_other_classes(
-    net: Mapping[str, LabelSpec], split: Mapping[str, LabelSpec], model: Path, shards: Path
-) -> None:
+def _refuse_other_classes(net: Heads, split: Heads, model: Path, shards: Path) -> None:
     for head, label in net.items():
         if head not in split:
             raise Refusal(f"{model} predicts {head!r} but {shards} is labelled with {', '.join(split)}: choose another")

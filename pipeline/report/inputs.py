@@ -34,10 +34,6 @@ class Counts(NamedTuple):
     classes: Sequence[str]
     pixels: NDArray[np.int64]
 
-    def pixel_acc(self) -> float:
-        """In percent, as metrics.json's is computed."""
-        return 100 * (int(self.pixels.trace()) / int(self.pixels.sum()))
-
     def iu(self) -> NDArray[np.float64]:
         """By class, in percent; NaN of a class that is neither true nor predicted anywhere."""
         hits = self.pixels.diagonal()
@@ -100,10 +96,11 @@ def read(evaluations: Path, bounds: Path, scale: str, recipes: Iterable[str]) ->
         return {recipe: _checked(path, read_file, stage) for recipe, path in paths.items() if path.is_file()}
 
     counts = read_outputs("hist.parquet", _counts)
-    for row in rows:
-        if row.head in (heads := counts.get(row.recipe, {})) and heads[row.head].pixel_acc() != row.pixel_acc:
-            path = folders[row.recipe] / "metrics.json"
-            raise Refusal(f"{path} is not of the hist.parquet beside it: run its evaluate stage again")
+    for row in (row for row in rows if row.head in counts.get(row.recipe, {})):
+        pixels = counts[row.recipe][row.head].pixels
+        if 100 * (int(pixels.trace()) / int(pixels.sum())) != row.pixel_acc:  # as the evaluation computed it
+            where = f"{folders[row.recipe]}/metrics.json"
+            raise Refusal(f"{where} is not of the hist.parquet beside it: run its evaluate stage again")
     return Outputs(
         ours=rows,
         curves=read_outputs("history.tsv", _curve, "train"),
@@ -156,7 +153,7 @@ def _checked(path: Path, read_file: Callable[[Path], Content], stage: str) -> Co
     try:
         return read_file(path)
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = repr(error).partition("\\n")[0]
+        reason = (str if isinstance(error, OSError) else repr)(error).partition("\\n")[0]
         raise Refusal(f"{path} is damaged ({reason}): run its {stage} stage again") from None
 
 

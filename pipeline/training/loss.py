@@ -1,4 +1,4 @@
-"""Pixel cross-entropy by operations that are deterministic on every device, and its table by iteration."""
+"""Pixel cross-entropy by operations that repeat on every device (no nll_loss2d), and its table by iteration."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ def cross_entropy(
     scores: torch.Tensor, label: torch.Tensor, ignore_label: int, weight: torch.Tensor | None = None
 ) -> torch.Tensor:
     """The sum of −log softmax(scores) at the label over pixels not labelled ``ignore_label``; exactly 0 without any.
-
-    No nll_loss2d: on CUDA it does not repeat itself.
 
     ``scores`` N×C×H×W float, ``label`` N×H×W integers below C or ``ignore_label``, ``weight`` what a pixel of each of
     the C classes counts; a scalar of the scores' dtype.
@@ -57,14 +55,12 @@ def valid_pixels(label: NDArray[np.uint8], spec: LabelSpec) -> int:
 
     Raises Refusal naming a value that is neither a class nor the ignore label.
     """
-    counts = np.bincount(label.reshape(-1), minlength=256)
+    counts, classes = np.bincount(label.reshape(-1), minlength=256), len(spec.classes)
     counts[spec.ignore_label] = 0
-    valid = int(counts[: len(spec.classes)].sum())
+    valid = int(counts[:classes].sum())
     if counts.sum() > valid:
-        stray = len(spec.classes) + int(np.flatnonzero(counts[len(spec.classes) :])[0])
-        raise Refusal(
-            f"label {stray} is no class: classes are 0–{len(spec.classes) - 1}, ignored is {spec.ignore_label}"
-        )
+        stray = classes + int(np.flatnonzero(counts[classes:])[0])
+        raise Refusal(f"label {stray} is no class: classes are 0–{classes - 1}, ignored is {spec.ignore_label}")
     return valid
 
 

@@ -108,7 +108,7 @@ class Snapshots:
         self._due = time.monotonic() + self.seconds
         if self._writing is None or self._writing.done():
             self._wait()
-            self._writing = self._pool.submit(self._try, snapshot.take(solver, history))
+            self._writing = self._pool.submit(self._write_beside, snapshot.take(solver, history))
 
     def clear(self) -> None:
         """Remove the stage's snapshots, of every fingerprint; call when its outputs are written."""
@@ -122,19 +122,24 @@ class Snapshots:
             self.say(f"{self.folder.parent} could not be removed ({error}): delete it")
 
     def _wait(self) -> None:
-        """For the writing thread; an error that ``_try`` does not expect is raised here."""
+        """For the writing thread; an error that it does not expect is raised here."""
         if self._writing is not None:
             self._writing.result()
 
-    def _try(self, state: Snapshot) -> None:
+    def _write_beside(self, state: Snapshot) -> None:
         """Write, or say why that does not work: once, until it works again."""
+        failure = self._failure(state)
+        if failure and not self._failing:
+            self.say(f"no snapshot at iteration {state.iteration} ({failure}): training goes on without")
+        self._failing = bool(failure)
+
+    def _failure(self, state: Snapshot) -> str:
+        """Write, and return why that does not work, nothing where it does."""
         try:
             self._write(state)
-            self._failing = False
         except (OSError, SafetensorError) as error:
-            if not self._failing:
-                self.say(f"no snapshot at iteration {state.iteration} ({error}): training goes on without")
-            self._failing = True
+            return str(error)
+        return ""
 
     def _write(self, state: Snapshot) -> None:
         """Raises OSError or SafetensorError; the snapshots before then stay."""
@@ -151,12 +156,9 @@ class Snapshots:
     def _write_last(self, solver: Solver, history: History) -> None:
         """Write now, and say where a rerun goes on."""
         self._wait()
-        failure = ""
-        if self._newest < solver.iteration:
-            try:
-                self._write(snapshot.take(solver, history))
-            except (OSError, SafetensorError) as error:
-                failure = f", which could not be written down ({error})"
+        missing = self._newest < solver.iteration
+        failure = self._failure(snapshot.take(solver, history)) if missing else ""
+        failure = f", which could not be written down ({failure})" if failure else ""
         rerun = f"goes on from iteration {self._newest}" if self._newest else "starts from the beginning"
         self.say(f"stopped at iteration {solver.iteration} of {solver.spec.iterations}{failure}: a rerun {rerun}")
 

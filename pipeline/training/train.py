@@ -23,7 +23,8 @@ from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.weights import checkpoint
 
-Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Callable[[], None]]
+Call = Callable[[], None]  # after each iteration
+Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Call]
 
 
 def train(
@@ -76,7 +77,7 @@ def train(
         snapshots.resume(solver, losses)
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
-    run(solver, feed, losses, name=recipe.name, snapshots=snapshots, look=look)
+    run(solver, feed, losses, recipe.name, snapshots, look)
     tensors = net.state_dict()
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
@@ -103,15 +104,7 @@ def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[s
     return {head: torch.tensor(balance(manifest.pixels[head], one), device=device) for head, one in labels.items()}
 
 
-def run(
-    solver: Solver,
-    feed: Feed,
-    history: History,
-    *,
-    name: str,
-    snapshots: Snapshots | None = None,
-    look: Callable[[], None] | None = None,
-) -> None:
+def run(solver: Solver, feed: Feed, losses: History, name: str, snapshots: Snapshots | None, look: Call | None) -> None:
     """Take the solver from its iteration to its last, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
@@ -120,7 +113,7 @@ def run(
     with tqdm(total=spec.iterations * spec.batch, initial=done, desc=name, unit="image", disable=hidden) as bar:
         for batch in feed.batches(solver.iteration, spec.iterations, spec.batch):
             tally = solver.step(batch)
-            history.add(solver.iteration - 1, tally)
+            losses.add(solver.iteration - 1, tally)
             loss = tally.per_pixel()
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
@@ -128,7 +121,7 @@ def run(
             if look:
                 look()
             if snapshots:
-                snapshots.beat(solver, history)
+                snapshots.beat(solver, losses)
 
 
 def autocast(net: nn.Module, precision: str, device: torch.device) -> None:

@@ -123,15 +123,6 @@ def test_a_square_of_one_cell_loses_its_corners(tmp_path: Path) -> None:
     assert scores["mean_iu"] == pytest.approx((304 / 308 + 12 / 16) / 2, abs=1e-12)
 
 
-@pytest.mark.parametrize("factor", [2, 3, 4, 8, 32])
-def test_stripes_of_whole_cells_survive_and_a_lone_pixel_does_not(factor: int) -> None:
-    truth = np.repeat(np.repeat(np.array([[0, 1, 2, 0]], np.uint8), factor, 1), 2 * factor + 1, 0)
-    assert (resampled(truth, factor, OBJECTS) == truth).all()
-    assert (resampled(truth.T, factor, OBJECTS) == truth.T).all()
-    truth[factor, 0] = 1
-    assert (resampled(truth, factor, OBJECTS)[:, :factor] == 0).all()
-
-
 def test_void_counts_as_background_where_there_is_one_and_else_has_no_vote() -> None:
     truth = np.full((8, 8), 255, np.uint8)
     truth[2:5, 2:5] = 1

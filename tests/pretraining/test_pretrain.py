@@ -21,7 +21,7 @@ from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core import files, plugins
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
-from pipeline.pretraining.imagenet import TRAIN, Pictures, class_names, decode, random_crops
+from pipeline.pretraining.imagenet import TRAIN, class_names, decode
 from pipeline.pretraining.normalise import normalise, unnormalise
 from pipeline.pretraining.pretrain import parse, pretrain, rate
 from pipeline.spec import NetSpec
@@ -202,22 +202,3 @@ def test_refuses_an_archive_that_is_missing_or_lacks_a_class(tmp_path: Path) -> 
         decode(tmp_path / TRAIN, ["n01"], 28)
     with pytest.raises(Refusal, match=r"has no n09\.tar, which classes\.txt lists"):
         decode(archive(tmp_path, ["n01"]), ["n01", "n09"], 28)
-
-
-def ramps() -> Pictures:
-    """Five pictures of 9 px whose pixel (y, x) of picture i is (y, x, i)."""
-    y, x = np.mgrid[:9, :9]
-    pixels = np.stack([np.stack([y, x, np.full_like(y, i)], -1) for i in range(5)]).astype(np.uint8)
-    return Pictures(pixels=pixels, classes=np.arange(5) * 10)
-
-
-def test_crops_are_windows_mirrored_or_not() -> None:
-    crops, classes = random_crops(ramps(), seed=1, iteration=3, batch=200, crop=6)
-    assert crops.shape == (200, 6, 6, 3)
-    assert np.array_equal(classes, crops[:, 0, 0, 2] * np.int64(10))
-    steps = np.diff(crops[..., 1].astype(int), axis=2)
-    assert set(steps[:, 0, 0]) == {-1, 1}
-    assert (steps == steps[:, :1, :1]).all()
-    assert {(int(crop[..., 0].min()), int(crop[..., 1].min())) for crop in crops} == {
-        (top, left) for top in range(4) for left in range(4)
-    }

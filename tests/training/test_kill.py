@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.training import snapshot
-from pipeline.training.resume import noticed
 from tests.training.world import digests, repository
 
 KILLS = int(os.environ.get("FCN_KILLS", "8"))
@@ -108,11 +107,3 @@ def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(
     assert 0 < iteration < 200
     assert Training(root, seconds=60).end() == (0, [f"resuming at iteration {iteration} of 200"])
     assert outputs(root) == whole
-
-
-def test_without_a_signal_the_handlers_come_back() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    with noticed() as asked:
-        assert not asked()
-        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] != before
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before

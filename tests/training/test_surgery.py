@@ -59,24 +59,6 @@ def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:
     assert torch.equal(nets[0].backbone.conv1_2.weight, nets[1].backbone.conv1_2.weight)
 
 
-def test_transplant_changes_nothing_when_it_refuses() -> None:
-    net = torch.nn.Module()
-    net.a, net.b = torch.nn.Linear(2, 3), torch.nn.Linear(3, 2)
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    donors = {name: torch.zeros_like(tensor) for name, tensor in before.items()}
-    cases = {
-        "nothing to fill b.bias": {name: donors[name] for name in donors if name != "b.bias"},
-        "c.weight has no place": {**donors, "c.weight": torch.zeros(1)},
-        "b.weight is 2×3 in the net but 3×2": {**donors, "b.weight": torch.zeros(3, 2)},
-    }
-    for message, tensors in cases.items():
-        with pytest.raises(Refusal, match=message):
-            surgery.transplant(net, tensors)
-        assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in before.items())
-    report = surgery.transplant(net, cases["c.weight has no place"], dropped=["c.*"])
-    assert set(report.values()) == {"copied"}
-
-
 @pytest.mark.parametrize("name", plugins.names("backbones"))
 def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
     spec = replace(SPEC, backbone=name, crop=224, padding=100 if name != "googlenet" else 3, width=0.25)

@@ -18,9 +18,8 @@ def main() -> None:
     It shows the recipes and imports of params.yaml alone: in eval/ git may hold nets of others.
     """
     params = declared("report")
-    recipes = params["recipes"] or {}
-    shown = [*recipes, *(params["imports"] or {})]
-    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], recipes, shown)
+    recipes, imports = params["recipes"] or {}, params["imports"] or {}
+    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], recipes, [*recipes, *imports])
 
 
 if __name__ == "__main__":

@@ -162,12 +162,12 @@ def _row(row: dict[str, Any], image: Pixels, label: LabelSpec) -> Shown:
 def lone_class(hist: NDArray[np.int64], classes: Sequence[str]) -> str | None:
     """What to say of a net that predicts one class although there are others; None of any other net.
 
-    ``hist`` are pixels, a row for each true class and a column for each predicted one. A net with less than one
-    pixel in a thousand of other classes has learned as little.
+    ``hist`` are pixels, a row for each true class and a column for each predicted one. A net has learned as little that
+    gives other classes less than one pixel in a thousand, and less than a tenth of theirs.
     """
-    true, predicted, total = hist.sum(1), hist.sum(0), int(hist.sum())
-    most = int(predicted.argmax())
-    if true[most] == total or predicted[most] * 1000 <= total * 999:
+    total, most = int(hist.sum()), int(hist.sum(0).argmax())
+    true, predicted = total - int(hist[most].sum()), total - int(hist[:, most].sum())  # of other classes
+    if predicted * 1000 >= total or predicted * 10 >= true:
         return None
-    only = "one class only" if predicted[most] == total else "hardly more than one class"
-    return f"predicts {only} ({classes[most]}, which {true[most] / total:.1%} of the pixels are)"
+    only = "hardly more than one class" if predicted else "one class only"
+    return f"predicts {only} ({classes[most]}, which {1 - true / total:.1%} of the pixels are)"

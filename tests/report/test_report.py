@@ -162,6 +162,7 @@ def test_evaluations_of_another_scale_and_of_recipes_that_are_no_more_are_left_o
         ([[7000, 1, 0], [2000, 1, 0], [998, 0, 0]], "predicts hardly more than one class (sky, which 70.0% of the "),
         ([[70, 0, 0], [19, 1, 0], [10, 0, 0]], None),
         ([[100, 0, 0], [0, 0, 0], [0, 0, 0]], None),  # there is nothing else to predict
+        ([[9999, 0, 0], [0, 1, 0], [0, 0, 0]], None),  # there is hardly anything else
     ],
 )
 def test_a_net_that_predicts_one_class_only_is_told_below_its_table(

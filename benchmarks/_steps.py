@@ -20,10 +20,10 @@ from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import FCN
 from pipeline.spec import NetSpec
-from pipeline.training.autocast import autocast
 from pipeline.training.feed import Item
 from pipeline.training.recipe import SolverSpec
 from pipeline.training.solver import Solver
+from pipeline.training.train import autocast
 
 CLASSES = 21
 LABEL = LabelSpec(classes=tuple(map(str, range(CLASSES))), palette=((0, 0, 0),) * CLASSES)

@@ -1,7 +1,7 @@
 """A training step of the full FCN-8s-VGG16 on one image, torchfcn and ours: python -m benchmarks.step.
 
 Each side trains in a process of its own, for ours is held to AVX2 (``pipeline.determinism``), torchfcn, as it
-comes, is not. tests/fcn/test_torchfcn.py shows that both compute the same.
+comes, is not. That ours computes what the authors' nets do, tests/released shows.
 """
 
 from __future__ import annotations

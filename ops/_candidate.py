@@ -51,14 +51,16 @@ def read(root: Path, recipe: str) -> Candidate:
     """
     found = entries(root)
     train, evaluate = (_entry(found, stage, recipe) for stage in ("train", "evaluate"))
-    metrics = f"eval/{recipe}/metrics.json"
-    _refuse_other(root, metrics, evaluate)
+    metrics, classes = (f"eval/{recipe}/{name}.json" for name in ("metrics", "classes"))
+    for path in (metrics, classes) if classes in evaluate.outs else (metrics,):
+        _refuse_other(root, path, evaluate)
+    by_class = json.loads((root / classes).read_bytes()) if classes in evaluate.outs else {}
     candidate = Candidate(
         recipe=recipe,
         dataset=evaluate.cmd.split()[-1].partition("/")[0],
         train=train,
         evaluate=evaluate,
-        metrics=json.loads((root / metrics).read_bytes()),
+        metrics=gate.with_classes(json.loads((root / metrics).read_bytes()), by_class),
     )
     if evaluate.deps.get(candidate.weights) != train.outs.get(candidate.weights):
         raise Refusal(f"{evaluate.stage} scored other weights than {train.stage} wrote: dvc repro {evaluate.stage}")

@@ -9,8 +9,8 @@ from ops._amount import duration
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
-from pipeline.report import html, page
-from pipeline.report.figures import FOLDER
+from pipeline.report import page
+from pipeline.report.figures import FOLDER, as_html
 from pipeline.report.report import TABLES
 from stages.shared.dvc import entries
 
@@ -32,7 +32,7 @@ def write(root: Path, out: Path) -> int:
     scale = _journal.scale(root)
     found = {line.stage: line for line in _journal.read(root) if line.stage in wanted and line.scale == scale}
     before, heading, after = (root / RESULTS / "report.md").read_text(encoding="utf-8").partition(TABLES)
-    text = html.page("".join([before, *_section(found), heading, after]), root / RESULTS / FOLDER)
+    text = as_html("".join([before, *_section(found), heading, after]), root / RESULTS / FOLDER)
     with files.replacing(out) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return len(found)

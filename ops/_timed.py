@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
-from pipeline.timing.paper import NETS
+from pipeline.timing.page import NETS
 from pipeline.tracking.record import canonical
 from stages._live import md5
 

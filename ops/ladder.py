@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.panels import shown
-from pipeline.panels.panels import GAP
-from pipeline.panels.shown import Shown
+from pipeline.panels import panels
+from pipeline.panels.panels import GAP, Shown
 from stages.shared.stage import Stage
 
 TILE = 192  # pixels that a tile's longer side is drawn with
@@ -42,7 +41,7 @@ def ladder(evaluations: Path, recipes: tuple[str, ...]) -> Image.Image:
 
 def _first_head(evaluation: Path) -> dict[tuple[str, str], Shown]:
     """The evenly spread images by place and id."""
-    rows = shown.read(evaluation)
+    rows = panels.read(evaluation)
     return {(row.place, row.id): row for row in rows if row.spread and row.head == rows[0].head}
 
 
@@ -52,7 +51,7 @@ def _first_head(evaluation: Path) -> dict[tuple[str, str], Shown]:
 def main(out: Path, recipes: tuple[str, ...]) -> None:
     """Read eval/RECIPE/shown.parquet, which `dvc repro` wrote, and write OUT."""
     for recipe in recipes:
-        if not (path := Path("eval", recipe, shown.FILE)).is_file():
+        if not (path := Path("eval", recipe, panels.FILE)).is_file():
             raise click.ClickException(f"{path} is missing: run dvc repro evaluate@{recipe}")
     ladder(Path("eval"), recipes).save(out)
 

@@ -23,7 +23,7 @@ def start(runtime: Mapping[str, Any], precision: str = "fp32") -> torch.device:
     """Fix what torch lets vary and check what it does not; call first, before any tensor exists.
 
     ``runtime`` is params.yaml's: ``threads``, ``device`` (cpu or cuda), versions as ``versions.check`` reads them.
-    Of ``precision`` (fp32, tf32 or bf16) tf32 is a flag set here, bf16 the net's business (``training/autocast.py``).
+    Of ``precision`` (fp32, tf32 or bf16) tf32 is a flag set here, bf16 the net's business (``training/train.py``).
     CPU results differ between thread counts, so ``threads`` belongs to the recipe. Denormals are kept: flushing them is
     a mode of the whole process, in which SciPy's k-d tree crashed, and of 2·10⁹ values that eight of the miniature's
     trainings computed, none was a denormal.

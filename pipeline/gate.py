@@ -100,8 +100,13 @@ class Verdict:
         return {"passed": self.passed, **asdict(self), "checks": [asdict(check) for check in self.checks]}
 
 
+def with_classes(metrics: Scores, classes: Scores) -> dict[str, Any]:
+    """An evaluation's metrics.json, each head with what its classes.json says of it: ``iu`` by class."""
+    return {name: {**_mapping(one), **classes[name]} if name in classes else one for name, one in metrics.items()}
+
+
 def judge(candidate: Scores, champion: Scores | None, thresholds: Thresholds, unproved: Mapping[str, str]) -> Verdict:
-    """Judge the contents of two ``eval/<recipe>/metrics.json``; without a champion the comparisons fall away.
+    """Judge two evaluations, their metrics ``with_classes``; without a champion the comparisons fall away.
 
     ``unproved`` says for each stage of ``thresholds.proofs`` why it is not proved, nothing where it is. What is absent,
     NaN or no fraction fails its check: a gate that cannot see stays shut.

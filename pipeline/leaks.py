@@ -15,6 +15,48 @@ Splits = Mapping[str, Mapping[str, str]]
 """By "data set/split" the id of each photograph, by its fingerprint."""
 
 
+def learned(rows: Mapping[str, Mapping[str, Any]], fusions: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """``data`` and ``evaluate`` of each row of recipes and imports, by its name, and of each net that it starts from.
+
+    The latter learned from ``data`` too, where that is another split than the row's own: ``b, which starts from a``. A
+    ``fusions`` row starts from both its nets; a net of random weights from none. Raises Refusal for a row without them.
+    """
+    found: dict[str, Any] = {}
+    for name, row in rows.items():
+        try:
+            found[name] = own = {group: _names(row[group]) for group in ("data", "evaluate")}
+            for parent in _parents(row, rows, fusions):
+                if (data := _names(rows[parent]["data"])) != own["data"]:
+                    found[f"{name}, which starts from {parent},"] = {**own, "data": data}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Refusal(f"params.yaml: {name} says no data, evaluate or net ({error}): add what lacks") from None
+    return found
+
+
+def _names(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: group[name] for name in ("shards", "split")}
+
+
+def _parents(row: Mapping[str, Any], rows: Mapping[str, Any], fusions: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The rows whose weights are in the first weights of ``row``, each once, the nearest first."""
+    found: dict[str, None] = {}
+    queue = [_init(row)]
+    for path in queue:
+        folder, _, name = path.rpartition("/")
+        name = name.removesuffix(".safetensors")
+        if folder == "weights" and name in fusions:
+            queue += [fusions[name]["first"], fusions[name]["second"]]
+        elif (parent := folder.removeprefix("runs/")) in rows and parent not in found:
+            found[parent] = None
+            queue.append(_init(rows[parent]))
+    return [*found]
+
+
+def _init(row: Mapping[str, Any]) -> str:
+    net = row["net"]
+    return str(net.get("init", "")) if net.get("start", "init") == "init" else ""
+
+
 def leaks(reports: Path, recipes: Mapping[str, Mapping[str, Any]], out: Path) -> None:
     """Write ``out``: for every split a recipe is scored on, how many of its photographs each other split holds too.
 

@@ -21,7 +21,7 @@ from stages.shared.stage import Stage
 @click.argument("split")
 @click.option("--dense", is_flag=True, help="Score an FCN-32s at every eighth pixel, into eval/KEY-dense.")
 def main(key: str, split: str, dense: bool) -> None:
-    """Write eval/KEY/: metrics.json, limits.json, hist.parquet, images.tsv, panels/ and shown.parquet.
+    """Write eval/KEY/: metrics.json, classes.json, limits.json, hist.parquet, images.tsv, panels/ and shown.parquet.
 
     KEY is a recipe or an import, SPLIT a dataset/split.
     """
@@ -29,7 +29,7 @@ def main(key: str, split: str, dense: bool) -> None:
     versions.check("parquet", params["parquet"])
     device = distributed.local(determinism.start(params["runtime"]))
     out = Path("eval", f"{key}-dense" if dense else key)
-    outs = [out / name for name in ("metrics.json", "limits.json", "hist.parquet", "images.tsv")]
+    outs = [out / name for name in ("metrics.json", "classes.json", "limits.json", "hist.parquet", "images.tsv")]
     with (
         distributed.joined(device) as group,
         watched(fingerprint(params, device), outs, say=click.echo, leads=group.leads and not dense) as observer,
@@ -43,6 +43,7 @@ def main(key: str, split: str, dense: bool) -> None:
             dense=dense,
             group=group,
             observer=observer,
+            say=click.echo,
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.weights.fuse import fuse
+from pipeline.weights.checkpoint import fuse
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 

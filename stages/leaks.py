@@ -7,15 +7,14 @@ from pathlib import Path
 import click
 
 from pipeline.leaks import leaks
-from stages.shared.dvc import declared
+from stages.shared.dvc import load
 from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
 def main() -> None:
-    """data/reports/*/fingerprints.parquet → data/leaks.json."""
-    params = declared("leaks")
-    leaks(Path("data/reports"), {**params["recipes"], **params["imports"]}, Path("data/leaks.json"))
+    """data/splits.json and data/reports/*/fingerprints.parquet → data/leaks.json."""
+    leaks(Path("data/reports"), load(Path("data/splits.json")), Path("data/leaks.json"))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,13 @@ from stages.shared.stage import Stage
 
 @click.command(cls=Stage)
 def main() -> None:
-    """Write results/table.csv and table.md, and the page report.md and report.html with its pictures, from eval/."""
+    """Write results/table.csv and table.md, and the page report.md and report.html with its pictures, from eval/.
+
+    It shows the recipes and imports of params.yaml alone: in eval/ git may hold nets of others.
+    """
     params = declared("report")
-    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], params["recipes"])
+    recipes, imports = params["recipes"] or {}, params["imports"] or {}
+    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], recipes, [*recipes, *imports])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pipeline import determinism
 from pipeline.runtime import distributed
-from pipeline.training import resume, signals
+from pipeline.training import resume
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
 from pipeline.watching.watch import watch
@@ -35,7 +35,7 @@ def main(recipe: str, workers: int) -> None:
     params = declared(f"train@{recipe}")
     runtime = params["runtime"]
     device = distributed.local(determinism.start(runtime, runtime["precision"]))
-    with distributed.joined(device) as group, signals.noticed() as asked:
+    with distributed.joined(device) as group, resume.noticed() as asked:
         row = parse(recipe, params[f"recipes.{recipe}"])
         mark, shards = fingerprint(params, device), Path("data/shards", row.data.shards, row.data.split)
         model, history = Path("runs", recipe, "model.safetensors"), Path("eval", recipe, "history.tsv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from ops.compose import composed
+from pipeline.published.published import METRICS
 from stages.shared.dvc import Stage, declared, flat, stages
 from tests.closure import ROOT, closure
 
@@ -94,6 +96,16 @@ FILLED = ("data/bounds", "data/reports", "eval")
 
 def test_dvc_yaml_is_short() -> None:
     assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 330
+
+
+def test_dvc_shows_the_papers_four_metrics_of_each_head_and_no_more() -> None:
+    """`dvc metrics show` had 878 columns: IUs by class, limits and counts are files to read."""
+    shown = [row for name in STAGES for row in body(name).get("metrics", [])]
+    assert {path for row in shown for path in row} == {"eval/${key}/metrics.json"}
+    for path in ROOT.glob("eval/*/metrics.json"):
+        found = json.loads(path.read_text())
+        heads = {name: found.pop(name) for name in [*found] if name not in ("images", "ids_sha256", "scale")}
+        assert all(scores.keys() == set(METRICS) for scores in heads.values())
 
 
 def _lines(files: set[str]) -> int:

@@ -74,7 +74,7 @@ def test_geometry_is_easier_than_semantics(recipe: str) -> None:
 
 
 def test_classes_absent_from_the_test_set_take_no_part() -> None:
-    metrics = read("siftflow-fcn8s")["semantic"]
-    assert {"cow", "desert", "moon"} <= set(metrics["absent"])
-    present = [value for name, value in metrics["iu"].items() if name not in metrics["absent"]]
-    assert metrics["mean_iu"] == pytest.approx(sum(present) / len(present))
+    found = json.loads((ROOT / "eval/siftflow-fcn8s/classes.json").read_text())["semantic"]
+    assert {"cow", "desert", "moon"} <= set(found["absent"])
+    present = [value for name, value in found["iu"].items() if name not in found["absent"]]
+    assert read("siftflow-fcn8s")["semantic"]["mean_iu"] == pytest.approx(sum(present) / len(present))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.types import Refusal
-from pipeline.gate import Thresholds, Verdict, judge
+from pipeline.gate import Thresholds, Verdict, judge, with_classes
 
 ASKED = Thresholds(floor=0.3, tolerance=0.01, class_drop=0.1, heads=("semantic",), proofs=("train", "evaluate"))
 PROVED = {"train": "", "evaluate": ""}
@@ -193,5 +193,6 @@ def test_the_committed_thresholds_hold_and_the_committed_best_reach_them() -> No
     root = Path(__file__).parents[1]
     for dataset, recipe in {"voc": "voc-fcn8s", "nyud": "nyud-fcn16s-color-hha", "siftflow": "siftflow-fcn8s"}.items():
         asked = Thresholds.read(root / "conf/gate.yaml", "miniature", dataset)
-        scored = json.loads((root / f"eval/{recipe}/metrics.json").read_text())
+        found = (json.loads((root / f"eval/{recipe}/{name}.json").read_text()) for name in ("metrics", "classes"))
+        scored = with_classes(*found)
         assert judge(scored, scored, asked, dict.fromkeys(asked.proofs, "")).passed

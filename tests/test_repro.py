@@ -151,7 +151,7 @@ def test_a_learning_rate_reruns_its_recipe_and_those_who_start_from_it(clones: t
     edit(root, lambda params: params["recipes"]["voc-fcn32s"]["solver"].update(lr=3.0e-10))
     recipes = {f"{stage}@voc-fcn{stride}s" for stage in ("train", "evaluate") for stride in (32, 16)}
     # Whatever the scores are, the report draws the losses
-    assert ran(dvc(root, "repro")) == {"leaks", *recipes, "report", "publish"}
+    assert ran(dvc(root, "repro")) == {"splits", *recipes, "report", "publish"}
 
 
 def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Path, Path]) -> None:
@@ -168,13 +168,13 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
     killed.wait()
     said = module(root, "dvc", "repro", FCN_TRACKING="live")
     assert "resuming at iteration" in said
-    assert ran(said) | {"leaks"} == {"leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
+    assert ran(said) | {"splits"} == {"splits", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report", "publish"}
     after = by_stage(root)
     fresh = {stage for stage, run in after.items() if run.info.run_id != before[stage].info.run_id}
     assert (
         {"train@voc-fcn16s", "evaluate@voc-fcn16s"}
         <= fresh
-        <= {*("leaks", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report")}
+        <= {*("splits", "train@voc-fcn16s", "evaluate@voc-fcn16s", "report")}
     )
     client, _ = connect(root)
     points = client.get_metric_history(after["train@voc-fcn16s"].info.run_id, "loss")

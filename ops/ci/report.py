@@ -13,10 +13,9 @@ from typing import Any
 import click
 import yaml
 
-from pipeline import tables
+from pipeline import gate, tables
 from pipeline.core.types import Refusal
 from pipeline.published import ladder
-from pipeline.published.ours import printed
 from stages.shared.stage import Stage
 
 DROP = 5.0  # points of a class's IU whose loss is told
@@ -82,7 +81,11 @@ def read(root: Path, revision: str | None = None) -> State:
 
     try:
         tree = DVCFileSystem(str(root), rev=revision)
-        found = {path.split("/")[-2]: json.loads(tree.read_text(path)) for path in tree.glob("eval/*/metrics.json")}
+        metrics, classes = (
+            {path.split("/")[-2]: json.loads(tree.read_text(path)) for path in tree.glob(f"eval/*/{name}.json")}
+            for name in ("metrics", "classes")
+        )
+        found = {recipe: gate.with_classes(one, classes.get(recipe, {})) for recipe, one in metrics.items()}
         return State(metrics=found, params=dotted(parsed("params.yaml")), lock=parsed("dvc.lock").get("stages") or {})
     except DvcException as error:
         raise Refusal(f"{error}: git fetch --unshallow, or give another --base") from None
@@ -126,7 +129,7 @@ def _table(changed: Sequence[Change], recipes: int) -> str:
 
 
 def _row(change: Change) -> tuple[str, ...]:
-    row = printed(change.recipe, change.head)
+    row = ladder.reference(change.recipe, change.head)
     theirs = "–" if row is None or row.mean_iu is None else f"{row.mean_iu:.1f}"
     missing = "gone" if change.now is None else "new" if change.then is None else "other images"
     points = missing if change.points is None else f"{change.points:+.1f}".replace("-", "−")

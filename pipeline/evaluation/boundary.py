@@ -1,4 +1,7 @@
-"""Score how well predicted outlines follow the true ones: the boundary F of Csurka and others (BMVC 2013)."""
+"""Score outlines by the boundary F of Csurka and others (BMVC 2013), and the pixels near them, band by band.
+
+Kohli, Ladický and Torr (IJCV 2009) drew such trimaps, Krähenbühl and Koltun (NIPS 2011) plotted errors by their width.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from pipeline.core.types import LabelSpec
-from pipeline.metrics.scores import Map
+from pipeline.metrics.scores import Map, histogram, scores
 
 TOLERANCE = 75  # of 10,000 parts of the image's diagonal
 FAR = np.iinfo(np.int64).max // 4
-
 Keys = NDArray[np.int64]
 Match = tuple[float, float, float]  # precision, recall, F
+BANDS = (1, 2, 3, 5, 8, 12, 20, 30, 40)  # px on each side of a boundary
+Band = dict[str, float | None]
 
 
 def fill_void(truth: Map, predicted: Map, label: LabelSpec) -> tuple[Map, Map]:
@@ -65,7 +69,7 @@ def matched(truth: Map, predicted: Map) -> Match | None:
     return _mean([_match(*each) for each in zip(*(count.tolist() for count in counts), strict=True) if each[0]])
 
 
-def scored(images: Sequence[Match]) -> dict[str, float | None]:
+def outline_scores(images: Sequence[Match]) -> dict[str, float | None]:
     """The mean over images that have an outline; sums are exact, so no order of addition shows. None without one."""
     means = _mean(images) if images else (None, None, None)
     return dict(zip(("precision", "recall", "f"), means, strict=True))
@@ -109,3 +113,34 @@ def _match(true: int, recalled: int, found: int, precise: int) -> Match:
 def _mean(matches: Sequence[Match]) -> Match:
     precision, recall, f = (math.fsum(values) / len(matches) for values in zip(*matches, strict=True))
     return precision, recall, f
+
+
+def banded(truth: Map, predicted: Map, filled: Map, label: LabelSpec, name: str) -> NDArray[np.int64]:
+    """A histogram a band, len(BANDS)×n×n int64, of the pixels within it; add them up over a split.
+
+    Band N is what lies less than N px (Euclid, between centres) from a pixel beside a boundary of ``filled``, the truth
+    without void: N pixels on each side of a straight one. Void pixels of ``truth`` do not count. ``name`` is the
+    image's.
+    """
+    classes = len(label.classes)
+    rings = np.zeros((len(BANDS), classes, classes), np.int64)
+    near = beside(filled)
+    if near.any():
+        ring = np.searchsorted(BANDS, distance_transform_edt(~near), side="right")  # the first band that has it
+        for index in range(len(BANDS)):
+            inside = ring == index
+            rings[index] = histogram(truth[inside], predicted[inside], label, name)
+    return rings.cumsum(0)
+
+
+def band_scores(bands: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Band]:
+    """``{"01px": {mean_iu, pixel_acc}, …}``, fractions, over the classes that the truth shows in a band.
+
+    None in a band without a pixel, as VOC's thinnest are: they lie in its rim of void.
+    """
+    rows: dict[str, Band] = {}
+    for band, hist in zip(BANDS, bands, strict=True):
+        found = scores(hist, classes) if hist.any() else None
+        mean_iu, pixel_acc = (found["mean_iu"], found["pixel_acc"]) if found else (None, None)
+        rows[f"{band:02d}px"] = {"mean_iu": mean_iu, "pixel_acc": pixel_acc}
+    return rows

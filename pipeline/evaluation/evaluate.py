@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from tqdm import tqdm
 
 from pipeline.core import files
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.evaluation import images, limits, pictures
-from pipeline.evaluation.dense import Dense
+from pipeline.evaluation import limits, outputs
 from pipeline.evaluation.limits import Limits
-from pipeline.evaluation.predict import predict
+from pipeline.evaluation.outputs import Row
+from pipeline.evaluation.predict import Dense, predict
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.metrics.scores import Histogram, histogram, scores
 from pipeline.panels import panels
-from pipeline.panels.shown import Seen, Shown
+from pipeline.panels.panels import Seen, Shown, lone_class
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards
@@ -35,16 +35,18 @@ POINTS = 300  # per curve
 TEXTS = ("head", "truth", "predicted")
 COLUMNS: dict[str, pa.DataType] = {**dict.fromkeys(TEXTS, pa.string()), "pixels": pa.int64()}
 Net = FCN | LateFCN | Dense
+Heads = Mapping[str, LabelSpec]
+Hists = dict[str, Histogram]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
     """What one process found in its images: scores; histogram and limits by head; ids, and some to show, by index."""
 
-    hists: dict[str, Histogram]
+    hists: Hists
     limits: dict[str, Limits]
     ids: dict[int, str] = field(default_factory=dict)
-    rows: list[images.Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     seen: dict[int, Seen] = field(default_factory=dict)
 
 
@@ -58,9 +60,10 @@ def evaluate(
     dense: bool = False,
     group: Group = ALONE,
     observer: Observer | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write ``out``/metrics.json, hist.parquet, panels/, limits.json, images.tsv and shown.parquet for the net in
-    ``model`` on the split in ``shards``.
+    """Write ``out``/metrics.json, classes.json, hist.parquet, panels/, limits.json, images.tsv and shown.parquet for
+    the net in ``model`` on the split in ``shards``. ``say`` hears of a net that predicts one class only.
 
     That the net did not learn from the split is for ``pipeline.leaks`` to prove. One histogram per head over the whole
     split; scores are fractions in full precision. ``dense`` scores an FCN-32s at every eighth pixel. Every process of
@@ -78,10 +81,13 @@ def evaluate(
         return
     rows = [row for part in parts for row in part.rows]
     ids = {index: name for part in parts for index, name in part.ids.items()}
-    pictures.write(out, _shown(rows, parts, net, split, device))
-    images.write(out / "images.tsv", rows, list(heads))
+    outputs.write_panels(out, _shown(rows, parts, net, split, device))
+    outputs.write_images(out / "images.tsv", rows, list(heads))
     digest = hashlib.sha256("".join(f"{ids[index]}\n" for index in range(len(split))).encode()).hexdigest()
-    _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
+    hists = _write_numbers(out, parts, heads, {"images": len(ids), "ids_sha256": digest, "scale": scale})
+    for head, hist in hists.items():
+        if found := lone_class(hist, heads[head].classes):
+            say(f"{out.name}, {head}: {found}")
 
 
 def _part(net: Net, split: Shards, device: torch.device, group: Group, title: str, observer: Observer | None) -> _Part:
@@ -107,19 +113,18 @@ def _part(net: Net, split: Shards, device: torch.device, group: Group, title: st
                 found = scores(counts, heads[head].classes)
                 pixel_acc, mean_iu = found["pixel_acc"], found["mean_iu"]
                 part.limits[head].add(truth, predicted, name)
-            part.rows.append(images.Row(head, index, example.id, pixel_acc, mean_iu))
+            part.rows.append(Row(head, index, example.id, pixel_acc, mean_iu))
         if index in chosen:
             part.seen[index] = Seen(example.id, example.images[photo], example.labels, labels)
         done = len(part.ids)
         if observer and (done % every == 0 or done == len(own)):
-            speed = {"images_per_second": done / (time.perf_counter() - began)}
-            observer.point(done, {**_running(part.hists, heads), **speed})
+            seen = {head: scores(hist, heads[head].classes) for head, hist in part.hists.items() if hist.any()}
+            running = {f"running/{head}/mean_iu": found["mean_iu"] for head, found in seen.items()}
+            observer.point(done, {**running, "images_per_second": done / (time.perf_counter() - began)})
     return part
 
 
-def _shown(
-    rows: Sequence[images.Row], parts: Sequence[_Part], net: Net, split: Shards, device: torch.device
-) -> list[Shown]:
+def _shown(rows: Sequence[Row], parts: Sequence[_Part], net: Net, split: Shards, device: torch.device) -> list[Shown]:
     """The images spread evenly, then the best, the median and the worst by the first head; each with every head.
 
     Of the latter those that no part has kept are predicted once more.
@@ -127,7 +132,7 @@ def _shown(
     heads, photo = net.spec.heads, split.manifest.spec.images[0]
     seen = {index: one for part in parts for index, one in part.seen.items()}
     places = {f"{at:02d}": index for at, index in enumerate(sorted(seen))}
-    places |= {place: row.position for place, row in images.extremes(rows, next(iter(heads))).items()}
+    places |= {place: row.position for place, row in outputs.extremes(rows, next(iter(heads))).items()}
     others = sorted({*places.values()} - seen.keys())
     again = predict(net, net.spec, (split[index] for index in others), device)
     for index, (example, labels) in zip(others, again, strict=True):
@@ -135,20 +140,17 @@ def _shown(
     return [row for place, index in places.items() for row in seen[index].rows(place, heads)]
 
 
-def _write_numbers(out: Path, parts: Sequence[_Part], heads: Mapping[str, LabelSpec], facts: Mapping[str, Any]) -> None:
-    """hist.parquet, limits.json and metrics.json of all parts; ``facts`` are of the whole split."""
-    hists: dict[str, Histogram] = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
+def _write_numbers(out: Path, parts: Sequence[_Part], heads: Heads, facts: Mapping[str, Any]) -> Hists:
+    """The JSON files and hist.parquet, which comes back, of all parts; ``facts`` are of the whole split."""
+    hists: Hists = {head: np.sum([part.hists[head] for part in parts], axis=0) for head in heads}
     write_hist(out / "hist.parquet", hists, heads)
     found = {head: limits.summary([part.limits[head] for part in parts]) for head in heads}
     files.write_json(out / "limits.json", {**found, **facts})
-    metrics = {head: scores(hist, heads[head].classes) for head, hist in hists.items()}
+    metrics: dict[str, dict[str, Any]] = {h: {**scores(hist, heads[h].classes)} for h, hist in hists.items()}
+    classes = {head: {name: found.pop(name) for name in ("iu", "absent")} for head, found in metrics.items()}
+    files.write_json(out / "classes.json", classes)
     files.write_json(out / "metrics.json", {**metrics, **facts})
-
-
-def _running(hists: Mapping[str, Histogram], heads: Mapping[str, LabelSpec]) -> dict[str, float]:
-    """The scores so far by head, of those that have seen a pixel."""
-    found = {head: scores(hist, heads[head].classes) for head, hist in hists.items() if hist.any()}
-    return {f"running/{head}/mean_iu": score["mean_iu"] for head, score in found.items()}
+    return hists
 
 
 def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, LabelSpec]) -> None:
@@ -163,9 +165,7 @@ def write_hist(path: Path, hists: Mapping[str, Histogram], labels: Mapping[str, 
         pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(COLUMNS)), scratch, compression="none")
 
 
-def _refuse_other_classes(
-    net: Mapping[str, LabelSpec], split: Mapping[str, LabelSpec], model: Path, shards: Path
-) -> None:
+def _refuse_other_classes(net: Heads, split: Heads, model: Path, shards: Path) -> None:
     for head, label in net.items():
         if head not in split:
             raise Refusal(f"{model} predicts {head!r} but {shards} is labelled with {', '.join(split)}: choose another")

@@ -38,9 +38,8 @@ def class_names(raw: Path) -> dict[str, str]:
     """WordNet id → name in the order of ``raw/classes.txt``, whose lines are ``wnid<TAB>name``."""
     path = raw / "classes.txt"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {line.split("\t")[0]: line.split("\t")[1] for line in lines}
-    except (FileNotFoundError, IndexError):
+        return dict(line.split("\t")[:2] for line in path.read_text(encoding="utf-8").splitlines())
+    except (FileNotFoundError, ValueError):
         raise Refusal(f"{path} does not list the classes as wnid, tab, name: run the imagenet stage again") from None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from pipeline.core import plugins
-from pipeline.published.published import PUBLISHED
+from pipeline.published.published import PRECEDENCE, PUBLISHED, Published
 
 DATASETS = {"voc": "PASCAL VOC", "nyud": "NYUDv2", "siftflow": "SIFT Flow", "pascalcontext": "PASCAL-Context"}
 BACKBONES = ("", *(name for name in plugins.names("backbones") if name != "vgg16"))  # a VGG16's name does not say so
@@ -20,26 +20,35 @@ def printed(recipe: str) -> str:
     return recipe.removesuffix(IMPORTED)
 
 
+def reference(recipe: str, head: str) -> Published | None:
+    """The row to compare a recipe's head with, evaluated or not: of several, the first in ``PRECEDENCE``."""
+    wanted = printed(recipe), head
+    rows = [row for row in PUBLISHED if (row.recipe, row.head) == wanted]
+    return min(rows, key=lambda row: PRECEDENCE.index(row.source), default=None)
+
+
 def _net(recipe: str) -> re.Match[str] | None:
     return NET.fullmatch(printed(recipe))
 
 
+def _word(recipe: str, group: str) -> str:
+    return ((net := _net(recipe)) and net[group]) or ""
+
+
 def dataset(recipe: str) -> str:
     """Its data set as the paper writes it, or as the name has it where the paper does not know it."""
-    net = _net(recipe)
-    return DATASETS.get(net["dataset"], net["dataset"]) if net else "other"
+    name = _word(recipe, "dataset")
+    return DATASETS.get(name, name) or "other"
 
 
 def backbone(recipe: str) -> str:
     """The plugin that its name says, vgg16 where it says none."""
-    net = _net(recipe)
-    return (net and net["backbone"]) or "vgg16"
+    return _word(recipe, "backbone") or "vgg16"
 
 
 def stride(recipe: str) -> int:
     """Pixels between the scores of its finest map; 32 where its name does not say."""
-    net = _net(recipe)
-    return int((net and net["stride"]) or 32)
+    return int(_word(recipe, "stride") or 32)
 
 
 def head_order(head: str) -> tuple[bool, str]:
@@ -78,8 +87,7 @@ def finest(recipes: Iterable[str]) -> list[str]:
 def place(recipe: str) -> tuple[int, str, int, int, int, str, str]:
     """Sort key: data set, backbone, stride from coarse to fine, then variants, published ones first in print's order.
 
-    voc-fcn32s < voc-fcn32s-scratch < voc-fcn16s < voc-fcn8s < voc-fcn4s < voc-fcn-googlenet < voc-fcn16s-googlenet <
-    nyud-fcn32s-color
+    voc-fcn32s < voc-fcn32s-scratch < voc-fcn16s < voc-fcn8s < voc-fcn-googlenet < nyud-fcn32s-color
     """
     net = _net(recipe)
     if net is None:

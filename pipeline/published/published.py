@@ -15,8 +15,16 @@ README = "shelhamer/fcn.berkeleyvision.org, README"
 RELEASED = "released weights, as scored by wkentaro/fcn"
 ABSTRACT = "PAMI 2016, abstract"
 PAMI = "PAMI 2016, unverified"  # from memory: no transcription of its tables could be found
-# A recipe's reference is its row in the first of these: the authors' released nets are the nets our recipes repeat.
-PRECEDENCE = (RELEASED, README, TABLE2, EXTRA, TABLE1, TABLE4, TABLE5, TABLE6, TABLE3, ABSTRACT)
+# A recipe's reference is its row in the first of these: the authors' released nets are the nets our recipes repeat, and
+# PAMI's have their solver, the heavy one; CVPR's had another.
+PRECEDENCE = (RELEASED, README, PAMI, TABLE2, EXTRA, TABLE1, TABLE4, TABLE5, TABLE6, TABLE3, ABSTRACT)
+HEAVY = "one image a step, momentum 0.99 (heavy), FCN-AlexNet's 20 at 0.9"
+SOLVERS = {
+    **dict.fromkeys((TABLE1, TABLE2, EXTRA, TABLE3, TABLE4, TABLE5, TABLE6), "20 images a step, momentum 0.9"),
+    **dict.fromkeys((README, RELEASED, ABSTRACT), HEAVY),
+    PAMI: f"{HEAVY}, but for the nets that it names otherwise",
+}
+METRICS = {"pixel_acc": "pixel acc.", "mean_acc": "mean acc.", "mean_iu": "mean IU", "fw_iu": "f.w. IU"}
 
 
 class Published(NamedTuple):
@@ -36,11 +44,6 @@ class Published(NamedTuple):
     mean_iu: float | None
     fw_iu: float | None
 
-    @property
-    def verified(self) -> bool:
-        """Whether somebody compared it with the print."""
-        return self.source != PAMI
-
 
 def _row(line: Sequence[str]) -> Published:
     scores = (float(score) if score else None for score in line[5:])
@@ -51,22 +54,12 @@ with Path(__file__).with_name("published.tsv").open(encoding="utf-8", newline=""
     PUBLISHED = tuple(map(_row, [*csv.reader(file, delimiter="\t")][1:]))
 
 
-class Network(NamedTuple):
-    """Table 1's columns that are no scores: ms for 500×500 px on a K40c, layers, 10⁶ parameters, pixels, pixels."""
-
-    net: str
-    forward: int
-    convolutions: int
-    parameters: int
-    receptive_field: int
-    stride: int
-
-
-NETWORKS = (
-    Network("FCN-AlexNet", 50, 8, 57, 355, 32),
-    Network("FCN-VGG16", 210, 16, 134, 404, 32),
-    Network("FCN-GoogLeNet", 59, 22, 6, 907, 32),
-)
+# Table 1's columns that are no scores: ms for 500×500 px on a K40c, layers, 10⁶ parameters, receptive field, stride.
+NETWORKS = {
+    "FCN-AlexNet": (50, 8, 57, 355, 32),
+    "FCN-VGG16": (210, 16, 134, 404, 32),
+    "FCN-GoogLeNet": (59, 22, 6, 907, 32),
+}
 # Table 3's inference times per image; the text adds: 114 times faster (convnet alone), 286 times (overall).
 TIMES = {"R-CNN [12]": None, "SDS [16]": "~50 s", "FCN-8s": "~175 ms"}
 # Mean IU in percent of ground truth sampled down by a factor and up again, on "a subset of PASCAL 2011 val".

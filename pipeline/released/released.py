@@ -64,32 +64,18 @@ def import_released(key: str, path: Path, name: str, out: Path) -> None:
     net = spec(RELEASED[name])
     tensors, fates = read(path, net)
     checkpoint.save(out / "model.safetensors", tensors, net)
-    facts = {
-        "net": name,
-        "file": path.name,
-        "sha256": files.sha256(path),
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
-        "spec": {**net.to_json(), "heads": {head: len(label.classes) for head, label in net.heads.items()}},
-    }
-    files.write_json(out / "import.json", {**facts, "blobs": fates})
+    facts: dict[str, Any] = {"net": name, "file": path.name, "sha256": files.sha256(path), "blobs": fates}
+    facts["parameters"] = sum(tensor.numel() for tensor in tensors.values())
+    facts["spec"] = {**net.to_json(), "heads": {head: len(label.classes) for head, label in net.heads.items()}}
+    files.write_json(out / "import.json", facts)
 
 
 def spec(net: Released) -> NetSpec:
     """``net`` at full width as the authors fed it: 100 pixels around the image, their dataset's mean subtracted."""
     dataset = plugins.load("datasets", net.dataset).SPEC
-    return NetSpec(
-        backbone=net.backbone,
-        width=1.0,
-        crop=224,
-        padding=100,
-        mean=tuple(value for column in net.inputs for value in dataset.mean[column]),
-        inputs=net.inputs,
-        streams=net.streams,
-        stride=net.stride,
-        skip_scales=net.skip_scales,
-        upsampling=net.upsampling,
-        heads=dataset.labels,
-    )
+    mean = tuple(value for column in net.inputs for value in dataset.mean[column])
+    own = {name: value for name, value in vars(net).items() if name != "dataset"}
+    return NetSpec(**own, width=1.0, crop=224, padding=100, mean=mean, heads=dataset.labels)
 
 
 def read(path: Path, net: NetSpec) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

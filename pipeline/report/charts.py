@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
@@ -57,20 +57,11 @@ def smooth(curve: Curve) -> Curve:
     return np.stack([np.convolve(column, kernel, mode="valid") for column in curve.T], axis=1)
 
 
-def boundaries(found: Heads[Limits], figures: Figures) -> str:
-    """Markdown, mean IU by width of a band about boundaries, a chart for each ladder and head."""
-    return "\n".join(_trimap(head, nets, figures) for head, nets in _ladders(found))
-
-
-def sizes(found: Heads[Limits], figures: Figures) -> str:
-    """Markdown, mean IU by size of objects, a chart for each ladder and head."""
-    return "\n".join(_sizes(head, nets, figures) for head, nets in _ladders(found))
-
-
-def _ladders(found: Heads[Limits]) -> Iterator[tuple[str, dict[str, Limits]]]:
-    for head, nets in by_ladder(found):
-        if banded := {recipe: one for recipe, one in nets.items() if one.trimap}:
-            yield head, banded
+def limits(found: Heads[Limits], figures: Figures) -> tuple[str, str]:
+    """Markdown, a chart for each ladder and head: mean IU by width of a band about boundaries; by size of objects."""
+    banded = [(head, {recipe: one for recipe, one in nets.items() if one.trimap}) for head, nets in by_ladder(found)]
+    drawn = [(_trimap(*each, figures), _sizes(*each, figures)) for each in banded if each[1]]
+    return "\n".join(bands for bands, _ in drawn), "\n".join(sizes for _, sizes in drawn)
 
 
 def _trimap(head: str, nets: Mapping[str, Limits], figures: Figures) -> str:

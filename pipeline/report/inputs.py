@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,10 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.core.types import Refusal
-from pipeline.panels import shown
-from pipeline.panels.shown import Shown
-from pipeline.published import ladder, ours
-from pipeline.published.ours import Ours
+from pipeline.panels import panels
+from pipeline.panels.panels import Shown
+from pipeline.published import ladder
+from pipeline.published.published import METRICS
 
 SIZES = {"lt01": "< 1 %", "01to04": "1–4 %", "04to16": "4–16 %", "gt16": "> 16 %"}  # of the image's pixels
 Content = TypeVar("Content")
@@ -48,6 +49,24 @@ class Limits(NamedTuple):
     sizes: Sequence[tuple[int, float | None]]  # objects, and their mean IU
 
 
+class Ours(NamedTuple):
+    """One head's scores of one evaluation, in percent; ``scored`` of ``classes`` classes have ground truth.
+
+    ``ids_sha256`` names the ``images`` it was scored on.
+    """
+
+    recipe: str
+    head: str
+    ids_sha256: str
+    images: int
+    classes: int
+    scored: int
+    pixel_acc: float
+    mean_acc: float
+    mean_iu: float
+    fw_iu: float
+
+
 class Outputs(NamedTuple):
     """The evaluations of one scale in ladder order; of each file, those that have it."""
 
@@ -64,24 +83,62 @@ class Outputs(NamedTuple):
         return [*dict.fromkeys(row.recipe for row in self.ours)]
 
 
-def read(evaluations: Path, bounds: Path, scale: str) -> Outputs:
-    """Raises Refusal when there is no evaluation of this ``scale``, or a file cannot be understood."""
-    rows = ours.read(evaluations, scale)
+def read(evaluations: Path, bounds: Path, scale: str, recipes: Iterable[str]) -> Outputs:
+    """Of ``recipes`` those that were evaluated at this ``scale``.
+
+    Raises Refusal when there are none, a file cannot be understood, or scores are of other counts than lie beside them.
+    """
+    rows = _ours(evaluations, scale, recipes)
     folders = {row.recipe: evaluations / row.recipe for row in rows}
 
     def read_outputs(name: str, read_file: Callable[[Path], Content], stage: str = "evaluate") -> dict[str, Content]:
         paths = {recipe: folder / name for recipe, folder in folders.items()}
         return {recipe: _checked(path, read_file, stage) for recipe, path in paths.items() if path.is_file()}
 
+    counts = read_outputs("hist.parquet", _counts)
+    for row in (row for row in rows if row.head in counts.get(row.recipe, {})):
+        pixels = counts[row.recipe][row.head].pixels
+        if 100 * (int(pixels.trace()) / int(pixels.sum())) != row.pixel_acc:  # as the evaluation computed it
+            where = f"{folders[row.recipe]}/metrics.json"
+            raise Refusal(f"{where} is not of the hist.parquet beside it: run its evaluate stage again")
     return Outputs(
         ours=rows,
         curves=read_outputs("history.tsv", _curve, "train"),
-        counts=read_outputs("hist.parquet", _counts),
+        counts=counts,
         limits=read_outputs("limits.json", _limits),
         images=read_outputs("images.tsv", _images),
-        shown={recipe: shown.read(folder) for recipe, folder in folders.items()},
+        shown={recipe: panels.read(folder) for recipe, folder in folders.items()},
         bounds=dict(bound for path in sorted(bounds.glob("*.json")) for bound in _checked(path, _bounds, "bounds")),
     )
+
+
+def _ours(evaluations: Path, scale: str, recipes: Iterable[str]) -> list[Ours]:
+    """Every head of ``evaluations``/<recipe>/metrics.json of this ``scale``, in ladder order, semantic heads first."""
+    paths = [path for recipe in recipes if (path := evaluations / recipe / "metrics.json").is_file()]
+    found = [row for path in paths for row in _checked(path, partial(_scores, scale=scale), "evaluate")]
+    if not found:
+        raise Refusal(f"no {evaluations}/*/metrics.json of scale {scale!r} to report: evaluate a recipe first")
+    return sorted(found, key=lambda row: (ladder.head_order(row.head), ladder.place(row.recipe)))
+
+
+def _scores(path: Path, scale: str) -> list[Ours]:
+    """With classes.json beside it, which says how many classes a head has."""
+    metrics, heads = _tree(path)
+    if metrics["scale"] != scale:
+        return []
+    classes = json.loads(path.with_name("classes.json").read_text(encoding="utf-8"))
+    return [
+        Ours(
+            recipe=path.parent.name,
+            head=head,
+            ids_sha256=metrics["ids_sha256"],
+            images=metrics["images"],
+            classes=len(classes[head]["iu"]),
+            scored=len(classes[head]["iu"]) - len(classes[head]["absent"]),
+            **{name: 100 * scores[name] for name in METRICS},
+        )
+        for head, scores in heads.items()
+    ]
 
 
 def by_ladder(found: Heads[Content]) -> Iterator[tuple[str, dict[str, Content]]]:
@@ -96,7 +153,7 @@ def _checked(path: Path, read_file: Callable[[Path], Content], stage: str) -> Co
     try:
         return read_file(path)
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = repr(error).partition("\\n")[0]
+        reason = (str if isinstance(error, OSError) else repr)(error).partition("\\n")[0]
         raise Refusal(f"{path} is damaged ({reason}): run its {stage} stage again") from None
 
 
@@ -130,7 +187,7 @@ def _images(path: Path) -> dict[tuple[str, str], float]:
 def _bounds(path: Path) -> list[tuple[tuple[str, str], dict[int, float]]]:
     tree, heads = _tree(path)
     digest = tree["ids_sha256"]
-    mean_iu = {head: {int(key): 100 * one["mean_iu"] for key, one in heads[head].items()} for head in heads}
+    mean_iu = {head: {int(key): 100 * one["mean_iu"] for key, one in rows.items()} for head, rows in heads.items()}
     return [((digest, head), scores) for head, scores in mean_iu.items()]
 
 

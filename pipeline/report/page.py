@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.core.types import Refusal
+from pipeline.panels.panels import lone_class
 from pipeline.published import ladder, published
-from pipeline.published.ours import METRICS, Ours, printed
-from pipeline.published.published import PUBLISHED, Published
-from pipeline.report.inputs import Heads, Limits, Outputs, by_ladder
+from pipeline.published.published import METRICS, PUBLISHED, Published
+from pipeline.report.figures import escaped
+from pipeline.report.inputs import Heads, Limits, Ours, Outputs, by_ladder
 
 NOTES = {
     "miniature": "Rendered images and thin nets: these scores are **not comparable** with the published ones, which "
@@ -24,7 +25,7 @@ NOTHING = "–"
 
 def page(outputs: Outputs, scale: str) -> str:
     """results/table.md: percent with one decimal; the evaluations are of one ``scale``."""
-    parts = ["# Ours beside the published", scaled(scale), beside(outputs.ours, "##")]
+    parts = ["# Ours beside the published", scaled(scale), beside(outputs, "##")]
     return "\n\n".join([*parts, "# Table by table", table_by_table(outputs, scale, "##")]) + "\n"
 
 
@@ -33,15 +34,21 @@ def scaled(scale: str) -> str:
     return f"Scale: **{scale}**. {NOTES.get(scale, '')}".strip()
 
 
-def beside(ours: Sequence[Ours], level: str) -> str:
-    """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper."""
-    blocks = []
+def beside(outputs: Outputs, level: str) -> str:
+    """Ours beside the published, head by head of each data set under a heading of this ``level``, ``##`` or deeper.
+
+    A net that predicts one class only is told below its table: its pixel accuracy may look like something.
+    """
+    blocks, ours = [], outputs.ours
     for dataset in dict.fromkeys(ladder.dataset(row.recipe) for row in ours):
         rows = [row for row in ours if ladder.dataset(row.recipe) == dataset]
         heads = list(dict.fromkeys(row.head for row in rows))
         for head in heads:
             blocks.append(f"{level} {dataset}" if heads == ["semantic"] else f"{level} {dataset}, {head} head")
             blocks += _dataset([row for row in rows if row.head == head])
+            counts = {row.recipe: outputs.counts.get(row.recipe, {}).get(head) for row in rows}
+            lone = {recipe: lone_class(one.pixels, one.classes) for recipe, one in counts.items() if one}
+            blocks += [f"**{recipe} {escaped(found)}.**" for recipe, found in lone.items() if found]
     return "\n\n".join(blocks)
 
 
@@ -49,11 +56,12 @@ def _dataset(ours: Sequence[Ours]) -> Iterator[str]:
     """One head of one data set: our scores, the published ones in brackets, and what its variants change."""
     rows = []
     for row in ours:
-        theirs = printed(row.recipe, row.head)
+        theirs = ladder.reference(row.recipe, row.head)
         scores = (f"{getattr(row, name):.1f} ({percent(getattr(theirs, name, None))})" for name in METRICS)
         classes = str(row.classes) if row.scored == row.classes else f"{row.scored} of {row.classes}"
-        rows.append([row.recipe, str(row.images), classes, *scores, theirs.split if theirs else NOTHING])
-    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on"]
+        printed = (theirs.split, theirs.source) if theirs else (NOTHING, NOTHING)
+        rows.append([row.recipe, str(row.images), classes, *scores, *printed])
+    heads = ["images", "classes", *(f"{name} (published)" for name in METRICS.values()), "published on", "in"]
     yield table(["recipe"], heads, rows)
     if studied := list(_studied(ours)):
         yield "What a variant changes, in points of mean IU; as printed, where one place prints both:"
@@ -90,10 +98,11 @@ def table_by_table(outputs: Outputs, scale: str, level: str) -> str:
         if source == published.TABLE6:
             blocks += [f"{level} {published.APPENDIX}", *_appendix(outputs)]
         rows = [row for row in PUBLISHED if row.source == source]
-        blocks += [f"{level} {source}", _printed(rows, outputs.ours)]
+        solver = f"Its nets' solver: {published.SOLVERS[source]}."
+        blocks += [f"{level} {source}", solver, _printed(rows, outputs.ours)]
         if source == published.TABLE1:
             heads = ["forward ms", "conv. layers", "parameters, 10⁶", "rf size", "max stride"]
-            nets = [[*map(str, net)] for net in published.NETWORKS]
+            nets = [[net, *map(str, facts)] for net, facts in published.NETWORKS.items()]
             blocks += ["Forward time of 500×500 px on a K40c, and what the nets are:", table(["net"], heads, nets)]
         if source == published.TABLE3:
             times = (f"{net} {time or NOTHING}" for net, time in published.TIMES.items())

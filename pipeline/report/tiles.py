@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.panels.panels import TILES
-from pipeline.panels.shown import Shown
+from pipeline.panels.panels import TILES, Shown
 from pipeline.published import ladder
 from pipeline.report import page
 from pipeline.report.figures import Figures, escaped

@@ -79,13 +79,12 @@ def each(works: Iterable[Work]) -> Iterator[Timing]:
         for work in works:
             try:
                 timing = pool.submit(measure, work).result()
-            except BrokenProcessPool:
-                reason = f"the process of {work.name} was ended, for want of memory most likely"
-                raise Refusal(f"{reason}: choose a smaller size") from None
             except RuntimeError as error:
-                if not any(word in str(error) for word in FULL):
-                    raise
                 reason = f"{work.width}×{work.height} px do not fit into memory, says torch of {work.name}"
+                if isinstance(error, BrokenProcessPool):
+                    reason = f"the process of {work.name} was ended, for want of memory most likely"
+                elif not any(word in str(error) for word in FULL):
+                    raise
                 raise Refusal(f"{reason}: choose a smaller size") from None
             yield timing
 

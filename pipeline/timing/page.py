@@ -1,19 +1,23 @@
-"""Timings as a table to read and as a file to keep."""
+"""Timings as a table and a file, beside what the paper printed; and its nets, at full size with random weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core import files
+from pipeline.datasets.shared.voc_classes import LABEL, MEAN
+from pipeline.published.published import NETWORKS, PUBLISHED, TABLE1, TABLE3, TIMES
+from pipeline.spec import NetSpec
 from pipeline.tables import markdown
-from pipeline.timing.forward import Timing
-from pipeline.timing.paper import printed
+
+if TYPE_CHECKING:  # it loads torch
+    from pipeline.timing.forward import Timing
 
 HEADER = ("net", "width", "10⁶ parameters", "mean ms", "median", "least", "MB at most", "printed, K40c")
+FULL = 1.0  # the width of the paper's nets
 
 
 def facts(timing: Timing) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def facts(timing: Timing) -> dict[str, Any]:
         "device": work.device,
         "machine": timing.machine,
         "threads": work.threads,
-        "torch": torch.__version__,
+        "torch": version("torch"),
         "size": f"{work.width}x{work.height}",
         "repeats": work.repeats,
     }
@@ -33,10 +37,8 @@ def title(timing: Timing) -> str:
     """What was measured, on what."""
     work = timing.work
     where = f"{timing.machine}, " + (f"{work.threads} threads, " if work.device == "cpu" else "")
-    return (
-        f"Forward pass of one image of {work.width}×{work.height} px, {work.repeats} times; "
-        f"{where}torch {torch.__version__}"
-    )
+    what = f"Forward pass of one image of {work.width}×{work.height} px, {work.repeats} times"
+    return f"{what}; {where}torch {version('torch')}"
 
 
 def table(timings: Sequence[Timing]) -> str:
@@ -56,3 +58,27 @@ def _row(timing: Timing) -> tuple[str, ...]:
     peak = "–" if timing.peak is None else f"{timing.peak / 1e6:.0f}"
     paper = printed(name, timing.width) or "–"
     return name, f"{timing.width:g}", f"{timing.parameters / 1e6:.2f}", *times, peak, paper
+
+
+def _spec(backbone: str, padding: int, stride: int = 32) -> NetSpec:
+    heads = {"semantic": LABEL}
+    return NetSpec(backbone=backbone, width=FULL, crop=224, padding=padding, mean=MEAN, stride=stride, heads=heads)
+
+
+# Padding as in conf/scale/paper.yaml. Table 1 has the three of stride 32, Table 3 the FCN-8s
+NETS = {
+    "FCN-AlexNet": _spec("alexnet", 100),
+    "FCN-VGG16": _spec("vgg16", 100),
+    "FCN-GoogLeNet": _spec("googlenet", 3),
+    "FCN-16s": _spec("vgg16", 100, 16),
+    "FCN-8s": _spec("vgg16", 100, 8),
+}
+PRINTED = {**{net: f"{facts[0]} ms" for net, facts in NETWORKS.items()}, **TIMES}
+
+
+def printed(name: str, width: float) -> str | None:
+    """What the paper printed for a net, by its name there or the recipe that repeats it; None for a thinner net."""
+    if width != FULL:
+        return None
+    names = {row.recipe: row.net for row in PUBLISHED if row.source in (TABLE1, TABLE3) and row.recipe}
+    return PRINTED.get(names.get(name, name))

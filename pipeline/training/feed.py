@@ -1,4 +1,4 @@
-"""Decode samples ahead of the solver, in threads, strictly in the order they are drawn."""
+"""Decode samples ahead of the solver, in the order they are drawn; mirror, shift and sample them (section 4.3)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from pipeline import determinism
 from pipeline.core.types import Refusal
 from pipeline.fcn import inputs
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Example, Shards
 from pipeline.spec import NetSpec
-from pipeline.training import alter
 from pipeline.training.loss import valid_pixels
 
 T = TypeVar("T")
 U = TypeVar("U")
+JITTER = 32  # pixels: "the coarsest scale of prediction"
+CELL = 32  # pixels: the stride of the final layer
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 def drawn(seed: int, draw: int, n: int) -> int:
@@ -49,6 +54,7 @@ class Item:
     valid: dict[str, int]
 
 
+@dataclass(kw_only=True)
 class Feed:
     """A run's items by draw, as ``net`` takes them; each is a pure function of (seed, draw).
 
@@ -57,30 +63,21 @@ class Feed:
     ``waited`` are the seconds it has waited so far.
     """
 
-    def __init__(
-        self,
-        shards: Shards,
-        *,
-        seed: int,
-        net: NetSpec,
-        device: torch.device,
-        jitter: bool = False,
-        sampling: float = 1.0,
-        group: Group = ALONE,
-        workers: int = 1,
-    ) -> None:
-        self.shards = shards
-        self.seed = seed
-        self.labels = {head: shards.manifest.spec.labels[head] for head in net.heads}
-        self.inputs = net.inputs
-        self.device = device
-        self.mean = torch.tensor(net.mean, dtype=torch.float32, device=device).view(-1, 1, 1)
-        self.jitter = jitter
-        self.sampling = sampling
-        self.group = group
-        self.workers = workers
-        self.waited = 0.0
-        self._fill = inputs.unstacked(net.mean, net.inputs)  # what lies beyond a shifted image
+    shards: Shards
+    seed: int
+    net: NetSpec
+    device: torch.device
+    jitter: bool = False
+    sampling: float = 1.0
+    group: Group = ALONE
+    workers: int = 1
+    waited: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.inputs = self.net.inputs
+        self.labels = {head: self.shards.manifest.spec.labels[head] for head in self.net.heads}
+        self.mean = torch.tensor(self.net.mean, dtype=torch.float32, device=self.device).view(-1, 1, 1)
+        self._fill = inputs.unstacked(self.net.mean, self.inputs)  # what lies beyond a shifted image
 
     def batches(self, start: int, stop: int, size: int) -> Iterator[list[Item]]:
         """This process's items of iterations ``start`` … ``stop`` − 1, each of which draws ``size``.
@@ -107,12 +104,12 @@ class Feed:
     def _altered(self, draw: int, example: Example) -> Example:
         images, labels = example.images, example.labels
         if self.jitter:
-            move = alter.move(self.seed, draw)
-            images = {column: move.apply(images[column], self._fill[column]) for column in self.inputs}
-            labels = {head: move.apply(labels[head], spec.ignore_label) for head, spec in self.labels.items()}
+            moved = move(self.seed, draw)
+            images = {column: moved.apply(images[column], self._fill[column]) for column in self.inputs}
+            labels = {head: moved.apply(labels[head], spec.ignore_label) for head, spec in self.labels.items()}
         if self.sampling < 1:
             labels = {
-                head: alter.sampled(labels[head], self.seed, draw, self.sampling, spec.ignore_label)
+                head: sampled(labels[head], self.seed, draw, self.sampling, spec.ignore_label)
                 for head, spec in self.labels.items()
             }
         return replace(example, images=images, labels=labels)
@@ -143,3 +140,47 @@ def prefetch(prepare: Callable[[T], U], items: Iterable[T], workers: int = 1, de
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A sample is ``mirrored`` left to right, then shifted ``down`` and ``right`` by whole pixels."""
+
+    mirrored: bool
+    down: int
+    right: int
+
+    def apply(self, pixels: NDArray[Pixel], fill: Any) -> NDArray[Pixel]:
+        """Move an H×W or H×W×C map; what comes from beyond its edge is ``fill``, one value or one a channel."""
+        moved = np.empty_like(pixels)
+        moved[...] = fill
+        source = pixels[:, ::-1] if self.mirrored else pixels
+        (to_y, from_y), (to_x, from_x) = _overlap(self.down, len(pixels)), _overlap(self.right, pixels.shape[1])
+        moved[to_y, to_x] = source[from_y, from_x]
+        return moved
+
+
+def move(seed: int, draw: int) -> Move:
+    """The move of a draw, a pure function of its arguments: half are mirrored, shifts are uniform to ±32 pixels."""
+    rng = np.random.default_rng(determinism.mix(seed, "move", draw))
+    down, right = rng.integers(-JITTER, JITTER + 1, 2).tolist()
+    return Move(mirrored=bool(rng.random() < 0.5), down=down, right=right)
+
+
+def sampled(label: NDArray[np.uint8], seed: int, draw: int, share: float, ignore_label: int) -> NDArray[np.uint8]:
+    """A copy of an H×W label in which each cell of 32×32 pixels stays with probability ``share`` and else is ignored.
+
+    The cells are the final layer's, so this samples the patches that are its receptive fields; the same for every head
+    of a draw.
+    """
+    rows, columns = (-(-length // CELL) for length in label.shape)
+    kept = np.random.default_rng(determinism.mix(seed, "cells", draw)).random((rows, columns)) < share
+    pixels = kept.repeat(CELL, 0).repeat(CELL, 1)[: label.shape[0], : label.shape[1]]
+    return np.where(pixels, label, np.uint8(ignore_label))
+
+
+def _overlap(shift: int, length: int) -> tuple[slice, slice]:
+    """Where the pixels that stay land when ``length`` of them are moved by ``shift``, and where they come from."""
+    stay = max(0, length - abs(shift))
+    to, start = max(0, shift), max(0, -shift)
+    return slice(to, to + stay), slice(start, start + stay)

@@ -53,7 +53,8 @@ class SolverSpec:
     One iteration takes ``batch`` images, one at a time, and follows the average of their gradients. ``reduction`` says
     what an image's loss is: the ``sum`` over its valid pixels (the authors' "heavy" nets: batch 1, momentum 0.99,
     lr 1e-10) or their ``mean`` (the CVPR paper's: batch 20, momentum 0.9, lr 1e-4). ``lr`` and ``weight_decay`` are the
-    weights'; biases learn at twice the rate and do not decay. ``tune`` trains all layers or those that score.
+    weights'; biases learn at twice the rate and do not decay, as the paper's text says of all nets; in the authors'
+    voc-fcn-alexnet/net.py conv1 to fc7 have Caffe's own: rate 1 and decay. ``tune`` trains all or what scores.
 
     What the paper tried and did not keep: ``sampling``, the share of final-layer cells that the loss counts;
     ``balance`` of the classes by their ``median`` frequency.
@@ -101,10 +102,8 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
             raise Refusal(f"{where}.net.{field} names a column twice: {', '.join(names)}")
     if solver.sampling > 1:
         raise Refusal(f"{where}.solver.sampling is {solver.sampling}: it is a share of the cells, at most 1")
-    if solver.batch % solver.virtual_ranks:
-        raise Refusal(
-            f"{where}.solver.virtual_ranks is {solver.virtual_ranks}: it must divide solver.batch, {solver.batch}"
-        )
+    if solver.batch % (ranks := solver.virtual_ranks):
+        raise Refusal(f"{where}.solver.virtual_ranks is {ranks}: it must divide solver.batch, {solver.batch}")
     rate = f"{where}.solver.lr is {solver.lr} with reduction {solver.reduction}"
     if solver.reduction == "mean" and solver.lr < SLOWEST_FOR_MEAN:
         raise Refusal(f"{rate}: that is a rate for summed losses; set reduction to sum, or lr near 1.0e-4")

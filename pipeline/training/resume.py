@@ -1,13 +1,17 @@
-"""Training that survives: snapshots every minute, a last one when asked to stop, and a start from the newest."""
+"""Training that survives: snapshots every minute, one more when a signal asks it to stop, a start from the newest."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from safetensors import SafetensorError
 
@@ -15,8 +19,7 @@ from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.training import snapshot
-from pipeline.training.history import History
-from pipeline.training.signals import Stopped
+from pipeline.training.loss import History
 from pipeline.training.snapshot import Snapshot
 from pipeline.training.solver import Solver
 
@@ -38,9 +41,10 @@ def opened(
     except ValueError:
         raise Refusal(f"FCN_SNAPSHOT_SECONDS is {text!r}: give a number of seconds") from None
     root = Path(os.environ.get("FCN_SNAPSHOTS", ".snapshots"))
-    return Snapshots(root, fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
+    return Snapshots(root=root, fingerprint=fingerprint, seconds=seconds, writes=writes, asked=asked, say=say)
 
 
+@dataclass(kw_only=True)
 class Snapshots:
     """The snapshots of a stage, in ``root``/stage/fingerprint: the last two, written in a thread every ``seconds``.
 
@@ -48,24 +52,18 @@ class Snapshots:
     it only reads, and says nothing.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        fingerprint: Fingerprint,
-        *,
-        seconds: float = SECONDS,
-        writes: bool = True,
-        asked: Callable[[], bool] = lambda: False,
-        say: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        self.folder = root / fingerprint.stage / fingerprint.digest
-        self.fingerprint = fingerprint
-        self.seconds = seconds
-        self.writes = writes
-        self.asked = asked
-        self.say = say if writes else lambda line: None
+    root: Path
+    fingerprint: Fingerprint
+    seconds: float = SECONDS
+    writes: bool = True
+    asked: Callable[[], bool] = lambda: False
+    say: Callable[[str], None] = lambda line: None
+
+    def __post_init__(self) -> None:
+        self.folder = self.root / self.fingerprint.stage / self.fingerprint.digest
+        self.say = self.say if self.writes else lambda line: None
         self._kept: list[Path] = []  # read or written by this process, newest first
-        self._due = time.monotonic() + seconds
+        self._due = time.monotonic() + self.seconds
         self._failing = False
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
         self._writing: Future[None] | None = None
@@ -110,7 +108,7 @@ class Snapshots:
         self._due = time.monotonic() + self.seconds
         if self._writing is None or self._writing.done():
             self._wait()
-            self._writing = self._pool.submit(self._try, snapshot.take(solver, history))
+            self._writing = self._pool.submit(self._write_beside, snapshot.take(solver, history))
 
     def clear(self) -> None:
         """Remove the stage's snapshots, of every fingerprint; call when its outputs are written."""
@@ -124,19 +122,24 @@ class Snapshots:
             self.say(f"{self.folder.parent} could not be removed ({error}): delete it")
 
     def _wait(self) -> None:
-        """For the writing thread; an error that ``_try`` does not expect is raised here."""
+        """For the writing thread; an error that it does not expect is raised here."""
         if self._writing is not None:
             self._writing.result()
 
-    def _try(self, state: Snapshot) -> None:
+    def _write_beside(self, state: Snapshot) -> None:
         """Write, or say why that does not work: once, until it works again."""
+        failure = self._failure(state)
+        if failure and not self._failing:
+            self.say(f"no snapshot at iteration {state.iteration} ({failure}): training goes on without")
+        self._failing = bool(failure)
+
+    def _failure(self, state: Snapshot) -> str:
+        """Write, and return why that does not work, nothing where it does."""
         try:
             self._write(state)
-            self._failing = False
         except (OSError, SafetensorError) as error:
-            if not self._failing:
-                self.say(f"no snapshot at iteration {state.iteration} ({error}): training goes on without")
-            self._failing = True
+            return str(error)
+        return ""
 
     def _write(self, state: Snapshot) -> None:
         """Raises OSError or SafetensorError; the snapshots before then stay."""
@@ -153,12 +156,9 @@ class Snapshots:
     def _write_last(self, solver: Solver, history: History) -> None:
         """Write now, and say where a rerun goes on."""
         self._wait()
-        failure = ""
-        if self._newest < solver.iteration:
-            try:
-                self._write(snapshot.take(solver, history))
-            except (OSError, SafetensorError) as error:
-                failure = f", which could not be written down ({error})"
+        missing = self._newest < solver.iteration
+        failure = self._failure(snapshot.take(solver, history)) if missing else ""
+        failure = f", which could not be written down ({failure})" if failure else ""
         rerun = f"goes on from iteration {self._newest}" if self._newest else "starts from the beginning"
         self.say(f"stopped at iteration {solver.iteration} of {solver.spec.iterations}{failure}: a rerun {rerun}")
 
@@ -176,3 +176,30 @@ class Snapshots:
             return self.fingerprint.since(Fingerprint.read(newest.parent / FINGERPRINT))
         except (OSError, ValueError, TypeError) as error:
             return f"the former is unreadable: {error}"
+
+
+class Stopped(SystemExit):
+    """The training ended early because it was asked to; where nobody catches it, the process exits 143."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+
+@contextmanager
+def noticed() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether a SIGTERM or SIGINT has come; call it in the main thread only.
+
+    After a signal both stay ignored when the block ends, so that a second one does not cut the process's end short.
+    """
+    came = False
+
+    def notice(_: int, __: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    before = {number: signal.signal(number, notice) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if came else handler)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from pipeline.core import files
-from pipeline.training.history import History
+from pipeline.training.loss import History
 from pipeline.training.solver import Solver
 
 WEIGHTS, VELOCITY = "net.", "velocity."  # prefixes of the tensors' names

@@ -12,8 +12,7 @@ from pipeline import determinism
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.training.feed import Item
-from pipeline.training.history import Tally
-from pipeline.training.loss import cross_entropy
+from pipeline.training.loss import Tally, cross_entropy
 from pipeline.training.momentum import Momentum
 from pipeline.training.recipe import SolverSpec
 

@@ -1,20 +1,30 @@
-"""Give a net its first weights, taken over by name from a parent; every tensor is accounted for."""
+"""Make a recipe's net and give it its first weights, by name from a parent; every tensor is accounted for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pipeline import determinism
+from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import plugins
-from pipeline.core.types import Refusal
+from pipeline.core.types import LabelSpec, Refusal
+from pipeline.fcn.net import FCN, LateFCN, make
+from pipeline.shards.schema import Manifest
 from pipeline.spec import NetSpec
+from pipeline.training.recipe import Recipe
+from pipeline.weights import checkpoint
 
 FINER = (16, 8, 4)  # strides with a skip
+CHOSEN = ("inputs", "streams", "stride", "skip_scales", "fusion", "upsampling")  # by the recipe, as they are
 
-Report = dict[str, str]  # tensor -> copied | reshaped | bilinear | random | zero
+Report = dict[str, str]  # tensor -> copied | bilinear | random | zero
 
 
 @torch.no_grad()
@@ -24,7 +34,7 @@ def transplant(
     """Copy ``tensors`` into ``net`` by name and report what became of each of the net's.
 
     ``fresh`` are patterns (``*.score_pool4.*``) of tensors that may keep what they have because there is no donor;
-    ``dropped`` are patterns of donors that may go unused. A fully connected weight O×I fills a convolution O×C×k×k.
+    ``dropped`` are patterns of donors that may go unused.
     Raises Refusal, naming the tensor, for anything else that does not match. The net is then unchanged.
     """
     state = net.state_dict()
@@ -33,8 +43,8 @@ def transplant(
             raise Refusal(f"{name} has no place in the net: give the net that layer, or drop the tensor by name")
     report = {name: _fate(name, state[name], tensors.get(name), fresh) for name in state}
     for name, fate in report.items():
-        if fate in ("copied", "reshaped"):
-            state[name].copy_(tensors[name].view_as(state[name]))
+        if fate == "copied":
+            state[name].copy_(tensors[name])
     return report
 
 
@@ -82,11 +92,61 @@ def _fate(name: str, place: Tensor, donor: Tensor | None, fresh: Sequence[str]) 
         return "bilinear" if ".upscore" in name else "random" if place.any() else "zero"
     if donor.shape == place.shape:
         return "copied"
-    if donor.shape[0] == place.shape[0] and donor.numel() == place.numel():
-        return "reshaped"
     ours, theirs = ("×".join(map(str, tensor.shape)) for tensor in (place, donor))
     raise Refusal(f"{name} is {ours} in the net but {theirs} in the init: the two nets differ")
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, Report]:
+    """The recipe's net with its first weights, on the CPU, and what became of each tensor.
+
+    Backbone, width, crop and padding are ``init``'s, the rest is the recipe's. ``start: init`` inherits the weights
+    too; ``random`` draws others.
+    """
+    ours = recipe.net
+    parent, tensors = checkpoint.load(init)
+    if ours.backbone != parent.backbone:
+        raise Refusal(f"recipes.{recipe.name}.net.backbone is {ours.backbone}, {init} is {parent.backbone}: change one")
+    chosen: dict[str, Any] = {name: getattr(ours, name) for name in CHOSEN}
+    spec = replace(parent, **chosen, mean=_mean(recipe, parent, manifest), heads=_heads(recipe, manifest))
+    net = make(spec)
+    if ours.start == "init":
+        return net, inherit(net, spec, parent, tensors)
+    generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
+    return net, random_start(net, spec, generator)
+
+
+def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
+    net, dataset, where = recipe.net, manifest.spec, f"recipes.{recipe.name}.net.mean is {recipe.net.mean}"
+    if net.mean == "init":
+        if net.inputs != parent.inputs:
+            saw, sees = ", ".join(parent.inputs), ", ".join(net.inputs)
+            raise Refusal(f"{where}, but {net.init} saw {saw}, not {sees}: write published or measured")
+        return parent.mean
+    known = dataset.mean if net.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
+    for column in net.inputs:
+        if column not in known:
+            raise Refusal(f"{where}, but of {dataset.name}'s {column} there is none: write another mean")
+    return tuple(value for column in net.inputs for value in known[column])
+
+
+def _heads(recipe: Recipe, manifest: Manifest) -> dict[str, LabelSpec]:
+    labels = manifest.spec.labels
+    for head in recipe.net.heads:
+        if head not in labels:
+            known = f"{manifest.spec.name} labels {', '.join(labels)}"
+            raise Refusal(f"recipes.{recipe.name}.net.heads names {head!r}: {known}")
+    return {head: labels[head] for head in recipe.net.heads}
+
+
+def summary(report: Report) -> list[str]:
+    """One line for each fate that tensors met, with how many they are and, where few, which."""
+    lines = []
+    for fate in sorted(set(report.values())):
+        names = [name for name, met in report.items() if met == fate]
+        shown = ", ".join(names if len(names) <= 6 else [names[0], "…", names[-1]])
+        lines.append(f"{fate}: {len(names)} tensors ({shown})")
+    return lines

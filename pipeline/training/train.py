@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipeline import determinism
-from pipeline.backbones.shared.random_start import random_start
-from pipeline.core.types import LabelSpec, Refusal
-from pipeline.fcn.net import FCN, LateFCN, make
+from pipeline.core.types import Refusal
+from pipeline.fcn.net import FCN, LateFCN
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import Manifest
-from pipeline.spec import NetSpec
 from pipeline.training import surgery
-from pipeline.training.autocast import autocast
 from pipeline.training.feed import Feed
-from pipeline.training.history import History
-from pipeline.training.loss import balance
+from pipeline.training.loss import History, balance
 from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.weights import checkpoint
 
-Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Callable[[], None]]
+Call = Callable[[], None]  # after each iteration
+Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Call]
 
 
 def train(
@@ -58,8 +54,8 @@ def train(
     """
     _check_share(recipe, group)
     samples = Shards(shards, columns=[*recipe.net.inputs, *recipe.net.heads])
-    net, report = start(recipe, init, samples.manifest)
-    for line in summary(report) if group.leads else ():
+    net, report = surgery.start(recipe, init, samples.manifest)
+    for line in surgery.summary(report) if group.leads else ():
         say(line)
     autocast(net.to(device).train(), precision, device)
     if recipe.solver.tune == "scores":
@@ -68,7 +64,7 @@ def train(
     solver = Solver(net, recipe.solver, net.spec.heads, _weights(recipe, samples.manifest, device), group)
     losses = History(recipe.solver.iterations)
     feed = Feed(
-        samples,
+        shards=samples,
         seed=recipe.solver.seed,
         net=net.spec,
         device=device,
@@ -81,7 +77,7 @@ def train(
         snapshots.resume(solver, losses)
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
-    run(solver, feed, losses, name=recipe.name, snapshots=snapshots, look=look)
+    run(solver, feed, losses, recipe.name, snapshots, look)
     tensors = net.state_dict()
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
@@ -103,75 +99,12 @@ def _check_share(recipe: Recipe, group: Group) -> None:
         )
 
 
-def start(recipe: Recipe, init: Path, manifest: Manifest) -> tuple[FCN | LateFCN, surgery.Report]:
-    """The recipe's net with its first weights, on the CPU, and what became of each tensor.
-
-    Backbone, width, crop and padding are ``init``'s, the rest is the recipe's. ``start: init`` inherits the weights
-    too; ``random`` draws others.
-    """
-    ours = recipe.net
-    parent, tensors = checkpoint.load(init)
-    if ours.backbone != parent.backbone:
-        raise Refusal(f"recipes.{recipe.name}.net.backbone is {ours.backbone}, {init} is {parent.backbone}: change one")
-    spec = replace(
-        parent,
-        inputs=ours.inputs,
-        streams=ours.streams,
-        mean=_mean(recipe, parent, manifest),
-        stride=ours.stride,
-        skip_scales=ours.skip_scales,
-        fusion=ours.fusion,
-        upsampling=ours.upsampling,
-        heads=_heads(recipe, manifest),
-    )
-    net = make(spec)
-    if ours.start == "init":
-        return net, surgery.inherit(net, spec, parent, tensors)
-    generator = torch.Generator().manual_seed(determinism.mix(recipe.solver.seed, "start"))
-    return net, random_start(net, spec, generator)
-
-
-def _mean(recipe: Recipe, parent: NetSpec, manifest: Manifest) -> tuple[float, ...]:
-    net, dataset, where = recipe.net, manifest.spec, f"recipes.{recipe.name}.net.mean is {recipe.net.mean}"
-    if net.mean == "init":
-        if net.inputs != parent.inputs:
-            saw, sees = ", ".join(parent.inputs), ", ".join(net.inputs)
-            raise Refusal(f"{where}, but {net.init} saw {saw}, not {sees}: write published or measured")
-        return parent.mean
-    known = dataset.mean if net.mean == "published" else {name: m.mean for name, m in manifest.moments.items()}
-    for column in net.inputs:
-        if column not in known:
-            raise Refusal(f"{where}, but of {dataset.name}'s {column} there is none: write another mean")
-    return tuple(value for column in net.inputs for value in known[column])
-
-
 def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[str, torch.Tensor]:
-    if recipe.solver.balance == "none":
-        return {}
-    return {
-        head: torch.tensor(balance(manifest.pixels[head], manifest.spec.labels[head]), device=device)
-        for head in recipe.net.heads
-    }
+    labels = {head: manifest.spec.labels[head] for head in recipe.net.heads if recipe.solver.balance != "none"}
+    return {head: torch.tensor(balance(manifest.pixels[head], one), device=device) for head, one in labels.items()}
 
 
-def _heads(recipe: Recipe, manifest: Manifest) -> dict[str, LabelSpec]:
-    labels = manifest.spec.labels
-    for head in recipe.net.heads:
-        if head not in labels:
-            known = f"{manifest.spec.name} labels {', '.join(labels)}"
-            raise Refusal(f"recipes.{recipe.name}.net.heads names {head!r}: {known}")
-    return {head: labels[head] for head in recipe.net.heads}
-
-
-def run(
-    solver: Solver,
-    feed: Feed,
-    history: History,
-    *,
-    name: str,
-    snapshots: Snapshots | None = None,
-    look: Callable[[], None] | None = None,
-) -> None:
+def run(solver: Solver, feed: Feed, losses: History, name: str, snapshots: Snapshots | None, look: Call | None) -> None:
     """Take the solver from its iteration to its last, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
@@ -180,7 +113,7 @@ def run(
     with tqdm(total=spec.iterations * spec.batch, initial=done, desc=name, unit="image", disable=hidden) as bar:
         for batch in feed.batches(solver.iteration, spec.iterations, spec.batch):
             tally = solver.step(batch)
-            history.add(solver.iteration - 1, tally)
+            losses.add(solver.iteration - 1, tally)
             loss = tally.per_pixel()
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
@@ -188,14 +121,26 @@ def run(
             if look:
                 look()
             if snapshots:
-                snapshots.beat(solver, history)
+                snapshots.beat(solver, losses)
 
 
-def summary(report: surgery.Report) -> list[str]:
-    """One line for each fate that tensors met, with how many they are and, where few, which."""
-    lines = []
-    for fate in sorted(set(report.values())):
-        names = [name for name, met in report.items() if met == fate]
-        shown = ", ".join(names if len(names) <= 6 else [names[0], "…", names[-1]])
-        lines.append(f"{fate}: {len(names)} tensors ({shown})")
-    return lines
+def autocast(net: nn.Module, precision: str, device: torch.device) -> None:
+    """Let ``net``, which is on ``device``, compute as runtime.precision says from now on; its scores stay float32.
+
+    ``net`` maps an image to {head: scores} and is changed in place, its tensors' names and numbers are not.
+    ``bf16``: convolutions and products take bfloat16, backward too; each weight's gradient is summed in float32.
+    ``tf32`` is a flag that ``determinism.start`` sets. On CUDA both keep images channels last, as tensor cores' kernels
+    take them; a CPU needs nearly twice the time that way.
+    """
+    if device.type == "cuda" and precision != "fp32":
+        net.to(memory_format=torch.channels_last)
+    if precision != "bf16":
+        return
+    forward = net.forward
+
+    def cast(image: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(device.type, torch.bfloat16):
+            scores = forward(image)
+        return {head: score.float() for head, score in scores.items()}
+
+    net.forward = cast

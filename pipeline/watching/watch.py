@@ -15,7 +15,7 @@ from pipeline.runtime.observer import Observer, Pixels
 from pipeline.shards.reader import Example, Shards
 from pipeline.shards.schema import read_manifest
 from pipeline.training.feed import Feed
-from pipeline.training.history import History
+from pipeline.training.loss import History
 from pipeline.training.solver import Solver
 
 IMAGES = 8  # of the training split, spread evenly
@@ -27,62 +27,42 @@ def watch(
 ) -> Callable[[], None]:
     """Show ``observer`` the training of ``net`` on ``shards``; call what comes back after each iteration.
 
-    A resumed training shows its history's rows again: the process before may have died before they were sent.
+    It sees the history's rows, those of a resumed training again: the process before may have died before they were
+    sent; and at nine moments the labels of ``IMAGES`` of ``shards``: which, depends on their number. A moment costs
+    eight forward passes and leaves the net and the global random numbers as they were.
     """
-    preview = Preview(net, shards, solver.spec.iterations)
-    for done, loss in history.rows:
-        observer.point(done, _values(solver, loss))
-    shown = len(history.rows)
+    moments = {solver.spec.iterations * moment // MOMENTS for moment in range(MOMENTS + 1)}
+    photo = read_manifest(shards).spec.images[0]
+    samples = Shards(shards, columns={photo, *net.spec.inputs, *net.spec.heads}, verify=False)
+    examples = [samples[index] for index in sorted({k * len(samples) // IMAGES for k in range(IMAGES)})]
+    shown = 0
     began, waited, first = time.perf_counter(), feed.waited, solver.iteration
 
     def look() -> None:
         nonlocal shown, began, waited, first
-        if len(history.rows) > shown:
-            shown, (done, loss) = len(history.rows), history.rows[-1]
-            now, images = time.perf_counter(), (solver.iteration - first) * solver.spec.batch
-            seconds = now - began
-            speed = {"images_per_second": images / seconds, "data_wait": (feed.waited - waited) / seconds}
-            observer.point(done, {**_values(solver, loss), **speed})
-            began, waited, first = now, feed.waited, solver.iteration
-        preview.show(solver.iteration, observer)
+        for done, loss in history.rows[shown:]:
+            speed: dict[str, float] = {}
+            if images := (solver.iteration - first) * solver.spec.batch:
+                now = time.perf_counter()
+                wait = (feed.waited - waited) / (now - began)
+                speed = {"images_per_second": images / (now - began), "data_wait": wait}
+                began, waited, first = now, feed.waited, solver.iteration
+            # As history.tsv has it: per valid pixel
+            observer.point(done, {"loss": round(loss, 6), "learning_rate": solver.spec.lr, **speed})
+        shown = len(history.rows)
+        for place, example in enumerate(examples if solver.iteration in moments else ()):
+            key = f"training/{place:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', example.id)}"
+            predicted = _predicted(net, example)
+            observer.labels(solver.iteration, key, example.images[photo], example.labels, predicted, net.spec.heads)
 
-    preview.show(solver.iteration, observer)
+    look()
     return look
 
 
-def _values(solver: Solver, loss: float) -> dict[str, float]:
-    """As history.tsv has them: per valid pixel."""
-    return {"loss": round(loss, 6), "learning_rate": solver.spec.lr}
-
-
-class Preview:
-    """The labels of ``IMAGES`` of ``shards`` at nine moments of a training; which images, depends on their number.
-
-    A moment costs eight forward passes and leaves the net and the global random numbers as they were.
-    """
-
-    def __init__(self, net: FCN | LateFCN, shards: Path, iterations: int) -> None:
-        self.net = net
-        self.moments = {iterations * moment // MOMENTS for moment in range(MOMENTS + 1)}
-        self._photo = read_manifest(shards).spec.images[0]
-        samples = Shards(shards, columns={self._photo, *net.spec.inputs, *net.spec.heads}, verify=False)
-        self._examples = [samples[index] for index in sorted({k * len(samples) // IMAGES for k in range(IMAGES)})]
-
-    def show(self, iteration: int, observer: Observer) -> None:
-        """Label the eight for ``observer``, if ``iteration`` is one of the moments."""
-        if iteration not in self.moments:
-            return
-        training = self.net.training
-        self.net.eval()
-        for place, example in enumerate(self._examples):
-            key = f"training/{place:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', example.id)}"
-            photo, predicted = example.images[self._photo], self._predicted(example)
-            observer.labels(iteration, key, photo, example.labels, predicted, self.net.spec.heads)
-        self.net.train(training)
-
-    @torch.inference_mode()
-    def _predicted(self, example: Example) -> dict[str, Pixels]:
-        device = next(self.net.parameters()).device
-        mean = torch.tensor(self.net.spec.mean, device=device).view(1, -1, 1, 1)
-        scores = self.net(inputs.stack(example.images, self.net.spec.inputs, device) - mean)
-        return {head: score.argmax(1)[0].to(torch.uint8).cpu().numpy() for head, score in scores.items()}
+@torch.inference_mode()
+def _predicted(net: FCN | LateFCN, example: Example) -> dict[str, Pixels]:
+    training, device = net.training, next(net.parameters()).device
+    mean = torch.tensor(net.spec.mean, device=device).view(1, -1, 1, 1)
+    scores = net.eval()(inputs.stack(example.images, net.spec.inputs, device) - mean)
+    net.train(training)
+    return {head: score.argmax(1)[0].to(torch.uint8).cpu().numpy() for head, score in scores.items()}

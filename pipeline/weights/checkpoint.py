@@ -1,9 +1,10 @@
-"""Weights with the spec of their net in one file: equal tensors and spec give equal bytes."""
+"""Weights with the spec of their net in one file: equal tensors and spec give equal bytes. Two nets fuse into one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
+
+FREE = {"inputs", "mean"}  # what streams may differ in
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], spec: NetSpec) -> None:
@@ -45,3 +48,23 @@ def load(path: Path) -> tuple[NetSpec, dict[str, Tensor]]:
         return NetSpec.from_json(json.loads(metadata["spec"])), tensors
     except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"{path} tells no net ({error!r}): it was not written by this pipeline") from None
+
+
+def fuse(parents: Sequence[Path], out: Path) -> None:
+    """Write the ``late`` net of ``parents``, nets of one input each; its tensors are theirs behind the input's name.
+
+    Raises Refusal when they differ in anything but what they see, or see the same.
+    """
+    loaded = {path: load(path) for path in parents}
+    first, (spec, _) = next(iter(loaded.items()))
+    for path, (other, _) in loaded.items():
+        if other.streams == "late" or len(other.inputs) != 1:
+            raise Refusal(f"{path} sees {', '.join(other.inputs)}: fuse nets of one input each")
+        if odd := [name for name in vars(spec).keys() - FREE if getattr(spec, name) != getattr(other, name)]:
+            raise Refusal(f"{path} has another {min(odd)} than {first}: fuse nets that differ in their inputs only")
+    columns = tuple(other.inputs[0] for other, _ in loaded.values())
+    if len(set(columns)) < len(parents):
+        raise Refusal(f"{' and '.join(map(str, parents))} see {columns[0]} both: fuse nets of different inputs")
+    mean = tuple(value for other, _ in loaded.values() for value in other.mean)
+    tensors = {f"{other.inputs[0]}.{name}": tensor for other, own in loaded.values() for name, tensor in own.items()}
+    save(out, tensors, replace(spec, inputs=columns, streams="late", mean=mean))

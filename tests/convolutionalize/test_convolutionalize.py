@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+import yaml
+from click.testing import CliRunner
+from PIL import Image, ImageOps
 from safetensors.torch import save_file
 
 from pipeline.backbones.shared.random_start import random_start
@@ -25,6 +27,8 @@ from pipeline.fcn.net import FCN
 from pipeline.spec import NetSpec
 from pipeline.training import surgery
 from pipeline.weights import checkpoint
+from stages import convolutionalize as stage
+from tests.closure import ROOT
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 CAFFE = {"format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0]}
@@ -118,18 +122,10 @@ def test_bgr_weights_see_the_channels_they_were_trained_on(tmp_path: Path) -> No
         prove(state, manifest, reshape(fold(state, forgetful, VGG), spec), spec)
 
 
-def test_refuses_before_it_writes(tmp_path: Path) -> None:
-    facts = {**TORCHVISION, "format": "classifier"}
-    written(tmp_path / "raw", "googlenet", facts)
-    with pytest.raises(Refusal, match="normalisation"):
-        convolutionalize(tmp_path / "raw", "googlenet", 3, tmp_path / "out")
-    with pytest.raises(Refusal, match="padding is '36'"):
-        convolutionalize(tmp_path / "raw", "vgg16", "36", tmp_path / "out")  # type: ignore[arg-type]
-    assert not (tmp_path / "out").exists()
-
-
 # The five photographs that an animal fills most, 75 to 90 % of their pixels: dog, cat, cat, cow, sheep.
 FILLED = ("2009_000839", "2011_002685", "2011_001775", "2008_005097", "2011_002119")
+
+
 KINDS = (range(151, 269), range(281, 286), range(281, 286), range(345, 348), range(348, 351))  # ImageNet's of those
 
 
@@ -148,7 +144,9 @@ def test_the_published_googlenet_names_the_animals_in_part_and_in_whole() -> Non
     alike = 0
     for name, kind in zip(FILLED, KINDS, strict=True):
         photo = voc_photo(name)
-        answer = int(classify(state, manifest, spec, tensor(centre(photo, 224))).argmax())
+        answer = int(
+            classify(state, manifest, spec, tensor(ImageOps.fit(photo, (256, 256)).crop((16, 16, 240, 240)))).argmax()
+        )
         whole = logits(tensors, spec, tensor(photo) - torch.tensor(spec.mean)[:, None, None])
         assert answer in kind, f"{name} is called ImageNet's class {answer}"
         alike += int(whole.mean((2, 3)).argmax()) == answer
@@ -162,13 +160,30 @@ def voc_photo(name: str) -> Image.Image:
         return Image.open(io.BytesIO(member.read())).convert("RGB")
 
 
-def centre(photo: Image.Image, crop: int) -> Image.Image:
-    """The middle of the photograph resized to 256 on its shorter side."""
-    scale = 256 / min(photo.size)
-    resized = photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.BILINEAR)
-    left, top = (resized.width - crop) // 2, (resized.height - crop) // 2
-    return resized.crop((left, top, left + crop, top + crop))
-
-
 def tensor(photo: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float()
+
+
+def test_the_stage_refuses_before_it_writes_and_leaves_the_backbone_with_its_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = {"runtime": {"threads": 1}, "backbones": {"vgg16": {"padding": 36}}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    monkeypatch.setattr(stage.determinism, "start", lambda runtime: None)  # its flags would outlive the test
+    absent = CliRunner().invoke(stage.main, ["vgg16"])
+    assert absent.exit_code == 1 and "no weights manifest at data/weights/vgg16/manifest.json" in absent.output
+    written(tmp_path / "raw", "googlenet", {**TORCHVISION, "format": "classifier"})
+    for key, padding, reason in (("googlenet", 3, "normalisation"), ("vgg16", "36", "padding is '36'")):
+        with pytest.raises(Refusal, match=reason):
+            convolutionalize(tmp_path / "raw", key, padding, tmp_path / "weights")  # type: ignore[arg-type]
+    assert not Path("weights").exists()
+
+    manifest = written(tmp_path / "data/weights/vgg16", "vgg16", CLASSIFIER)
+    done = CliRunner().invoke(stage.main, ["vgg16"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    spec = checkpoint.load(tmp_path / "weights/vgg16-fcn.safetensors")[0]
+    assert (spec.padding, spec.mean, spec.heads["imagenet"].classes) == (36, manifest.mean, manifest.classes)
+    proof = json.loads(Path("weights/vgg16-fcn.json").read_text())
+    assert set(proof) == {"max_abs_diff", "relative", "parameters", "spec"}

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import pickle
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +18,19 @@ import yaml
 
 from pipeline import determinism
 from pipeline.core.types import DatasetSpec, LabelSpec, Refusal
+from pipeline.evaluation import outputs
 from pipeline.evaluation.evaluate import evaluate
+from pipeline.evaluation.outputs import Row
 from pipeline.fcn.net import FCN
 from pipeline.metrics.scores import scores
-from pipeline.panels import shown
-from pipeline.runtime.distributed import ALONE, Group, T
+from pipeline.panels import panels
+from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from tests.launch import finish, launch
 from tests.split import encoded, written
-from tests.training.world import runtime
+from tests.training.world import Seen, runtime
 
 ROOT = Path(__file__).parents[2]
 LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
@@ -76,19 +76,6 @@ def run(world: Path, out: Path, observer: Observer | None = None, group: Group =
     )
 
 
-class Seen:
-    """Keeps an evaluation's points."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[int, Mapping[str, float]]] = []
-
-    def point(self, step: int, values: Mapping[str, float]) -> None:
-        self.points.append((step, values))
-
-    def labels(self, *_: object) -> None:
-        raise AssertionError("an evaluation's pictures are its panels")
-
-
 def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> None:
     split(tmp_path / "val", [f"2008_{i:06d}" for i in range(7)])
     model(tmp_path / "model.safetensors")
@@ -98,7 +85,7 @@ def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> 
     metrics = json.loads((tmp_path / "alone/metrics.json").read_text())
     assert [step for step, _ in seen.points] == list(range(1, 8))
     assert seen.points[-1][1]["running/semantic/mean_iu"] == metrics["semantic"]["mean_iu"]
-    assert seen.points[-1][1]["images_per_second"] > 0
+    assert seen.points[-1][1]["images_per_second"] > 0 and not seen.pictures, "an evaluation's pictures are its panels"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -114,14 +101,16 @@ def test_an_evaluation_leaves_numbers_counts_and_pictures(tmp_path: Path) -> Non
     metrics = json.loads((tmp_path / "eval/voc-fcn8s/metrics.json").read_text())
     table = pq.read_table(tmp_path / "eval/voc-fcn8s/hist.parquet").to_pydict()
     hist = np.array(table["pixels"]).reshape(3, 3)
+    found = scores(hist, LABEL.classes)
+    classes = {name: found.pop(name) for name in ("iu", "absent")}
+    assert json.loads((tmp_path / "eval/voc-fcn8s/classes.json").read_text()) == {"semantic": classes}
     assert metrics == {
-        "semantic": scores(hist, LABEL.classes),
+        "semantic": found,
         "images": 10,
         "ids_sha256": hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest(),
         "scale": "miniature",
     }
-    assert metrics["semantic"]["absent"] == ["dog"]
-    assert metrics["semantic"]["iu"]["dog"] is None
+    assert (classes["absent"], classes["iu"]["dog"]) == (["dog"], None)
     assert table["truth"][:4] == ["background", "background", "background", "cat"]
     assert table["predicted"][:4] == ["background", "cat", "dog", "background"]
     labelled = sum(
@@ -138,7 +127,7 @@ def test_an_evaluation_leaves_numbers_counts_and_pictures(tmp_path: Path) -> Non
         ("semantic", position, name) for position, name in enumerate(ids)
     ]
     iu = [float(row["mean_iu"]) for row in scored]
-    rows = {row.place: row for row in shown.read(tmp_path / "eval/voc-fcn8s")}
+    rows = {row.place: row for row in panels.read(tmp_path / "eval/voc-fcn8s")}
     evenly = [0, 1, 2, 3, 5, 6, 7, 8]
     assert [row.id for row in rows.values() if row.spread] == [ids[k] for k in evenly]
     assert [*rows][8:] == ["best-1", "median-1", "worst-1", "worst-2", "worst-3"]
@@ -148,8 +137,8 @@ def test_an_evaluation_leaves_numbers_counts_and_pictures(tmp_path: Path) -> Non
         legal = row.truth != 255
         assert row.label == LABEL
         assert (row.predicted == row.truth)[legal].mean() == float(scored[ids.index(row.id)]["pixel_acc"])
-    panels = {path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir()}
-    assert panels == {f"{row.place}-{row.id}.png" for row in rows.values()}
+    drawn = {path.name for path in (tmp_path / "eval/voc-fcn8s/panels").iterdir()}
+    assert drawn == {f"{row.place}-{row.id}.png" for row in rows.values()}
 
 
 def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) -> None:
@@ -161,36 +150,14 @@ def test_processes_that_share_the_images_write_the_bytes_of_one(tmp_path: Path) 
     params = {"runtime": runtime(), "parquet": versions, "scale": "miniature", "recipes": {"noise-fcn8s": row}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     wrote = []
-    for processes in (1, 2):
+    for processes in (1, 3):
         started = launch(tmp_path, "stages.evaluate", "noise-fcn8s", "noise/val", processes=processes)
-        assert finish(started) == ("", "")
+        said = "noise-fcn8s, semantic: predicts one class only (dog, which 0.0% of the pixels are)\n"
+        assert finish(started) == (said, ""), "such are its random weights"
         wrote.append(contents(tmp_path / "eval"))
         shutil.rmtree(tmp_path / "eval")
-    assert len(wrote[0]) == 5 + 8 + 5
+    assert len(wrote[0]) == 6 + 8 + 5
     assert wrote[0] == wrote[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class InTurn(Group):
-    """A group whose processes run one after the other in this one, the first last; ``parts`` are what all gave."""
-
-    parts: dict[int, bytes]
-
-    def gather(self, value: T) -> list[T]:
-        self.parts[self.rank] = pickle.dumps(value)
-        return [pickle.loads(self.parts[rank]) for rank in sorted(self.parts)]
-
-
-@pytest.mark.parametrize("size", [2, 4])
-def test_any_number_of_shares_gives_the_same_bytes(tmp_path: Path, size: int) -> None:
-    split(tmp_path / "val", [f"2008_{i:06d}" for i in range(11)])
-    model(tmp_path / "model.safetensors")
-    run(tmp_path, tmp_path / "alone")
-    parts: dict[int, bytes] = {}
-    for rank in reversed(range(size)):
-        assert not (tmp_path / "shared").exists()
-        run(tmp_path, tmp_path / "shared", group=InTurn(rank=rank, size=size, parts=parts))
-    assert contents(tmp_path / "shared") == contents(tmp_path / "alone")
 
 
 def test_a_net_of_other_classes_is_refused(tmp_path: Path) -> None:
@@ -210,3 +177,34 @@ def test_an_illegal_label_is_refused_by_image_and_leaves_nothing(tmp_path: Path)
     with pytest.raises(Refusal, match=r"b \(semantic\): label holds \[255\]"):
         run(tmp_path, tmp_path / "out")
     assert not contents(tmp_path / "out")
+
+
+def row(position: int, mean_iu: float | None, head: str = "semantic", name: str = "") -> Row:
+    return Row(head=head, position=position, id=name or f"image {position}", pixel_acc=mean_iu, mean_iu=mean_iu)
+
+
+def test_a_table_has_a_row_for_each_head_and_image_in_order(tmp_path: Path) -> None:
+    rows = [row(2, 0.25, name="tab\there"), row(0, 1 / 3), row(1, None), row(0, 0.5, "geometric")]
+    outputs.write_images(tmp_path / "images.tsv", rows, ["semantic", "geometric"])
+    text = (tmp_path / "images.tsv").read_text()
+    assert text.splitlines()[:3] == [
+        "head\tposition\tid\tpixel_acc\tmean_iu",
+        "semantic\t0\timage 0\t0.3333333333333333\t0.3333333333333333",
+        "semantic\t1\timage 1\t\t",
+    ]
+    read = list(csv.DictReader(text.splitlines(), delimiter="\t"))
+    assert [each["id"] for each in read] == ["image 0", "image 1", "tab\there", "image 0"]
+    assert read[-1]["head"] == "geometric"
+
+
+def test_best_median_and_worst_are_by_the_heads_mean_iu_and_of_equals_the_lower_position_comes_first() -> None:
+    rows = [row(position, iu) for position, iu in enumerate([0.5, 0.9, 0.1, 0.4, 0.3, 0.7])]
+    others = [row(position, 1 - position / 10, "geometric") for position in range(6)]
+    chosen = outputs.extremes([*rows, *others, row(6, None)], "semantic")
+    places = {"best-1": 1, "median-1": 3, "worst-1": 2, "worst-2": 4, "worst-3": 3}
+    assert {place: each.position for place, each in chosen.items()} == places
+    equal = [row(position, 0.5) for position in range(5)]
+    chosen = outputs.extremes(equal, "semantic")
+    assert chosen == outputs.extremes(equal[::-1], "semantic")
+    assert [each.position for each in chosen.values()] == [0, 2, 0, 1, 2]
+    assert outputs.extremes([row(0, None)], "semantic") == {}

@@ -21,7 +21,7 @@ from ops.fcn import main
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
 from pipeline.published.published import NETWORKS
-from pipeline.timing import forward, page, paper
+from pipeline.timing import forward, page
 from stages._live import md5
 from tests.ops.test_predict import trained
 from tests.serving.world import spec
@@ -151,20 +151,20 @@ def test_a_process_that_is_killed_names_its_net() -> None:
 
 
 def test_where_nothing_is_trained_the_papers_own_nets_are_timed(tmp_path: Path) -> None:
-    assert _timed.nets(tmp_path, (), False) == paper.NETS
-    for network in NETWORKS:
+    assert _timed.nets(tmp_path, (), False) == page.NETS
+    for name, (_, _, millions, *_) in NETWORKS.items():
         with torch.device("meta"):
-            net = make(paper.NETS[network.net])
-        assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == network.parameters
+            net = make(page.NETS[name])
+        assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == millions
     weights = trained(tmp_path, "voc-fcn8s", spec())
     assert _timed.nets(tmp_path, (), False) == {"voc-fcn8s": weights}
-    assert _timed.nets(tmp_path, (), True) == paper.NETS
-    assert _timed.nets(tmp_path, ("voc-fcn8s",), True) == {"voc-fcn8s": weights, **paper.NETS}
+    assert _timed.nets(tmp_path, (), True) == page.NETS
+    assert _timed.nets(tmp_path, ("voc-fcn8s",), True) == {"voc-fcn8s": weights, **page.NETS}
 
 
 def test_only_a_net_of_full_width_stands_beside_what_was_printed() -> None:
     names = ("FCN-AlexNet", "FCN-VGG16", "FCN-GoogLeNet", "FCN-8s", "FCN-16s")
-    assert [paper.printed(name, 1.0) for name in names] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
+    assert [page.printed(name, 1.0) for name in names] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
     recipes = ("voc-fcn-alexnet", "voc-fcn32s", "voc-fcn-googlenet", "voc-fcn8s", "voc-fcn16s")
-    assert [paper.printed(name, 1.0) for name in recipes] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
-    assert paper.printed("voc-fcn8s", 0.125) is None
+    assert [page.printed(name, 1.0) for name in recipes] == ["50 ms", "210 ms", "59 ms", "~175 ms", None]
+    assert page.printed("voc-fcn8s", 0.125) is None

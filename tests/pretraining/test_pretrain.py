@@ -6,7 +6,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from pipeline.core import files
+from pipeline.backbones.shared.random_start import INPUT_STD, random_start
+from pipeline.core import files, plugins
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
+from pipeline.pretraining.imagenet import TRAIN, class_names, decode
+from pipeline.pretraining.normalise import normalise, unnormalise
 from pipeline.pretraining.pretrain import parse, pretrain, rate
-from tests.pretraining.test_imagenet import tar
+from pipeline.spec import NetSpec
 
 ROOT = Path(__file__).parents[2]
 COLORS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 230)}
 ROW = {"seed": 1, "width": 1 / 64, "crop": 32, "batch": 8, "iterations": 150, "lr": 0.002}
-
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -35,6 +38,7 @@ raw, out, row = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 device = determinism.start({"torch": __import__("torch").__version__.split("+")[0], "threads": 1})
 pretrain("vgg16", parse("vgg16", row), raw, out, device)
 """
+NO_MEAN = (0.0, 0.0, 0.0)
 
 
 def raw(folder: Path) -> Path:
@@ -114,3 +118,87 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
     assert rate(0.5, 0, 1) == 0.5
+
+
+@pytest.mark.parametrize("key", ["vgg16", "googlenet"])
+def test_folding_keeps_the_function_and_the_names(key: str) -> None:
+    backbone = plugins.load("backbones", key)
+    spec = NetSpec(backbone=key, width=1 / 64, crop=32, padding=0, mean=NO_MEAN)
+    generator = torch.Generator().manual_seed(0)
+    net = backbone.Classifier(spec, 3)
+    random_start(net, spec, generator)
+    last = net.get_parameter(f"{backbone.LAST}.weight")
+    torch.nn.init.normal_(last, generator=generator)
+    names = list(net.state_dict())
+    normalise(net.train(), backbone.LAST)
+    images = torch.randn(16, 3, 32, 32, generator=generator) * INPUT_STD
+    for _ in range(3):
+        net(images)
+    with torch.inference_mode():
+        before = net.eval()(images)
+    unnormalise(net)
+    with torch.inference_mode():
+        after = net(images)
+    assert list(net.state_dict()) == names
+    assert before.std() > 0.1
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def tar(members: Mapping[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+def picture(color: tuple[int, int, int], size: tuple[int, int], mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).convert(mode).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def archive(folder: Path, wnids: Sequence[str]) -> Path:
+    """Two pictures a class: a red one wider than high, and a grey one in one channel."""
+    classes = {
+        f"{wnid}.tar": tar(
+            {
+                f"{wnid}_9.JPEG": picture((90, 90, 90), (20, 30), "L"),
+                f"{wnid}_10.JPEG": picture((250, 10 * number, 0), (40, 20)),
+            }
+        )
+        for number, wnid in enumerate(wnids)
+    }
+    path = folder / TRAIN
+    path.write_bytes(tar(classes))
+    return path
+
+
+def test_decodes_by_class_then_name_whatever_the_tars_order(tmp_path: Path) -> None:
+    wnids = ["n03", "n01", "n02"]
+    forth = decode(archive(tmp_path, wnids), wnids, 28)
+    back = decode(archive(tmp_path, wnids[::-1]), wnids[::-1], 28)
+    assert forth.pixels.shape == (6, 28, 28, 3)
+    assert forth.pixels.dtype == np.uint8
+    assert list(forth.classes) == [0, 0, 1, 1, 2, 2]
+    assert [int(pixel[0] > 200) for pixel in forth.pixels[:, 14, 14]] == [1, 0] * 3  # …_10 sorts before …_9
+    assert not np.array_equal(forth.pixels[0], back.pixels[4])  # classes follow the list, not the tar
+
+
+@pytest.mark.parametrize("text", [None, "n01 cat\n"])
+def test_refuses_classes_it_cannot_read(tmp_path: Path, text: str | None) -> None:
+    if text:
+        (tmp_path / "classes.txt").write_text(text)
+    with pytest.raises(Refusal, match=r"classes\.txt does not list the classes as wnid, tab, name"):
+        class_names(tmp_path)
+    (tmp_path / "classes.txt").write_text("n02\tcat\nn01\tpotted plant\n")
+    assert list(class_names(tmp_path).items()) == [("n02", "cat"), ("n01", "potted plant")]
+
+
+def test_refuses_an_archive_that_is_missing_or_lacks_a_class(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="is missing: run the imagenet stage"):
+        decode(tmp_path / TRAIN, ["n01"], 28)
+    with pytest.raises(Refusal, match=r"has no n09\.tar, which classes\.txt lists"):
+        decode(archive(tmp_path, ["n01"]), ["n01", "n09"], 28)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
+from click.testing import CliRunner
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,11 +24,12 @@ from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn import inputs
 from pipeline.fcn.net import FCN, LateFCN, build, make
 from pipeline.released import released
-from pipeline.released.blobs import places
 from pipeline.released.released import RELEASED, import_released
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
-from tests.caffe.caffemodels import Blobs, written
+from stages import import_weights as stage
+from tests.caffe.test_caffemodel import Blobs, written
+from tests.closure import ROOT
 
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions before each pool
 CONVOLUTIONS = [f"conv{block}_{i}" for block, depth in enumerate(BLOCKS, 1) for i in range(1, depth + 1)]
@@ -57,6 +59,8 @@ class Net:
 
 
 BGR, BGRD = [2, 1, 0], [2, 1, 0, 3]
+
+
 UP16, UP8 = {"upscore2": 4, "upscore16": 32}, {"upscore2": 4, "upscore_pool4": 4, "upscore8": 16}
 
 
@@ -82,6 +86,8 @@ NETS = {
     "siftflow-fcn16s": net(VGG16 | FR2 | POOL42, twice(UP16), {"conv1_1": BGR}),
     "siftflow-fcn8s": net(VGG16 | FR2 | POOL42 | POOL32, twice(UP8), {"conv1_1": BGR}),
 }
+
+
 MEANS = {  # RGB; disparity, height, angle; ln of millimetres
     "voc": {"color": (122.67892, 116.66877, 104.00699)},
     "nyud": {"color": (92.318, 97.203, 116.190), "hha": (132.431, 94.076, 118.477), "depth": (7.844,)},
@@ -229,10 +235,6 @@ def answered(path: Path) -> dict[str, Tensor]:
     return scores
 
 
-def test_every_net_of_theirs_is_here() -> None:
-    assert list(NETS) == list(RELEASED)
-
-
 @pytest.mark.parametrize("layout", ["V1", "V2"])
 @pytest.mark.parametrize("name", NETS)
 def test_every_blob_becomes_our_tensor(tmp_path: Path, name: str, layout: str) -> None:
@@ -331,17 +333,6 @@ def test_float32_rounds_a_filter_and_that_is_all_it_may(tmp_path: Path) -> None:
         released.read(written(tmp_path / "net", blobs, "V2"), spec)
 
 
-def test_a_file_shows_which_net_it_is_of() -> None:
-    """But for nyud-fcn32s-color and -hha, whose files differ in numbers only."""
-    counts = {"voc": {"semantic": 21}, "nyud": {"semantic": 40}, "siftflow": {"semantic": 33, "geometric": 3}}
-    shapes = {}
-    for name in NETS:
-        heads = {head: labels(count) for head, count in counts[name.split("-")[0]].items()}
-        shapes[name] = {at: place.shape for at, place in places(replace(thin(name), heads=heads)).items()}
-    alike = [(one, other) for one, other in combinations(NETS, 2) if shapes[one] == shapes[other]]
-    assert alike == [("nyud-fcn32s-color", "nyud-fcn32s-hha")]
-
-
 def test_refuses_files_and_names_there_are_not(tmp_path: Path) -> None:
     spec, out = thin("voc-fcn32s"), tmp_path / "out"
     path = written(tmp_path / "net", caffe_blobs("voc-fcn32s", spec, drawn(spec).state_dict()), "V2")
@@ -349,7 +340,6 @@ def test_refuses_files_and_names_there_are_not(tmp_path: Path) -> None:
     cut.write_bytes(path.read_bytes()[:-9])
     for file, name, reason in (
         (path, "voc-fcn4s", r"imports\.mine\.net\.name is 'voc-fcn4s': the authors' nets are voc-fcn32s, voc-"),
-        (tmp_path / "absent", "voc-fcn32s", r"imports\.mine\.file is .*absent, which is no file: download it first"),
         (path, "voc-fcn32s", r"where this net has 64×3×3×3: the weights are another net's"),
         (cut, "voc-fcn32s", r"not a whole \.caffemodel"),
     ):
@@ -360,28 +350,42 @@ def test_refuses_files_and_names_there_are_not(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_the_report_gives_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "voc-fcn8s-atonce"
-    spec = replace(thin(name), heads=plugins.load("datasets", "voc").SPEC.labels)
+def test_a_released_net_is_imported_with_every_blobs_fate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the stage, which says in one line why not."""
+    monkeypatch.chdir(tmp_path)
+    key, name = "voc-fcn8s-atonce-released", "voc-fcn8s-atonce"
+    label = plugins.load("datasets", "voc").SPEC.labels["semantic"]
+    spec = replace(thin(name), heads={"semantic": label})
     monkeypatch.setattr(released, "spec", lambda net: spec)  # the published width fills half a gigabyte
-    state = drawn(spec).state_dict()
+    row = {"folder": "data/weights/voc", "file": "net.caffemodel", "net": {"name": name, "backbone": "vgg16"}}
+    row |= {"evaluate": {"shards": "voc", "split": "val"}}
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump({"imports": {key: row}}))
+    refused = f"Error: imports.{key}.file is data/weights/voc/net.caffemodel, which is no file"
+    assert CliRunner().invoke(stage.main, [key]).stderr.startswith(refused)
+    unknown = f"Error: no row '{name}' in params.yaml under imports: it has {key}\n"
+    assert CliRunner().invoke(stage.main, [name]).stderr == unknown
+
+    state, run = drawn(spec).state_dict(), Path("runs", key)
     blobs = caffe_blobs(name, spec, state)
-    path = written(tmp_path / "net.caffemodel", blobs, "V2")
-    for out in ("a", "b"):
-        import_released("mine", path, name, tmp_path / out)
-    for file in ("model.safetensors", "import.json"):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
-    loaded, tensors = checkpoint.load(tmp_path / "a/model.safetensors")
+    Path("data/weights/voc").mkdir(parents=True)
+    written(Path("data/weights/voc/net.caffemodel"), blobs, "V2")
+    wrote = []
+    for _ in range(2):
+        done = CliRunner().invoke(stage.main, [key], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        wrote.append({path.name: path.read_bytes() for path in run.iterdir()})
+    assert wrote[0] == wrote[1] and wrote[0].keys() == {"import.json", "model.safetensors"}
+    loaded, tensors = checkpoint.load(run / "model.safetensors")
     assert loaded == spec and all(torch.equal(tensors[one], state[one]) for one in state)
-    found = json.loads((tmp_path / "a/import.json").read_text())
+    found = json.loads(wrote[0]["import.json"])
     assert (found["net"], found["file"], found["spec"]["heads"]) == (name, "net.caffemodel", {"semantic": 21})
     assert found["parameters"] == sum(tensor.numel() for tensor in state.values())
     fates = {(blob["layer"], blob["blob"]): blob for blob in found["blobs"]}
     assert list(fates) == [(layer, i) for layer, own in blobs.items() for i in range(len(own))]
-    assert fates["conv1_1", 0] == {
-        "layer": "conv1_1", "blob": 0, "shape": [8, 3, 3, 3], "fate": "BGR to RGB", "tensor": "backbone.conv1_1.weight"
-    }  # fmt: skip
-    assert fates["score_pool4", 1]["fate"] == "copied"
-    assert fates["upscore8", 0] == {"layer": "upscore8", "blob": 0, "shape": [21, 21, 16, 16], "fate": "bilinear"}
-    assert fates["scale_pool3", 0]["fate"] == "scale"
+    first = {"shape": [8, 3, 3, 3], "fate": "BGR to RGB", "tensor": "backbone.conv1_1.weight"}
+    assert fates["conv1_1", 0] == {"layer": "conv1_1", "blob": 0, **first}
+    assert [fates[at]["fate"] for at in (("score_pool4", 1), ("upscore8", 0), ("scale_pool3", 0))] == [
+        *("copied", "bilinear", "scale")
+    ]
     assert {blob["tensor"] for blob in found["blobs"] if "tensor" in blob} == state.keys()

@@ -13,26 +13,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from pipeline.core.types import Refusal
-from pipeline.published.published import PUBLISHED
-from pipeline.report import charts, html, report
-from pipeline.report.inputs import Counts
+from pipeline.published.published import METRICS, PUBLISHED
+from pipeline.report import charts, figures, page, report
+from pipeline.report.figures import escaped
+from pipeline.report.inputs import Counts, Outputs
+from stages import report as stage
 from tests.closure import ROOT
-from tests.report.world import NETS, RECIPES, evaluations
+from tests.report.test_page import ours
+from tests.report.world import NETS, RECIPES, ROW, evaluations
 
 SECTIONS = re.findall(r"^## (.+)$", report.PAGE.read_text(), re.MULTILINE)
 OUTSIDE = """
 import sys; from pathlib import Path; from pipeline.report import report; from tests.report.world import RECIPES
-report.write(Path("eval"), Path(sys.argv[1]), Path("results"), "miniature", RECIPES)
+report.write(Path("eval"), Path(sys.argv[1]), Path("results"), "miniature", RECIPES, RECIPES)
 """
+OTHERS = json.dumps(  # another machine's scores beside this one's counts
+    {"semantic": dict.fromkeys(METRICS, 0.5), "scale": "miniature", "images": 2, "ids_sha256": "x"}
+)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with eval/, bounds/ and the results/ of both."""
     root = tmp_path_factory.mktemp("report")
-    report.write(evaluations(root), root / "bounds", root / "results", "miniature", RECIPES)
+    report.write(evaluations(root), root / "bounds", root / "results", "miniature", RECIPES, RECIPES)
     return root
 
 
@@ -82,8 +89,9 @@ def test_no_other_folder_no_setting_of_the_machine_and_no_picture_read_back_chan
 def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Path) -> None:
     for recipe in NETS:
         (tmp_path / "eval" / recipe).mkdir(parents=True)
-        shutil.copy(world / "eval" / recipe / "metrics.json", tmp_path / "eval" / recipe)
-    report.write(tmp_path / "eval", tmp_path / "none", tmp_path, "miniature", {})
+        for name in ("classes.json", "metrics.json"):
+            shutil.copy(world / "eval" / recipe / name, tmp_path / "eval" / recipe)
+    report.write(tmp_path / "eval", tmp_path / "none", tmp_path, "miniature", {}, NETS)
     headings = re.findall(r"^## (.+)$", (tmp_path / "report.md").read_text(), re.MULTILINE)
     assert headings == [SECTIONS[0], SECTIONS[-1]]
     assert (tmp_path / "plots/trimap.csv").read_text() == "recipe,dataset,pixels,mean_iu\n"
@@ -99,6 +107,7 @@ def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Pa
         ("eval/voc-fcn8s/limits.json", '{"semantic": {"trimap": {}}}', "evaluate"),
         ("eval/voc-fcn8s/metrics.json", '{"scale": "miniature", "semantic": {}}', "evaluate"),
         ("eval/voc-fcn8s/shown.parquet", "no table", "evaluate"),
+        ("eval/voc-fcn32s/metrics.json", OTHERS, "evaluate"),
         ("bounds/voc-seg11valid.json", "{}", "bounds"),
     ],
 )
@@ -109,7 +118,7 @@ def test_a_damaged_input_is_named_with_its_remedy_and_nothing_is_written(
         shutil.copytree(world / name, tmp_path / name)
     (tmp_path / path).write_text(content)
     with pytest.raises(Refusal, match=rf"{re.escape(path)} [^\n]*: run its {stage} stage again$"):
-        report.write(tmp_path / "eval", tmp_path / "bounds", tmp_path / "results", "miniature", RECIPES)
+        report.write(tmp_path / "eval", tmp_path / "bounds", tmp_path / "results", "miniature", RECIPES, RECIPES)
     assert not (tmp_path / "results").exists()
 
 
@@ -117,22 +126,51 @@ def test_a_recipe_that_does_not_say_what_it_took_and_a_picture_that_is_missing_a
     world: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Refusal, match=r"params\.yaml: recipes\.voc-fcn8s lacks 'solver'"):
-        report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {"net": {}}})
+        report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {"net": {}}}, NETS)
     with pytest.raises(Refusal, match=r"a\.svg is not here.*dvc pull"):
-        html.page("![a](figures/a.svg)", tmp_path)
+        figures.as_html("![a](figures/a.svg)", tmp_path)
 
 
-def test_evaluations_of_another_scale_are_left_out(world: Path, tmp_path: Path) -> None:
-    shutil.copytree(world / "eval", tmp_path / "eval")
-    other = tmp_path / "eval/voc-fcn8s/metrics.json"
+def test_evaluations_of_another_scale_and_of_recipes_that_are_no_more_are_left_out(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the stage: in eval/ lie nets that git has from another machine, in params.yaml no more."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("voc-fcn8s", "voc-fcn4s", "mine-fcn32s"):
+        shutil.copytree(world / "eval/voc-fcn8s", tmp_path / "eval" / name)
+    other = tmp_path / "eval/voc-fcn4s/metrics.json"
     other.write_text(other.read_text().replace("miniature", "paper"))
-    report.write(tmp_path / "eval", tmp_path, tmp_path, "miniature", RECIPES)
-    assert [line.split(",")[0] for line in (tmp_path / "table.csv").read_text().splitlines()] == [
-        "recipe",
-        "voc-fcn32s",
-    ]
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    params = {"recipes": {"voc-fcn4s": ROW, "mine-fcn32s": ROW}, "imports": {}, "scale": "miniature"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    result = CliRunner().invoke(stage.main, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    for path in ("table.csv", "plots/loss.csv", "plots/iu.csv", "plots/trimap.csv"):
+        names = {line.split(",")[0] for line in (tmp_path / "results" / path).read_text().splitlines()[1:]}
+        assert names == {"mine-fcn32s"}, path
+    for path in ("table.md", "report.md"):
+        assert not re.search(r"^\| voc-fcn(4|8)s \|", (tmp_path / "results" / path).read_text(), re.MULTILINE), path
     with pytest.raises(Refusal, match=r"no .*metrics.json of scale 'photos'"):
-        report.write(tmp_path / "eval", tmp_path, tmp_path, "photos", RECIPES)
+        report.write(tmp_path / "eval", tmp_path, tmp_path, "photos", RECIPES, NETS)
+
+
+@pytest.mark.parametrize(
+    ("hist", "line"),
+    [
+        ([[70, 0, 0], [20, 0, 0], [10, 0, 0]], "predicts one class only (sky, which 70.0% of the pixels are)"),
+        ([[0, 0, 70], [0, 0, 20], [0, 0, 10]], "predicts one class only (a_b, which 10.0% of the pixels are)"),
+        ([[7000, 1, 0], [2000, 1, 0], [998, 0, 0]], "predicts hardly more than one class (sky, which 70.0% of the "),
+        ([[70, 0, 0], [19, 1, 0], [10, 0, 0]], None),
+        ([[100, 0, 0], [0, 0, 0], [0, 0, 0]], None),  # there is nothing else to predict
+        ([[9999, 0, 0], [0, 1, 0], [0, 0, 0]], None),  # there is hardly anything else
+    ],
+)
+def test_a_net_that_predicts_one_class_only_is_told_below_its_table(
+    tmp_path: Path, hist: list[list[int]], line: str | None
+) -> None:
+    counts = {"voc-fcn8s": {"semantic": Counts(["sky", "sea", "a_b"], np.array(hist))}}
+    text = page.beside(Outputs(ours({"voc-fcn8s": 50.0}), {}, counts, {}, {}, {}, {}), "##")
+    assert (f"\n\n**voc-fcn8s {escaped(line)}" in text) if line else "predicts" not in text
 
 
 def test_confusions_are_told_commonest_first_and_shares_are_of_the_true_class() -> None:

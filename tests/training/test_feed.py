@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline.core.types import Refusal
 from pipeline.runtime.distributed import Group
 from pipeline.shards.reader import Shards
-from pipeline.training.feed import Feed, Item, drawn, prefetch
+from pipeline.training.feed import CELL, JITTER, Feed, Item, Move, drawn, move, prefetch, sampled
 from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
 
 HEADS = {"semantic": SEMANTIC, "geometric": GEOMETRIC}
@@ -37,14 +36,9 @@ def test_the_order_is_uniform_with_replacement() -> None:
     assert {drawn(5, draw, 3) for draw in range(100)} == {0, 1, 2}
 
 
-def test_seeds_and_draws_are_independent() -> None:
-    assert len({tuple(drawn(seed, draw, 1000) for draw in range(50)) for seed in range(20)}) == 20
-    assert drawn(1, 23, 10**9) != drawn(12, 3, 10**9)  # "1/23" and "12/3" must not meet
-
-
 def feed(folder: Path, *heads: str, **options: object) -> Feed:
     net = replace(SPEC, heads={head: HEADS[head] for head in heads or ("semantic",)})
-    return Feed(Shards(folder), seed=1337, net=net, device=torch.device("cpu"), **options)  # type: ignore[arg-type]
+    return Feed(shards=Shards(folder), seed=1337, net=net, device=torch.device("cpu"), **options)  # type: ignore[arg-type]
 
 
 def items(folder: Path, **options: object) -> list[Item]:
@@ -113,32 +107,43 @@ def test_at_most_depth_more_are_prepared_than_are_taken() -> None:
     assert list(results) == [n * n for n in range(3, 100)]
 
 
-@pytest.mark.parametrize("workers", [0, 1, 4])
-def test_results_come_in_the_order_of_their_items_whoever_is_quicker(workers: int) -> None:
-    def prepare(item: int) -> int:
-        time.sleep(0.01 * (item % 3 == 0))
-        return item
+def test_a_move_takes_pixels_where_it_says() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert Move(mirrored=False, down=1, right=-1).apply(pixels, 99).tolist() == [
+        [99, 99, 99, 99],
+        [1, 2, 3, 99],
+        [5, 6, 7, 99],
+    ]
+    assert Move(mirrored=True, down=0, right=0).apply(pixels, 99).tolist() == pixels[:, ::-1].tolist()
+    mirrored = Move(mirrored=True, down=-2, right=3).apply(pixels, 99)
+    assert mirrored.tolist() == [[99, 99, 99, 11], [99] * 4, [99] * 4]
+    assert (Move(mirrored=False, down=3, right=0).apply(pixels, 99) == 99).all()
+    color = np.stack([pixels, pixels, pixels], 2)
+    assert Move(mirrored=True, down=-2, right=3).apply(color, (1, 99, 2))[..., 1].tolist() == mirrored.tolist()
 
-    assert list(prefetch(prepare, range(30), workers)) == list(range(30))
+
+def test_moves_are_what_the_paper_says_and_repeat() -> None:
+    moves = [move(1337, draw) for draw in range(4000)]
+    assert moves == [move(1337, draw) for draw in range(4000)]
+    assert moves != [move(1338, draw) for draw in range(4000)]
+    assert 0.47 < np.mean([change.mirrored for change in moves]) < 0.53
+    shifts = np.array([(change.down, change.right) for change in moves])
+    assert (shifts.min(), shifts.max()) == (-JITTER, JITTER)
+    assert np.abs(shifts.mean(0)).max() < 1.5
 
 
-def test_an_error_is_raised_in_its_turn_and_no_thread_is_left() -> None:
-    def prepare(item: int) -> int:
-        if item == 2:
-            raise Refusal("the third")
-        return item
-
-    def endless() -> Iterator[int]:
-        n = 0
-        while True:
-            yield n
-            n += 1
-
-    results = prefetch(prepare, endless())
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(Refusal, match="the third"):
-        next(results)
-    closed = prefetch(str, endless())
-    assert next(closed) == "0"
-    closed.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("feed")]
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_sampling_keeps_whole_cells_and_the_same_for_every_head(share: float) -> None:
+    kept = []
+    for draw in range(300):
+        label = np.full((100, 75), draw % 9, np.uint8)
+        once = sampled(label, 1337, draw, share, 255)
+        assert set(np.unique(once)) <= {draw % 9, 255}
+        for row in range(0, 100, CELL):
+            for column in range(0, 75, CELL):
+                assert len(np.unique(once[row : row + CELL, column : column + CELL])) == 1
+        other = sampled(np.ones_like(label), 1337, draw, share, 255)
+        assert np.array_equal(other == 255, once == 255)
+        kept.append(np.mean(once[:96, :64] != 255))
+    assert abs(np.mean(kept) - share) < 0.03
+    assert np.array_equal(sampled(label, 1337, 299, share, 255), once)

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline.training import snapshot
-from tests.training import forked
 from tests.training.world import digests, repository
 
-KILLS = int(os.environ.get("FCN_KILLS", "20"))
+KILLS = int(os.environ.get("FCN_KILLS", "8"))
 WEIGHTS = "runs/noise-fcn/model.safetensors"
 
 
@@ -35,6 +33,12 @@ class Training:
                 stderr=subprocess.STDOUT,
             )
 
+    def wait_for(self, iteration: int) -> None:
+        """Until a snapshot of ``iteration`` or later is there."""
+        while not any(snapshot.iteration_of(path) >= iteration for path in snapshots(self.log.parent)):
+            assert self.process.poll() is None, f"it ended before iteration {iteration}"
+            time.sleep(0.001)
+
     def wait_for_the_start(self) -> None:
         """Until the net has its first weights, and says so."""
         while "\nzero: " not in self.log.read_text():
@@ -43,25 +47,8 @@ class Training:
 
     def end(self, *, within: float = 600) -> tuple[int, list[str]]:
         """The exit code, within so many seconds, and the lines but those that every training says."""
-        return self.process.wait(timeout=within), said_beside(self.log.read_text())
-
-
-def forked_to_its_end(root: Path) -> tuple[int | None, list[str]]:
-    """What ``Training(root, seconds=60).end()`` tells, by a fork, which saves 3 s of imports."""
-    training = forked.start(root, seconds=60, log=root / "log")
-    training.join()
-    return training.exitcode, said_beside((root / "log").read_text())
-
-
-def said_beside(said: str) -> list[str]:
-    return [line for line in said.splitlines() if not line.startswith(("copied: ", "zero: ", "trained for "))]
-
-
-def wait_for(root: Path, iteration: int, lives: Callable[[], bool]) -> None:
-    """Until a snapshot of ``iteration`` or later stands."""
-    while not any(snapshot.iteration_of(path) >= iteration for path in snapshots(root)):
-        assert lives(), f"it ended before iteration {iteration}"
-        time.sleep(0.001)
+        code, said = self.process.wait(timeout=within), self.log.read_text().splitlines()
+        return code, [line for line in said if not line.startswith(("copied: ", "zero: ", "trained for "))]
 
 
 def snapshots(root: Path) -> list[Path]:
@@ -82,7 +69,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    """The killed are forks; first and last are processes as DVC starts them."""
     rng = random.Random(KILLS)
     root = repository(tmp_path, iterations=40 * (KILLS + 1))
     assert Training(root, seconds=60).end() == (0, [])
@@ -90,13 +76,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
     (root / WEIGHTS).unlink()
     reached = 0
     for kill in range(KILLS):
-        training = forked.start(root, seconds=0, log=tmp_path / "log")
-        wait_for(root, max(reached, 40 * kill) + rng.randint(1, 20), training.is_alive)
+        training = Training(root)
+        training.wait_for(max(reached, 40 * kill) + rng.randint(1, 20))
         time.sleep(rng.uniform(0, 0.03))  # an iteration with its snapshot takes about 0.01 s
-        training.kill()
-        training.join()
-        said = said_beside((tmp_path / "log").read_text())
-        assert (training.exitcode, bool(said)) == (-signal.SIGKILL, kill > 0)
+        training.process.kill()
+        code, said = training.end()
+        assert (code, bool(said)) == (-signal.SIGKILL, kill > 0)
         assert all(line.startswith("resuming at iteration ") for line in said)
         reached = max(map(snapshot.iteration_of, snapshots(root)))
         assert not (root / WEIGHTS).exists()
@@ -120,5 +105,5 @@ def test_asked_to_stop_it_exits_143_and_goes_on_to_the_same_bytes(
     assert code == 143
     assert said == [f"stopped at iteration {iteration} of 200: a rerun goes on from iteration {iteration}"]
     assert 0 < iteration < 200
-    assert forked_to_its_end(root) == (0, [f"resuming at iteration {iteration} of 200"])
+    assert Training(root, seconds=60).end() == (0, [f"resuming at iteration {iteration} of 200"])
     assert outputs(root) == whole

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from pipeline.core.types import Refusal
-from pipeline.training.loss import balance, cross_entropy, valid_pixels
+from pipeline.training.loss import ROWS, History, Tally, balance, cross_entropy, valid_pixels
 from tests.training.world import SEMANTIC
 
 
@@ -30,29 +33,9 @@ def test_equals_torchs_and_so_does_its_gradient(weight: torch.Tensor | None) -> 
     torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-6)
 
 
-def test_gradient_is_the_losss() -> None:
-    scores, label = drawn_scores(3, torch.float64)
-    assert torch.autograd.gradcheck(lambda x: cross_entropy(x, label, 255), (scores,))
-
-
 def test_balanced_classes_weigh_alike() -> None:
     assert balance({"background": 800, "cat": 100, "dog": 50, "void": 3}, SEMANTIC) == (0.125, 1.0, 2.0)
     assert balance({"background": 10, "cat": 0, "dog": 30}, SEMANTIC) == (2.0, 1.0, pytest.approx(2 / 3))
-
-
-def test_an_image_without_a_valid_pixel_counts_nothing() -> None:
-    scores, label = drawn_scores(21, torch.float32)
-    loss = cross_entropy(scores, torch.full_like(label, 255), 255)
-    loss.backward()
-    assert str(loss.item()) == "0.0"
-    assert scores.grad is not None
-    assert not scores.grad.any()
-
-
-def test_a_large_score_overflows_nothing() -> None:
-    scores = torch.tensor([1e4, -1e4]).view(1, 2, 1, 1)
-    assert cross_entropy(scores, torch.zeros(1, 1, 1, dtype=torch.uint8), 255) == 0
-    assert cross_entropy(scores, torch.ones(1, 1, 1, dtype=torch.uint8), 255) == 2e4
 
 
 @pytest.mark.parametrize("stray", [3, 37, 254])
@@ -60,3 +43,35 @@ def test_counts_valid_pixels_and_refuses_a_label_that_is_no_class(stray: int) ->
     assert valid_pixels(np.array([[0, 1, 2], [255, 255, 2]], np.uint8), SEMANTIC) == 4
     with pytest.raises(Refusal, match=f"label {stray} is no class: classes are 0–2, ignored is 255"):
         valid_pixels(np.array([[0, 1, stray, 255]], np.uint8), SEMANTIC)
+
+
+def test_a_row_is_the_mean_loss_of_a_valid_pixel_over_its_window_to_six_decimals(tmp_path: Path) -> None:
+    history = History(601)
+    history.add(0, Tally(loss={"semantic": 30.0, "geometric": 8.0}, count={"semantic": 10, "geometric": 2}))
+    history.add(1, Tally(loss={"semantic": 10.0, "geometric": 0.0}, count={"semantic": 30, "geometric": 2}))
+    history.add(2, Tally(loss={"semantic": 1.0}, count={"semantic": 3}))
+    history.add(599, Tally(loss={"semantic": 2e-9}, count={"semantic": 0}))
+    history.add(600, Tally(loss={"semantic": 0.0}, count={"semantic": 0}))
+    history.write(tmp_path / "runs/history.tsv")
+    assert (tmp_path / "runs/history.tsv").read_bytes() == b"iteration\tloss\n3\t2.953488\n600\t0.0\n601\t0.0\n"
+
+
+@pytest.mark.parametrize("iterations", [1, 7, 300, 301, 1500, 100_000])
+def test_has_at_most_300_rows_and_ends_at_the_last_iteration(iterations: int) -> None:
+    history = History(iterations)
+    for iteration in range(iterations):
+        history.add(iteration, Tally(loss={"semantic": 1.0}, count={"semantic": 1}))
+    assert len(history.rows) <= ROWS
+    assert history.rows[-1][0] == iterations
+    assert {loss for _, loss in history.rows} == {1.0}
+
+
+def test_a_half_filled_window_goes_on_from_its_state() -> None:
+    whole, first, second = History(900), History(900), History(900)
+    for n in range(8):
+        tally = Tally(loss={"semantic": 1 / (n + 3), "geometric": 0.1 * n}, count={"semantic": n, "geometric": 7})
+        whole.add(n, tally)
+        (first if n < 4 else second).add(n, tally)
+        if n == 3:
+            second.restore(json.loads(json.dumps(first.state())))
+    assert second.state() == whole.state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import torch
 from pipeline.core.types import LabelSpec
 from pipeline.fcn.net import make
 from pipeline.spec import NetSpec
-from pipeline.training.autocast import autocast
 from pipeline.training.loss import cross_entropy
 from pipeline.training.momentum import Momentum
+from pipeline.training.train import autocast
+from pipeline.weights import checkpoint
+from tests.training.world import fit, losses, recipe
 
 MEAN = (123.0, 117.0, 104.0)
 LABEL = LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3)
@@ -33,6 +36,7 @@ DEVICES = [
     "cpu",
     pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]),
 ]
+CPU = torch.device("cpu")
 
 
 def gradients(net: torch.nn.Module, device: str) -> list[torch.Tensor]:
@@ -70,3 +74,16 @@ def test_no_operation_raises_and_gradients_repeat(kind: str, precision: str, dev
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert any(gradient.any() for gradient in first)
     Momentum(net, momentum=0.9, weight_decay=0.0005).update(1e-12)
+
+
+def test_a_bfloat16_training_repeats_and_is_nearly_float32s(tmp_path: Path) -> None:
+    runs = {
+        out: fit(tmp_path, out, row=recipe(stride=8, lr=1e-8), precision=out[:4]) for out in ("fp32", "bf16", "bf16-b")
+    }
+    assert runs["bf16"] == runs["bf16-b"] != runs["fp32"]
+    fine, coarse = (losses(tmp_path / out / "history.tsv") for out in ("fp32", "bf16"))
+    assert coarse == pytest.approx(fine, rel=0.02)
+    spec, tensors = checkpoint.load(tmp_path / "bf16/model.safetensors")
+    assert spec == checkpoint.load(tmp_path / "fp32/model.safetensors")[0]
+    first = checkpoint.load(tmp_path / "init.safetensors")[1]["backbone.conv5_3.weight"]
+    assert not torch.equal(first, tensors["backbone.conv5_3.weight"])

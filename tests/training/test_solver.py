@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pipeline import determinism
 from pipeline.core.types import Refusal
@@ -15,8 +17,9 @@ from pipeline.fcn.net import FCN
 from pipeline.shards.reader import Shards
 from pipeline.training.feed import Feed, Item
 from pipeline.training.loss import cross_entropy
+from pipeline.training.momentum import Momentum
 from pipeline.training.solver import Solver
-from pipeline.training.train import start
+from pipeline.training.surgery import start
 from tests.training.world import GEOMETRIC, SEMANTIC, classifier, recipe, shards
 
 CPU = torch.device("cpu")
@@ -32,7 +35,7 @@ class World:
         self.net, _ = start(self.recipe, init if init.exists() else classifier(init), samples.manifest)
         self.net.train()
         self.solver = Solver(self.net, self.recipe.solver, self.net.spec.heads)
-        self.feed = Feed(samples, seed=1337, net=self.net.spec, device=CPU)
+        self.feed = Feed(shards=samples, seed=1337, net=self.net.spec, device=CPU)
 
     def batches(self, first: int, last: int) -> Iterator[list[Item]]:
         return self.feed.batches(first, last, self.recipe.solver.batch)
@@ -93,27 +96,6 @@ def test_virtual_ranks_add_up_in_order_whatever_one_of_them_holds(tmp_path: Path
     assert equal(total, whole) == (ranks == 1)
 
 
-def test_reductions_differ_by_the_number_of_valid_pixels(tmp_path: Path) -> None:
-    both = [World(tmp_path, weight_decay=0.0, reduction=reduction) for reduction in ("sum", "mean")]
-    ((item,),) = both[0].batches(0, 1)
-    summed, mean = (gradient(world.net, world.solver, [item]) for world in both)
-    for name in summed:
-        expected = mean[name] * item.valid["semantic"]
-        torch.testing.assert_close(summed[name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
-
-
-def test_two_heads_add_their_losses(tmp_path: Path) -> None:
-    world = World(tmp_path, heads=["semantic", "geometric"])
-    assert world.net.spec.heads == {"semantic": SEMANTIC, "geometric": GEOMETRIC}
-    ((item,),) = world.batches(0, 1)
-    tally = world.solver.step([item])
-    valid = item.valid
-    assert tally.loss["semantic"] == pytest.approx(valid["semantic"] * torch.tensor(3.0).log().item(), rel=1e-5)
-    assert tally.loss["geometric"] == pytest.approx(valid["geometric"] * torch.tensor(2.0).log().item(), rel=1e-5)
-    assert tally.count == valid
-    assert world.net.geometric.score_fr.bias.any()
-
-
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_an_image_without_a_valid_pixel_changes_nothing(tmp_path: Path, reduction: str) -> None:
     world = World(tmp_path, weight_decay=0.0, reduction=reduction)
@@ -147,3 +129,54 @@ def test_dropout_differs_between_the_images_of_a_batch(tmp_path: Path) -> None:
     world.net.backbone.fc7.register_forward_pre_hook(lambda _, inputs: masks.append(inputs[0] == 0))
     world.solver.step([batch[0], replace(batch[0], draw=1)])
     assert not torch.equal(*masks)
+
+
+def two_layers() -> nn.Sequential:
+    """Two convolutions with weights, biases and later gradients of order one."""
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1))
+    generator = torch.Generator().manual_seed(0)
+    for param in layers.parameters():
+        nn.init.normal_(param, generator=generator)
+    return layers
+
+
+@pytest.mark.parametrize(("lr", "momentum", "decay"), [(1e-2, 0.9, 5e-4), (1e-3, 0.99, 0.1), (0.1, 0.5, 0.0)])
+def test_equals_caffes_update(lr: float, momentum: float, decay: float) -> None:
+    """SGDSolver in float64: V ← momentum·V + rate·(∂ + decay·W); W ← W − V, each with its lr_mult and decay_mult."""
+    layers, generator = two_layers(), torch.Generator().manual_seed(100)
+    ours = Momentum(layers, momentum=momentum, weight_decay=decay)
+    weights = {name: param.detach().double().numpy() for name, param in layers.named_parameters()}
+    velocity = {name: np.zeros_like(weight) for name, weight in weights.items()}
+    for _ in range(10):
+        for name, param in layers.named_parameters():
+            param.grad = torch.randn(param.shape, generator=generator)
+            rate, decayed = (2, 0) if name.endswith("bias") else (1, decay)
+            step = param.grad.double().numpy() + decayed * weights[name]
+            velocity[name] = momentum * velocity[name] + lr * rate * step
+            weights[name] = weights[name] - velocity[name]
+        ours.update(lr)
+    for name, param in layers.named_parameters():
+        np.testing.assert_allclose(param.detach().numpy(), weights[name], rtol=1e-5, atol=1e-6)
+        rate = 2 if name.endswith("bias") else 1
+        np.testing.assert_allclose(ours.velocity[name].numpy() * lr, velocity[name] / rate, rtol=1e-4, atol=1e-6)
+
+
+def test_reductions_differ_by_the_number_of_valid_pixels(tmp_path: Path) -> None:
+    both = [World(tmp_path, weight_decay=0.0, reduction=reduction) for reduction in ("sum", "mean")]
+    ((item,),) = both[0].batches(0, 1)
+    summed, mean = (gradient(world.net, world.solver, [item]) for world in both)
+    for name in summed:
+        expected = mean[name] * item.valid["semantic"]
+        torch.testing.assert_close(summed[name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_two_heads_add_their_losses(tmp_path: Path) -> None:
+    world = World(tmp_path, heads=["semantic", "geometric"])
+    assert world.net.spec.heads == {"semantic": SEMANTIC, "geometric": GEOMETRIC}
+    ((item,),) = world.batches(0, 1)
+    tally = world.solver.step([item])
+    valid = item.valid
+    assert tally.loss["semantic"] == pytest.approx(valid["semantic"] * torch.tensor(3.0).log().item(), rel=1e-5)
+    assert tally.loss["geometric"] == pytest.approx(valid["geometric"] * torch.tensor(2.0).log().item(), rel=1e-5)
+    assert tally.count == valid
+    assert world.net.geometric.score_fr.bias.any()

@@ -25,27 +25,6 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def classifier_tensors() -> dict[str, torch.Tensor]:
-    """What a convolutionalized classifier's file holds."""
-    net = FCN(SPEC)
-    random_start(net, SPEC, generator(5))
-    tensors = {name: tensor for name, tensor in net.state_dict().items() if name.startswith("backbone.")}
-    return {**tensors, "score.imagenet.weight": torch.ones(7, 512, 1, 1), "score.imagenet.bias": torch.ones(7)}
-
-
-def test_a_net_inherits_a_classifier_and_scores_nothing_yet() -> None:
-    spec = replace(SPEC, stride=8)
-    net, tensors = FCN(spec), classifier_tensors()
-    report = surgery.inherit(net, spec, replace(SPEC, heads={"imagenet": LABELS}, padding=100), tensors)
-    assert set(report) == set(net.state_dict())
-    assert {name for name, fate in report.items() if fate == "zero"} == {
-        f"semantic.score_{layer}.{part}" for layer in ("fr", "pool4", "pool3") for part in ("weight", "bias")
-    }
-    assert set(report.values()) == {"copied", "zero"}
-    for name, tensor in net.state_dict().items():
-        assert torch.equal(tensor, tensors[name]) if name in tensors else not tensor.any()
-
-
 def test_refuses_a_parent_of_other_make() -> None:
     parent = FCN(SPEC).state_dict()
     for changed in (
@@ -78,33 +57,6 @@ def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:
     first, flipped = (net.backbone.conv1_1.weight for net in nets)
     assert torch.equal(first.flip(1), flipped)
     assert torch.equal(nets[0].backbone.conv1_2.weight, nets[1].backbone.conv1_2.weight)
-
-
-def test_transplant_fills_a_convolution_from_a_fully_connected_layer() -> None:
-    net = torch.nn.Module()
-    net.fc6 = torch.nn.Conv2d(2, 4, 3)
-    weight = torch.arange(72.0).view(4, 18)
-    report = surgery.transplant(net, {"fc6.weight": weight, "fc6.bias": torch.ones(4)})
-    assert report == {"fc6.weight": "reshaped", "fc6.bias": "copied"}
-    assert torch.equal(net.fc6.weight[1, 1, 2], weight[1, 9 + 6 : 9 + 9]), "channel, row, column, in this order"
-
-
-def test_transplant_changes_nothing_when_it_refuses() -> None:
-    net = torch.nn.Module()
-    net.a, net.b = torch.nn.Linear(2, 3), torch.nn.Linear(3, 2)
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    donors = {name: torch.zeros_like(tensor) for name, tensor in before.items()}
-    cases = {
-        "nothing to fill b.bias": {name: donors[name] for name in donors if name != "b.bias"},
-        "c.weight has no place": {**donors, "c.weight": torch.zeros(1)},
-        "b.weight is 2×3 in the net but 3×2": {**donors, "b.weight": torch.zeros(3, 2)},
-    }
-    for message, tensors in cases.items():
-        with pytest.raises(Refusal, match=message):
-            surgery.transplant(net, tensors)
-        assert all(torch.equal(net.state_dict()[name], tensor) for name, tensor in before.items())
-    report = surgery.transplant(net, cases["c.weight has no place"], dropped=["c.*"])
-    assert set(report.values()) == {"copied"}
 
 
 @pytest.mark.parametrize("name", plugins.names("backbones"))

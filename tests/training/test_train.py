@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import torch
 
 from pipeline.core.types import Refusal
 from pipeline.shards.schema import read_manifest
-from pipeline.training.train import start, summary
+from pipeline.training.surgery import start
+from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
-from tests.training.world import DIVERGING, MOMENTS, SEMANTIC, SPEC, classifier, fit, losses, recipe, shards
+from tests.training.world import DIVERGING, IDS, MOMENTS, SEMANTIC, SPEC, Seen, classifier, fit, losses, recipe, shards
 
 SCRIPT = """
 import sys
@@ -119,9 +122,19 @@ def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_the_report_is_a_line_for_each_fate() -> None:
-    many = {f"conv{n}.weight": "copied" for n in range(9)}
-    assert summary({**many, "score.bias": "zero"}) == [
-        "copied: 9 tensors (conv0.weight, …, conv8.weight)",
-        "zero: 1 tensors (score.bias)",
-    ]
+def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path) -> None:
+    row = recipe(iterations=40)
+    alone = fit(tmp_path, "alone", row=row)
+    assert fit(tmp_path, "watched", row=row, watch=partial(watch, seen := Seen(), tmp_path / "train")) == alone
+    keys = [f"training/{place:02d}-{name}" for place, name in enumerate(IDS)]
+    assert seen.pictures == [(step, key) for step in range(0, 41, 5) for key in keys]
+
+
+def test_the_curve_is_the_history_in_at_most_300_points(tmp_path: Path) -> None:
+    seen, row = Seen(), recipe(iterations=610)
+    fit(tmp_path, row=row, watch=lambda *training: watch(seen, tmp_path / "train", *training))
+    assert [values["loss"] for _, values in seen.points] == losses(tmp_path / "run/history.tsv")
+    assert 200 < len(seen.points) <= 300
+    for _, values in seen.points:
+        assert values == {"loss": ANY, "learning_rate": row.solver.lr, "images_per_second": ANY, "data_wait": ANY}
+        assert 0 <= values["data_wait"] <= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import files
 from pipeline.core.types import DatasetSpec, LabelSpec
 from pipeline.fcn.net import FCN
+from pipeline.runtime.observer import Pixels
 from pipeline.shards.schema import Moments
 from pipeline.spec import NetSpec
 from pipeline.training.recipe import Data, Net, Recipe, SolverSpec, parse
@@ -129,3 +130,28 @@ def runtime() -> dict[str, object]:
     """params.yaml's ``runtime``, true of the machine that tests run on."""
     versions = {"python": ">=3.11", "torch": torch.__version__.split("+")[0], "pyarrow": pa.__version__}
     return {**versions, "launch": "python", "device": "cpu", "threads": 1, "precision": "fp32"}
+
+
+class Seen:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, Mapping[str, float]]] = []
+        self.pictures: list[tuple[int, str]] = []
+
+    def point(self, step: int, values: Mapping[str, float]) -> None:
+        self.points.append((step, values))
+
+    def labels(
+        self,
+        step: int,
+        key: str,
+        image: Pixels,
+        truth: Mapping[str, Pixels],
+        predicted: Mapping[str, Pixels],
+        heads: Mapping[str, LabelSpec],
+    ) -> None:
+        assert image.shape == (*truth["semantic"].shape, 3)
+        assert truth["semantic"].shape == predicted["semantic"].shape
+        assert predicted["semantic"].max() < len(heads["semantic"].classes)
+        self.pictures.append((step, key))

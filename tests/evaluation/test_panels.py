@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.evaluation import pictures
-from pipeline.panels import panels, shown
-from pipeline.panels.shown import Seen, Shown
+from pipeline.evaluation import outputs
+from pipeline.panels import panels
+from pipeline.panels.panels import Seen, Shown
 
 HEADS = {  # the first has a white class, and two classes of one colour
     "semantic": LabelSpec(classes=("sky", "snow", "ice"), palette=((0, 0, 9), (255,) * 3, (0, 0, 9)), ignore_label=254),
@@ -36,21 +36,21 @@ def rows() -> list[Shown]:
 
 
 def test_all_comes_back_in_its_order_and_an_image_is_kept_once_for_all_heads(tmp_path: Path) -> None:
-    pictures.write(tmp_path, rows())
-    again = shown.read(tmp_path)
+    outputs.write_panels(tmp_path, rows())
+    again = panels.read(tmp_path)
     assert [row.spread for row in again] == [True] * 4 + [False] * 2
     for row, other in zip(rows(), again, strict=True):
         assert (row.place, row.head, row.id, row.label) == (other.place, other.head, other.id, other.label)
         assert all(np.array_equal(*pair) for pair in zip(row[3:6], other[3:6], strict=True))
-    table = pq.read_table(tmp_path / shown.FILE)
+    table = pq.read_table(tmp_path / panels.FILE)
     assert [png is None for png in table["image"].to_pylist()] == [False, True] * 3
-    heads = json.loads(table.schema.metadata[shown.HEADS])
+    heads = json.loads(table.schema.metadata[panels.HEADS])
     assert {head: LabelSpec.from_json(label) for head, label in heads.items()} == HEADS
 
 
 def test_equal_rows_give_equal_bytes_and_a_panel_for_each_place(tmp_path: Path) -> None:
     for folder in ("one", "other"):
-        pictures.write(tmp_path / folder, rows())
+        outputs.write_panels(tmp_path / folder, rows())
     one, other = (
         {path.name: path.read_bytes() for path in (tmp_path / folder).rglob("*.*")} for folder in ("one", "other")
     )
@@ -89,26 +89,26 @@ def test_void_is_white_and_errors_are_red_whatever_colours_the_classes_have() ->
     ],
 )
 def test_a_broken_column_is_refused_in_one_line(tmp_path: Path, name: str, value: Any, reason: str) -> None:
-    pictures.write(tmp_path, rows())
-    path = tmp_path / shown.FILE
+    outputs.write_panels(tmp_path, rows())
+    path = tmp_path / panels.FILE
     table = pq.read_table(path)
     broken = table.drop_columns([name])
     if value:
         broken = broken.append_column(name, pa.array(value, table.schema.field(name).type))
     pq.write_table(broken, path)
     with pytest.raises(Refusal, match=r"shown\.parquet holds no images to show .*: run its evaluate stage again") as no:
-        shown.read(tmp_path)
+        panels.read(tmp_path)
     assert reason in str(no.value)
     assert "\n" not in str(no.value)
 
 
 def test_other_sizes_a_file_cut_short_and_one_without_its_classes_are_refused(tmp_path: Path) -> None:
-    assert shown.read(tmp_path) == [], "no file shows nothing"
-    pictures.write(tmp_path, rows())
-    path = tmp_path / shown.FILE
+    assert panels.read(tmp_path) == [], "no file shows nothing"
+    outputs.write_panels(tmp_path, rows())
+    path = tmp_path / panels.FILE
     content, table = path.read_bytes(), pq.read_table(path)
-    small = pictures.table([row._replace(truth=row.truth[1:], predicted=row.predicted[1:]) for row in rows()])
+    small = outputs.panels_table([row._replace(truth=row.truth[1:], predicted=row.predicted[1:]) for row in rows()])
     for broken in (content[: len(content) // 2], table.replace_schema_metadata(None), small):
         path.write_bytes(broken) if isinstance(broken, bytes) else pq.write_table(broken, path)
         with pytest.raises(Refusal, match="run its evaluate stage again"):
-            shown.read(tmp_path)
+            panels.read(tmp_path)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -77,7 +78,8 @@ def train(
         snapshots.resume(solver, losses)
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
-    run(solver, feed, losses, recipe.name, snapshots, look)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused, in one line
+        run(solver, feed, losses, recipe.name, snapshots, look)
     tensors = net.state_dict()
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")

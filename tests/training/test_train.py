@@ -18,7 +18,20 @@ from pipeline.training.surgery import start
 from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
-from tests.training.world import DIVERGING, IDS, MOMENTS, SEMANTIC, SPEC, Seen, classifier, fit, losses, recipe, shards
+from tests.training.world import (
+    DIVERGING,
+    GEOMETRIC,
+    IDS,
+    MOMENTS,
+    SEMANTIC,
+    SPEC,
+    Seen,
+    classifier,
+    fit,
+    losses,
+    recipe,
+    shards,
+)
 
 SCRIPT = """
 import sys
@@ -79,6 +92,24 @@ def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
     assert fresh == {"semantic.score_pool4.weight", "semantic.score_pool4.bias"}
     state = net.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in checkpoint.load(coarse)[1].items())
+
+
+def test_a_net_of_other_classes_is_a_start(tmp_path: Path) -> None:
+    """A net of three classes, trained for a while, begins one of two others; its score layers are told by name."""
+    fit(tmp_path, row=recipe(stride=16, iterations=3))
+    init, other, said = tmp_path / "run/model.safetensors", tmp_path / "other", [""]
+    init.rename(tmp_path / "init.safetensors")
+    (tmp_path / "train").rename(other)
+    shards(tmp_path / "train", (0, 1, 255), GEOMETRIC)
+    fit(tmp_path, row=recipe(stride=8, mean="measured", iterations=3), say=said.append)
+    spec, tensors = checkpoint.load(tmp_path / "run/model.safetensors")
+    assert (spec.heads, spec.mean, spec.stride) == ({"semantic": GEOMETRIC}, MOMENTS.mean, 8)
+    assert tensors["semantic.score_fr.weight"].any()
+    layers = [f"semantic.score_{name}.{kind}" for name in ("fr", "pool4", "pool3") for kind in ("weight", "bias")]
+    dropped = sorted(f"init's {name}" for name in layers[:4])
+    assert said[1].startswith("copied: 30 tensors (backbone.conv1_1.weight, …, ")
+    assert said[2] == f"dropped, for its classes are others: 4 tensors ({', '.join(dropped)})"
+    assert said[3] == f"zero: 6 tensors ({', '.join(layers)})"
 
 
 def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_loss_falls_and_the_weights_carry_their_net(tmp_path: Path) -> None:
 
 
 def test_any_number_of_decoding_threads_gives_the_same_bytes(tmp_path: Path) -> None:
-    row = recipe(batch=2, alter="jitter", sampling=0.5)
+    row = recipe(batch=2, alter="jitter", sampling=0.5, crop=40)
     runs = [fit(tmp_path, f"with {workers}", row=row, workers=workers) for workers in (1, 0, 4)]
     assert runs[0] == runs[1] == runs[2]
 
@@ -153,12 +153,14 @@ def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path) -> None:
-    row = recipe(iterations=40)
+@pytest.mark.parametrize("crop", [0, 32])
+def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path, crop: int) -> None:
+    row = recipe(iterations=40, crop=crop)
     alone = fit(tmp_path, "alone", row=row)
     assert fit(tmp_path, "watched", row=row, watch=partial(watch, seen := Seen(), tmp_path / "train")) == alone
     keys = [f"training/{place:02d}-{name}" for place, name in enumerate(IDS)]
     assert seen.pictures == [(step, key) for step in range(0, 41, 5) for key in keys]
+    assert all(crop in (0, *shape[:2]) for shape in seen.shapes)
 
 
 def test_the_curve_is_the_history_in_at_most_300_points(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ class Seen:
     def __init__(self) -> None:
         self.points: list[tuple[int, Mapping[str, float]]] = []
         self.pictures: list[tuple[int, str]] = []
+        self.shapes: list[tuple[int, ...]] = []
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
         self.points.append((step, values))
@@ -155,3 +156,4 @@ class Seen:
         assert truth["semantic"].shape == predicted["semantic"].shape
         assert predicted["semantic"].max() < len(heads["semantic"].classes)
         self.pictures.append((step, key))
+        self.shapes.append(image.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ops._amount import size
 from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
 from pipeline.lock_file import is_locked
+from pipeline.registry import moved
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
@@ -40,6 +42,12 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
+    command = Path(sys.prefix, "bin/fcn")
+    if (
+        command.is_file()
+        and f"{sys.prefix}/bin/python" not in command.read_text(encoding="utf-8").partition("import")[0]
+    ):
+        yield FIX, f"{sys.prefix} was made in another folder, and its commands are that one's: make setup"
 
 
 def disk(root: Path, params: Params) -> Findings:
@@ -128,6 +136,8 @@ def mlflow(root: Path, params: Params) -> Findings:
         if isinstance(answer, TimeoutError):
             answer = Refusal(f"MLflow at {store.masked(uri)}: {answer}: start it, or unset MLFLOW_TRACKING_URI")
         yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
+        if was := moved.moved_from(uri):
+            yield FIX, f"{Path(uri).name} says that runs keep their files in {was}, where it came from: fcn ui mends it"
 
 
 def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from ops import (
-    backfill,
     data,
     doctor,
     export,
@@ -33,7 +32,7 @@ def main() -> None:
     """Around `dvc repro`."""
 
 
-main.add_command(backfill.main, "backfill")
+main.add_command(sync.backfill, "backfill")
 main.add_command(ci.main, "ci")
 main.add_command(data.main, "data")
 main.add_command(doctor.main, "doctor")

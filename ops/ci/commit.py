@@ -10,9 +10,9 @@ import click
 
 from ops._git import asked, git
 from pipeline.core.types import Refusal
-from stages._live import written
 from stages.shared.stage import Stage
 
+OVERRIDES = "FCN_OVERRIDES"  # as ``dvc exp run -S`` takes them
 MOVED_ON = ("fetch first", "non-fast-forward")
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     """
     from ops._plan.plan import plan
     from ops.ci import _forge
-    from ops.ci.run import OVERRIDES
+    from stages._live import written  # it loads NumPy
 
     root, host, overrides = Path.cwd(), _forge.forge(os.environ), os.environ.get(OVERRIDES, "")
     if unfinished := [step.stage for step in plan(root, allow_missing=True).steps]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,21 +41,17 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
-    command = Path(sys.prefix, "bin/fcn")
-    if (
-        command.is_file()
-        and f"{sys.prefix}/bin/python" not in command.read_text(encoding="utf-8").partition("import")[0]
-    ):
-        yield FIX, f"{sys.prefix} was made in another folder, and its commands are that one's: make setup"
+    venv = (root / ".venv").resolve()  # a copy's commands still run the original's code
+    if (venv / "bin/fcn").is_file() and f"{venv}/bin/" not in (venv / "bin/fcn").read_text(encoding="utf-8")[:500]:
+        yield FIX, f"{venv} was made in another folder, and its commands are that one's: make setup"
 
 
 def disk(root: Path, params: Params) -> Findings:
     """Room for what dvc.lock names and is absent, twice (here and in DVC's cache), and for archives."""
     need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
-    if (root / "dvc.lock").is_file():
-        locked = load(root / "dvc.lock")["stages"]
-        outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())]
-        need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+    locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
+    outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())] if locked else []
+    need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
     yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
@@ -81,8 +76,7 @@ def archives(root: Path, params: Params) -> Findings:
 
 def locks(root: Path, params: Params) -> Findings:
     """What a kill -9 or a power cut leaves: dead processes in DVC's rwlock, events that nobody sends."""
-    dead = [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]
-    if dead:
+    if dead := [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]:
         yield NOTE, f"{RWLOCK} names process {dead[0]}, which is dead: DVC takes it out, or rm {RWLOCK}"
     place = spool.place()
     unsent = [each for each in spool.spools(place) if not spool.alive(each) and not (each / "sent.json").exists()]
@@ -117,7 +111,7 @@ def remote(root: Path, params: Params) -> Findings:
         if isinstance(answer, Exception):
             yield FIX, f"{place}: {str(answer) or type(answer).__name__}: docs/remotes.md tells what to do"
         else:
-            yield (NOTE, f"{place}: {answer}") if answer else (OK, f"{place}: written, read, deleted")
+            yield (NOTE if answer else OK), f"{place}: {answer or 'written, read, deleted'}"
     if not config["remote"]:
         yield SKIP, "none is set up, so results stay on this machine: docs/remotes.md"
 
@@ -146,8 +140,9 @@ def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]
     return [(root / row["folder"] / file["name"], file) for row in rows for file in row["files"]]
 
 
-ALL: tuple[Callable[[Path, Params], Findings], ...] = (runtime, disk, archives, locks, secrets, remote, mlflow)
-CHECKS = {check.__name__: check for check in ALL}
+CHECKS: dict[str, Callable[[Path, Params], Findings]] = {
+    check.__name__: check for check in (runtime, disk, archives, locks, secrets, remote, mlflow)
+}
 
 
 @click.command(cls=Stage)

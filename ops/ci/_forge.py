@@ -79,7 +79,7 @@ class Forge:
         """The rows that the host answers; ``text`` becomes the field ``body``. Raises Refusal."""
         if not which(self.cli):
             raise Refusal(f"{self.cli} is not here: {REMEDY[self.cli]}")
-        command = [self.cli, "api", path, *options, *(["--field", "body=@-"] if text is not None else [])]
+        command = [self.cli, "api", path, *options, *(() if text is None else ("--field", "body=@-"))]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, encoding="utf-8")
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]

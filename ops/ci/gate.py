@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from ops import gate as gate_command
-from ops import promote as promote_command
+import ops.gate
+import ops.promote
 from ops import verify
 from ops.gate import RULES, Candidate, candidate, champion
 from pipeline import gate
@@ -31,7 +31,7 @@ def main(ctx: click.Context, recipes: tuple[str, ...]) -> None:
     for found in candidates(Path.cwd(), recipes):
         prove(ctx, Path.cwd(), found)
         try:
-            ctx.invoke(gate_command.main, recipe=found.recipe)
+            ctx.invoke(ops.gate.main, recipe=found.recipe)
         except click.exceptions.Exit:
             failed.append(found.recipe)
     if failed:
@@ -49,7 +49,7 @@ def promote(ctx: click.Context, recipes: tuple[str, ...]) -> None:
     """
     for found in candidates(Path.cwd(), recipes):
         prove(ctx, Path.cwd(), found)
-        ctx.invoke(promote_command.main, recipe=found.recipe)
+        ctx.invoke(ops.promote.main, recipe=found.recipe)
 
 
 def candidates(root: Path, named: tuple[str, ...]) -> list[Candidate]:

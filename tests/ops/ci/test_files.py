@@ -11,7 +11,7 @@ import yaml
 
 from ops.ci.ci import main
 from tests.closure import ROOT
-from tests.ops.ci.project import sh
+from tests.ops.ci.test_results import sh
 from tests.ops.ci.workflow import FILE
 
 GITLAB = ROOT / ".gitlab-ci.yml"

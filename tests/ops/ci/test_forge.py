@@ -100,20 +100,16 @@ Host = Callable[..., Forge]
 
 
 @HOSTS
-def test_a_mark_has_one_comment_which_is_changed_in_place_behind_pages_of_others(cli: Cli, host: Host) -> None:
-    cli.remember(*({"id": number, "body": f"word {number}"} for number in range(230)))
+def test_a_mark_has_one_comment_changed_in_place_behind_pages_of_others_and_of_somebody_elses(
+    cli: Cli, host: Host
+) -> None:
+    theirs = {"id": 3, "body": f"{MARK}\ntheirs", "foreign": True}
+    cli.remember(theirs, *({"id": number, "body": f"word {number}"} for number in range(100, 330)))
     host().leave("plan", "one\n")
     host().leave("plan", "two\n| ü |\n")
     host().leave("report", "three")
-    assert cli.comments[230:] == [f"{MARK}\ntwo\n| ü |\n", "<!-- fcn:report -->\nthree"]
-
-
-@HOSTS
-def test_somebody_elses_comment_with_the_mark_stays_and_ours_is_found_behind_it(cli: Cli, host: Host) -> None:
-    cli.remember({"id": 3, "body": f"{MARK}\ntheirs", "foreign": True})
-    host().leave("plan", "one")
-    host().leave("plan", "two")
-    assert cli.comments == [f"{MARK}\ntheirs", f"{MARK}\ntwo"]
+    assert cli.comments[0] == theirs["body"]
+    assert cli.comments[231:] == [f"{MARK}\ntwo\n| ü |\n", "<!-- fcn:report -->\nthree"]
 
 
 @pytest.mark.parametrize(("host", "name"), [(github, "gh"), (gitlab, "glab")])

@@ -20,7 +20,7 @@ def writable(out: Path, *, folder: bool = False) -> None:
     kind = "folder" if folder else "file"
     try:
         if out.exists() and not (out.is_dir() if folder else out.is_file()):
-            raise Refusal(f"{out} is no {kind}: name another")
+            raise Refusal(f"{out} is no {kind}: name another {kind}")
         place = out.resolve() if folder else out.resolve().with_name(f".{out.name}.partial")  # as files.replacing does
         with tempfile.TemporaryFile(dir=next(each for each in (place, *place.parents) if each.exists())):
             pass

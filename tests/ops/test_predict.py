@@ -1,4 +1,4 @@
-"""``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses."""
+"""``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses; ``fcn export``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import yaml
@@ -101,7 +102,8 @@ def test_all_pictures_of_a_folder_are_labelled_in_one_go_and_the_broken_ones_tol
 
 def test_every_head_has_its_folders_and_its_classes(world: Path) -> None:
     wrote(world / "a.png", 40, 50)
-    assert predict("a.png", "--recipe", "siftflow-fcn8s", "--out", "out").exit_code == 0
+    done = predict("a.png", "--recipe", "siftflow-fcn8s", "--out", "out", "--tile", "96")
+    assert done.stdout.splitlines()[0] == "tiles of 96 px: near seams labels are approximate; exact from 416 px on"
     assert written(world / "out") == {
         *(f"{head}{rest}" for head in HEADS for rest in ("/a.png", "-overlay/a.jpg", "-classes.csv")),
     }
@@ -133,31 +135,19 @@ def test_without_a_net_the_best_of_each_data_set_is_offered(world: Path) -> None
 def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
     wrote(world / "a.png", 40, 40)
     (world / "empty").mkdir()
+    saved(world / "late.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
     for arguments, told in (
         (("b.png", "--recipe", "voc-fcn8s"), "b.png is not there: name pictures, or folders of them"),
         (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: they end in .bmp .gif .jpeg .jpg .png"),
         (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: it has"),
         (("a.png", "--recipe", "voc-fcn4s"), "no weights at"),
         (("a.png", "--model", "b.safetensors"), "no weights at b.safetensors"),
+        (("a.png", "--model", "late.safetensors"), "this net sees color and hha, not photographs alone: serve it as"),
         (("a.png", "--recipe", "voc-fcn8s", "--tile", "100"), "tiles of 100 px: choose a multiple of 32, 64 or more"),
     ):
         done = predict(*arguments, "--out", "out")
         assert done.exit_code == 1 and done.stderr.startswith(f"Error: {told}"), done.stderr
         assert not (world / "out").exists()
-
-
-def test_a_net_that_sees_more_than_photographs_is_refused(world: Path) -> None:
-    wrote(world / "a.png", 40, 40)
-    saved(world / "late.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
-    done = predict("a.png", "--model", "late.safetensors", "--out", "out")
-    assert done.stderr == ("Error: this net sees color and hha, not photographs alone: serve it as an MLflow model\n")
-    assert not (world / "out").exists()
-
-
-def test_tiles_too_small_to_be_exact_are_told(world: Path) -> None:
-    wrote(world / "a.png", 200, 300)
-    done = predict("a.png", "--recipe", "voc-fcn8s", "--out", "out", "--tile", "96")
-    assert done.stdout.splitlines()[0] == "tiles of 96 px: near seams labels are approximate; exact from 416 px on"
 
 
 FOREIGN = """
@@ -201,4 +191,31 @@ def test_a_registered_model_labels_as_its_weights_do(world: Path, monkeypatch: p
     done = predict("a.png", "--registry", "fcn-voc@nobody", "--out", "e")
     assert done.exit_code == 1 and done.stderr.splitlines()[-1].startswith(
         "Error: models:/fcn-voc@nobody is not to be had ("
+    )
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "file", "file/below", "x" * 300, "/dev/null", "/proc/self/fd/x"])
+@pytest.mark.parametrize("command", ["predict a.png", "export", "submit", "report"])
+def test_where_nothing_can_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = place if command == "predict a.png" or place != "file" else "folder"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    done = CliRunner().invoke(main, [*command.split(), "--out", place])
+    assert done.exit_code == 1 and done.output.startswith(f"Error: {place} "), done.output
+    assert done.output.count("\n") == 1 and ": name another f" in done.output
+    assert (tmp_path / "file").read_text() == "kept" and Path("/dev/null").is_char_device()
+
+
+def test_a_net_is_exported_as_onnx(world: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["export", "--model", "runs/voc-fcn32s/model.safetensors", "--out", "nets/net.onnx"]
+    )
+    assert done.exit_code == 0 and done.stdout.splitlines()[-1] == "wrote nets/net.onnx"
+    session = onnxruntime.InferenceSession(str(world / "nets/net.onnx"), providers=["CPUExecutionProvider"])
+    assert [of.name for of in session.get_outputs()] == ["semantic", "semantic_scores"]
+    assert (
+        "Error: say which net, with one of --recipe" in CliRunner().invoke(main, ["export", "--out", "net.onnx"]).stderr
     )

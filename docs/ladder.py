@@ -1,4 +1,4 @@
-"""Draw the README's picture, image | label | one prediction per recipe: python -m ops.ladder OUT.png RECIPE…."""
+"""Draw the README's picture, image | label | one prediction per recipe: python -m docs.ladder OUT.png RECIPE…."""
 
 from __future__ import annotations
 

@@ -41,9 +41,14 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
-    venv = (root / ".venv").resolve()  # a copy's commands still run the original's code
+    yield from _venv(root)
+
+
+def _venv(root: Path) -> Findings:
+    """A copied or moved checkout, whose commands still run the code of the folder that it came from."""
+    venv = (root / ".venv").resolve()
     if (venv / "bin/fcn").is_file() and f"{venv}/bin/" not in (venv / "bin/fcn").read_text(encoding="utf-8")[:500]:
-        yield FIX, f"{venv} was made in another folder, and its commands are that one's: make setup"
+        yield FIX, f"{venv} was made in another folder: make setup makes it anew"
 
 
 def disk(root: Path, params: Params) -> Findings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,7 +79,6 @@ def test_what_hangs_is_cut_off_and_its_password_not_told(root: Path) -> None:
             config.write(f"['remote \"far\"']\n    url = ssh://me:pass-w0rd@127.0.0.1:{port}/x\n")
         uri = f"http://me:s3cr3t-w0rd@127.0.0.1:{port}"
         for check, reason in {
-            "remote": f"far (ssh://me:***@127.0.0.1:{port}/x): no answer in 8 s: docs/remotes.md tells what to do",
             "mlflow": f"MLflow at http://***@127.0.0.1:{port}: no answer in 8 s: start it, or unset",
             "secrets": ".dvc/config is committed and holds url of remote far: dvc remote modify --local far url …",
         }.items():
@@ -136,20 +136,19 @@ def test_kill_9_leaves_a_lock_that_is_told_and_no_stage_stopped_by_it(root: Path
     process.wait()
     dead = f".dvc/tmp/rwlock names process {process.pid}, which is dead: DVC takes it out, or rm .dvc/tmp/rwlock"
     assert [*checks.locks(root, {})] == [("note", dead)]
+    (root / ".spool/train@a/1f").mkdir(parents=True)
+    (root / ".spool/train@a/1f/events.jsonl").write_text("{}\n")
+    unsent = f"{root}/.spool holds events of 1 runs whose stage is gone: fcn sync"
+    assert [*checks.locks(root, {})] == [("note", dead), ("note", unsent)]
     (root / ".dvc/tmp/rwlock").write_text('{"write": ')
     code, output = doctor(root, "locks")
     assert code == 1
     assert output.endswith("is damaged, so no stage runs: where no dvc works here, rm .dvc/tmp/rwlock\n")
 
 
-def test_events_that_nobody_will_send_are_told(root: Path) -> None:
-    (root / ".spool/train@a/1f").mkdir(parents=True)
-    (root / ".spool/train@a/1f/events.jsonl").write_text("{}\n")
-    told = f"{root}/.spool holds events of 1 runs whose stage is gone: fcn sync"
-    assert [*checks.locks(root, {})] == [("note", told)]
-
-
-def test_archives_are_told_by_their_size_and_whether_they_can_come(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archives_are_told_by_their_size_whether_they_can_come_and_whether_the_disk_holds_them(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def row(name: str, **more: object) -> dict[str, object]:
         return {"name": name, "urls": [], "sha256": [], "bytes": 3, **more}
 
@@ -174,10 +173,28 @@ def test_archives_are_told_by_their_size_and_whether_they_can_come(root: Path, m
     wrong = f"{mirror}/b has 4 bytes, not 3: replace it, or remove it and run dvc repro"
     assert [*checks.archives(root, params)] == [("fix", wrong), ("ok", "all 4 are here")]
 
-
-def test_a_disk_too_small_for_the_originals_is_told(root: Path) -> None:
     huge = {"folder": "data/raw/voc", "files": [{"name": "a", "urls": [], "sha256": [], "bytes": 10**18}]}
     ((state, text),) = checks.disk(root, {"downloads": {"voc": huge}})
     assert state == "fix"
     assert text.endswith("the pipeline writes about 4000000 TB more: free some")
     assert [state for state, _ in checks.disk(ROOT, PARAMS)] == ["ok"]
+
+
+def test_a_virtual_environment_that_moved_is_told_and_made_anew(root: Path) -> None:
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "bench.lock"):
+        shutil.copy(ROOT / name, root)
+
+    def make(flag: str) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        command = ["make", flag, "setup"]
+        return subprocess.run(command, cwd=root, env=clean, capture_output=True, text=True, check=False)
+
+    stamp = re.findall(r"touch (\S+)", make("--dry-run").stdout)[0]
+    (root / ".venv/bin").mkdir(parents=True)
+    (root / stamp).touch()
+    (root / ".venv/bin/fcn").write_text(f"#!{root}/.venv/bin/python\nimport sys\n")
+    assert (make("--question").returncode, [*checks._venv(root)]) == (0, [])
+    root = root.rename(root.with_name("moved"))
+    told = f"{root}/.venv was made in another folder: make setup makes it anew"
+    assert (make("--question").returncode, [*checks._venv(root)]) == (1, [("fix", told)])
+    assert make("--dry-run").stdout.startswith("rm -rf .venv\n")

@@ -202,18 +202,16 @@ def test_a_worse_candidate_moves_nothing_whatever_an_old_gate_said_and_force_say
     assert "smaller by half" in fcn("history", "voc").stdout
 
 
-def test_what_nobody_ran_again_as_it_is_now_stays_out(world: Path) -> None:
+def test_what_is_not_proved_or_not_dvc_locks_is_refused(world: Path) -> None:
     train("voc-fcn8s", 0.6, verified=False)
     said = fcn("promote", "voc-fcn8s", code=1).stdout
     assert "the proof of train@voc-fcn8s is of other inputs or outputs than dvc.lock's: fcn verify" in said
     shutil.rmtree(world / ".verified")
     said = fcn("gate", "voc-fcn8s", code=1).stdout
     assert "nobody ran evaluate@voc-fcn8s again: fcn verify evaluate@voc-fcn8s" in said
-
-
-def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
+    train("voc-fcn8s", 0.5, published=False)
     said = fcn("promote", "voc-fcn9s", code=1).stderr
-    assert said == "Error: dvc.lock has no train@voc-fcn9s: did you mean voc-fcn8s?\n"
+    assert said == "Error: dvc.lock has no train@voc-fcn9s: did you mean 'voc-fcn8s'?\n"
     weights = "runs/voc-fcn8s/model.safetensors"
     with Path(weights).open("ab") as file:
         file.write(b"x")
@@ -229,7 +227,9 @@ def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
     assert champion(world) == ""
 
 
-def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ci_promotes_commits_alone_and_nobody_what_has_no_run_or_no_name(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CI", "true")
     Path("params.yaml").write_text(Path("params.yaml").read_text() + "# tried\n")
     said = fcn("promote", "voc-fcn8s", code=1).stderr
@@ -237,9 +237,6 @@ def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CI", "false")
     fcn("promote", "voc-fcn8s")
     assert connect(world)[0].get_model_version("fcn-voc", "1").tags["git.dirty"] == "true"
-
-
-def test_without_its_run_or_anybody_nothing_is_promoted(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train("voc-fcn8s", 0.7, published=False)
     said = fcn("promote", "voc-fcn8s", code=1).stderr
     assert said == "Error: MLflow has no run of train@voc-fcn8s as dvc.lock has it: fcn backfill makes it\n"

@@ -94,20 +94,16 @@ ONCE = {"schema", "bucket"}
 SECRET = re.compile(r"PASSWORD|SECRET|ACCESS_KEY|accessKey|secretKey")
 
 
-@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"])
-def test_nothing_starts_without_its_passwords(name: str) -> None:
-    uses = re.findall(rf"\$\{{{name}[^}}]*\}}", TEAM)
-    assert uses
-    assert all(use.startswith(f"${{{name}:?set it in .env") for use in uses)
-    assert name in (ROOT / "docs/team.md").read_text()
-
-
-def test_no_password_is_written_down() -> None:
+def test_no_password_is_written_down_and_nothing_starts_without_it() -> None:
     pairs = [pair for service in SERVICES.values() for pair in service.get("environment", {}).items()]
     pairs += re.findall(r'"(accessKey|secretKey)": "([^"]*)"', SERVER["configs"]["s3"]["content"])
     secret = [value for key, value in pairs if SECRET.search(key)]
     assert len(secret) > 5
     assert all(value.startswith("${") for value in secret)
+    for name in ("POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
+        uses = re.findall(rf"\$\{{{name}[^}}]*\}}", TEAM)
+        assert uses and all(use.startswith(f"${{{name}:?set it in .env") for use in uses)
+        assert name in (ROOT / "docs/team.md").read_text()
     assert not re.search(r"://[^/\s]*:[^/\s]*@", TEAM), "no login in a URI"
     assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
@@ -140,11 +136,8 @@ def test_the_server_waits_for_its_tables_its_bucket_and_healthy_stores() -> None
     }
     assert waits["schema"] == {"database": {"condition": "service_healthy"}}
     assert waits["bucket"] == {"files": {"condition": "service_healthy"}}
+    used = [mount.partition(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
+    assert sorted(used) == sorted(SERVER["volumes"]) == ["database", "files"], "what must last"
     for name, service in SERVICES.items():
         assert ("healthcheck" in service) == (name not in ONCE), name
         assert ("restart" in service) == (name not in ONCE), name
-
-
-def test_what_must_last_lies_in_named_volumes() -> None:
-    used = [mount.partition(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
-    assert sorted(used) == sorted(SERVER["volumes"]) == ["database", "files"]

@@ -15,9 +15,11 @@ from pipeline.core.types import Refusal
 from stages.shared.dvc import declared, load
 
 
-def writable(out: Path, *, folder: bool = False) -> None:
-    """Raise Refusal where ``out`` cannot be written, before a command loads what takes seconds."""
+def writable(out: Path, suffix: str = "", *, folder: bool = False) -> None:
+    """Raise Refusal where ``out`` cannot be written, or is not called ``suffix``, before seconds of imports."""
     kind = "folder" if folder else "file"
+    if not out.name.endswith(suffix):
+        raise Refusal(f"{out} is not called {suffix}: name another file")
     try:
         if out.exists() and not (out.is_dir() if folder else out.is_file()):
             raise Refusal(f"{out} is no {kind}: name another {kind}")

@@ -26,9 +26,9 @@ def ask(config: Mapping[str, Any]) -> dict[str, Any]:
     """By remote of DVC's ``config``: None, a note (str), or the error that its client raised."""
     os.environ["AWS_MAX_ATTEMPTS"] = "1"  # botocore asks a dead endpoint five times
     logging.disable(logging.CRITICAL)  # clients log the errors that are told here
-    for client in ("s3fs", "sshfs") if config["remote"] else ():
+    for kind in {row["url"].partition("://")[0] for row in config["remote"].values()} & {"s3", "ssh"}:
         with suppress(ImportError):
-            importlib.import_module(client)  # a second, before the clock starts
+            importlib.import_module(f"{kind}fs")  # a second, before the clock starts
     return with_timeout({name: partial(_round_trip, config, name) for name in config["remote"]})
 
 

@@ -16,7 +16,7 @@ from stages.shared.stage import Stage
 @click.option("--open", "shown", is_flag=True, help="Show it in the browser.")
 def main(out: Path, shown: bool) -> None:
     """Write results/report.html once more, into OUT, with the seconds that `fcn run` counted for each net."""
-    _nets.writable(out)
+    _nets.writable(out, ".html")
     from ops import _cost  # it loads what draws the page
 
     known = _cost.write(Path(), out)

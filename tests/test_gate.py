@@ -40,20 +40,16 @@ def failed(verdict: Verdict) -> list[str]:
         (metrics(0.489), ["mean_iu"]),
         (metrics(0.29), ["floor", "mean_iu"]),
         (metrics(NAN), ["floor", "mean_iu"]),
-        (metrics(True), ["floor", "mean_iu"]),
-        (metrics("0.5"), ["floor", "mean_iu"]),
         (metrics(38.9), ["floor", "mean_iu"]),  # a percentage
         (metrics(semantic=head(0.5, cat=0.7, dog=0.3, cow=None)), []),
         (metrics(semantic=head(0.5, cat=0.7, dog=0.299, cow=None)), ["classes"]),
         (metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None)), ["classes"]),  # vanished
         (metrics(semantic=head(0.5, cat=0.6, cow=None)), ["classes"]),  # missing
-        (metrics(semantic=head(0.5, cat=0.6, dog=NAN, cow=None)), ["classes"]),
         (metrics(semantic=head(0.5, cat=0.6, dog=0.4)), ["classes"]),  # another list of classes
         (metrics(semantic=head(0.5, cat=0.6, dog=0.4, cow=0.2)), []),  # absent in the champion's alone
         (metrics(semantic={}), ["floor", "mean_iu", "classes"]),
         ({**metrics(), "semantic": None}, ["floor", "mean_iu", "classes"]),
         (metrics(ids_sha256="abd"), ["ids_sha256"]),
-        (metrics(ids_sha256=None), ["ids_sha256"]),
         (metrics(scale="paper"), ["scale"]),
         ({}, ["floor", "mean_iu", "classes", "ids_sha256", "scale"]),
     ],
@@ -126,7 +122,6 @@ def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
         ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field without a default a value"),
         ("{floor: 0.6, heads: [semantic, geometric]}", "0.6", "gate.yaml: paper.voc is 0.6: write a map"),
         ("defaults: ", "default: ", "gate.yaml: defaults is None: write a map"),
-        ("paper: {", "paper: {{", "gate.yaml is no YAML"),
     ],
 )
 def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: str, reason: str) -> None:

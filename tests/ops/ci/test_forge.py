@@ -129,28 +129,16 @@ def test_what_cannot_be_left_is_printed_with_the_reason(
     assert absent.startswith(f"no comment: {name} is not here: install it (https://")
 
 
-def test_a_desk_prints(cli: Cli, capsys: pytest.CaptureFixture[str]) -> None:
-    forge({}).leave("plan", "text")
-    forge({}).tell("run", "true")
-    said = capsys.readouterr()
-    assert said.out == "text\nrun=true\n"
-    assert "no CI host is known here" in said.err
-
-
-def test_a_forks_own_event_names_its_request_whatever_the_branch_is_called(cli: Cli) -> None:
-    github(GITHUB_REF="refs/pull/7/merge", GITHUB_REF_NAME="7/merge").leave("plan", "one")
+def test_a_forks_own_event_names_its_request_and_what_no_comment_takes_is_cut_at_a_line(cli: Cli) -> None:
+    forks = github(GITHUB_REF="refs/pull/7/merge", GITHUB_REF_NAME="7/merge")
+    forks.leave("plan", "".join(f"line {number}\n" for number in range(9000)))
     assert (cli.folder / "calls").read_text().startswith("gh GET repos/ada/fcn/pulls/7\n")
-    assert cli.comments == [f"{MARK}\none"]
-
-
-def test_what_no_comment_takes_is_cut_at_a_line(cli: Cli) -> None:
-    github().leave("plan", "".join(f"line {number}\n" for number in range(9000)))
     (text,) = cli.comments
     assert len(text) <= MOST + 100
     assert text.endswith("\n\n*Cut here: a comment takes no more.*")
 
 
-def test_later_jobs_and_the_summary_are_told(
+def test_later_jobs_the_summary_and_a_desk_are_told(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -158,7 +146,10 @@ def test_later_jobs_and_the_summary_are_told(
     here.tell("run", "true")
     here.leave("plan", "one")
     assert ((tmp_path / "output").read_text(), (tmp_path / "summary.md").read_text()) == ("run=true\n", "one\n")
-    for name in ("run", "commit"):
-        gitlab().tell(name, "x")
+    gitlab().tell("run", "x")
+    gitlab().tell("commit", "x")
     assert (tmp_path / "ci.env").read_text() == "run=x\ncommit=x\n"
-    assert capsys.readouterr().out == "run=true\nrun=x\ncommit=x\n"
+    forge({}).leave("plan", "text")
+    said = capsys.readouterr()
+    assert said.out == "run=true\nrun=x\ncommit=x\ntext\n"
+    assert "no CI host is known here" in said.err

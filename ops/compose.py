@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -96,14 +95,14 @@ def main(overrides: tuple[str, ...]) -> None:
     A scale or study that is named here becomes the one of conf/config.yaml, which `dvc exp run` composes anew.
     """
     write(Path("params.yaml"), composed(Path.cwd(), overrides))
-    text = before = Path("conf/config.yaml").read_text(encoding="utf-8")
+    text = before = (config := Path("conf/config.yaml")).read_text(encoding="utf-8")
     for each in overrides:
         group, _, name = each.partition("=")
         text, chosen = re.subn(rf"^(  - {re.escape(group)}:) \S+", rf"\1 {name}", text, flags=re.MULTILINE)
         if not chosen:
-            click.echo(f"dvc exp run composes anew: give it -S {shlex.quote(each)}, too")
+            click.echo(f"dvc exp run composes anew: give it -S '{each}', too")
     if text != before:
-        write(Path("conf/config.yaml"), text)
+        write(config, text)
         click.echo("conf/config.yaml says so now, too: `dvc exp run` starts there")
 
 

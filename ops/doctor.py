@@ -95,14 +95,13 @@ def secrets(root: Path, params: Params) -> Findings:
     """Credentials in .dvc/config, which is committed."""
     from dvc.config import Config
 
-    found = [
-        f"{option} of remote {name}: dvc remote modify --local {name} {option} …, then take it out and renew it"
-        for name, options in Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
-        for option, value in options.items()
-        if _remotes.SECRET.search(option) or _remotes.LOGIN.search(str(value))
-    ]
-    yield from ((FIX, f".dvc/config is committed and holds {text}") for text in found)
-    if not found:
+    rows = Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
+    options = [(name, *option) for name, row in rows for option in row.items()]
+    held = [each for each in options if _remotes.SECRET.search(each[1]) or _remotes.LOGIN.search(str(each[2]))]
+    for name, option, _ in held:
+        remedy = f"dvc remote modify --local {name} {option} …, then take it out and renew it"
+        yield FIX, f".dvc/config is committed and holds {option} of remote {name}: {remedy}"
+    if not held:
         yield OK, "none in .dvc/config"
 
 

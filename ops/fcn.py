@@ -16,7 +16,6 @@ from ops import (
     predict,
     promote,
     report,
-    rollback,
     run,
     submit,
     sync,
@@ -45,7 +44,7 @@ main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(report.main, "report")
-main.add_command(rollback.main, "rollback")
+main.add_command(promote.rollback, "rollback")
 main.add_command(run.main, "run")
 main.add_command(submit.main, "submit")
 main.add_command(sync.main, "sync")

@@ -110,7 +110,7 @@ def test_a_scale_of_a_row_and_a_recipe_is_enough_and_dvc_exp_run_starts_from_it(
     assert compose.composed(root) == (root / "params.yaml").read_text(), "what a bare dvc exp run composes"
     assert "lr: 1.0e-09" in compose.composed(root, ["recipes.own.solver.lr=1.0e-9"])
     done = CliRunner().invoke(compose.main, ["recipes.own.solver.lr=1.0e-9"])
-    assert done.output == "dvc exp run composes anew: give it -S recipes.own.solver.lr=1.0e-9, too\n"
+    assert done.output == "dvc exp run composes anew: give it -S 'recipes.own.solver.lr=1.0e-9', too\n"
     assert CliRunner().invoke(compose.main, ["scale=miniature"]).exit_code == 0
     for name in ("params.yaml", "conf/config.yaml"):
         assert (root / name).read_text() == (ROOT / name).read_text()

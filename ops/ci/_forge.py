@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -61,9 +62,9 @@ class Forge:
     def _leave(self, mark: str, body: str) -> None:
         if not self.cli:
             raise Refusal("no CI host is known here; in its jobs `gh` or `glab` leaves one")
-        number = next((row[self.number] for row in self._api(self.requests) if self.number in row), None)
-        if number is None:
+        if not (numbers := [row[self.number] for row in self._api(self.requests) if self.number in row]):
             raise Refusal(f"{self.branch} has no open request")
+        number = numbers[0]
         path, text = self.comments.format(number=number), f"{mark}\n{body}"
         if len(text) > MOST:
             text = text[:MOST].rpartition("\n")[0] + "\n\n*Cut here: a comment takes no more.*"
@@ -122,9 +123,8 @@ def forge(environ: Mapping[str, str]) -> Forge:
 
 
 def _append(path: str, text: str) -> None:
-    if path:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text)
+    with Path(path or os.devnull).open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _rows(text: str) -> Iterator[dict[str, Any]]:

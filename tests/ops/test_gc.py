@@ -47,7 +47,7 @@ from pathlib import Path
 from pipeline.tracking.spool import Spool
 Spool(Path(sys.argv[1])).begin(tags={}, params={}, texts={})
 print("locked", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

@@ -66,6 +66,7 @@ def added(name: str, url: str, **options: object) -> list[str]:
 
 def assert_travels(folder: Path, url: str, **options: object) -> None:
     """Push from one clone, pull in another that shares no cache with it: the same lock, and nothing to do."""
+    folder.mkdir()
     author, reader = project(folder / "author", STAGES), folder / "reader"
     dvc(author, *added("team", url, **options), "repro -q", "push -q")
     for command in (["add", "."], ["commit", "-qm", "all of it"]):
@@ -95,31 +96,43 @@ def test_a_folder_ssh_and_s3_bring_results_to_another_clone(ssh: stores.Ssh, s3:
     assert_travels(tmp_path / "s3", f"s3://{stores.BUCKET}/fcn", endpointurl=s3.endpoint, **s3.team)
 
 
-def test_a_wrong_remote_has_one_line_with_the_reason(ssh: stores.Ssh, s3: stores.S3, tmp_path: Path) -> None:
-    """Of a silent host, plain clients wait up to half an hour."""
+def test_a_wrong_ssh_remote_has_one_line_with_the_reason(ssh: stores.Ssh, tmp_path: Path) -> None:
     closed, user = free_port(), getpass.getuser()
-    host, login = f"ssh://127.0.0.1:{ssh.port}{tmp_path}", {"user": user, "keyfile": ssh.key}
-    bucket, url = f"s3://{stores.BUCKET}/fcn", f"http://127.0.0.1:{closed}"
-    keys, endpoint = s3.team | {"endpointurl": s3.endpoint}, {"endpointurl": s3.endpoint}
-    with stores.silent() as port:
-        mute = {"endpointurl": f"http://127.0.0.1:{port}", "access_key_id": "a", "secret_access_key": "b"}
-        lines = assert_refused(
-            tmp_path,
-            key=(host, login | {"keyfile": ssh.other}, f"Permission denied for user {user} on host 127.0.0.1"),
-            password=(host, {"user": user, "password": "wr0ng-word"}, "EOFError"),
-            port=(f"ssh://127.0.0.1:{closed}/x", login, f"Connect call failed ('127.0.0.1', {closed})"),
-            host=("ssh://no-such-host.invalid/x", login, "Name or service not known"),
-            unmounted=(f"{host}/absent", login, f"no folder {tmp_path}/absent: mount it, or make it with mkdir -p"),
-            secret=(bucket, keys | {"secret_access_key": "wr0ng-word"}, "The request signature we calculated does not"),
-            bucket=("s3://another/fcn", keys, "The specified bucket does not exist"),
-            endpoint=(bucket, keys | {"endpointurl": url}, f'Could not connect to the endpoint URL: "{url}/'),
-            none=(bucket, endpoint, "Unable to locate credentials"),
-            mute_s3=(bucket, mute, "no answer in 8 s"),
-            mute_ssh=(f"ssh://127.0.0.1:{port}/x", {"user": "u", "password": "wr0ng-word"}, "no answer in 8 s"),
-            keeper=(bucket, s3.keeper | endpoint, None),
-        )
+    there, login = f"ssh://127.0.0.1:{ssh.port}{tmp_path}", {"user": user, "keyfile": ssh.key}
+    assert_refused(
+        tmp_path,
+        key=(there, login | {"keyfile": ssh.other}, f"Permission denied for user {user} on host 127.0.0.1"),
+        password=(there, {"user": user, "password": "wr0ng-word"}, "EOFError"),
+        port=(f"ssh://127.0.0.1:{closed}/x", login, f"Connect call failed ('127.0.0.1', {closed})"),
+        host=("ssh://no-such-host.invalid/x", login, "Name or service not known"),
+        unmounted=(f"{there}/absent", login, f"no folder {tmp_path}/absent: mount it, or make it with mkdir -p"),
+    )
+
+
+def test_a_wrong_s3_remote_has_one_line_with_the_reason(s3: stores.S3, tmp_path: Path) -> None:
+    closed, there = f"http://127.0.0.1:{free_port()}", f"s3://{stores.BUCKET}/fcn"
+    keys = s3.team | {"endpointurl": s3.endpoint}
+    lines = assert_refused(
+        tmp_path,
+        secret=(there, keys | {"secret_access_key": "wr0ng-word"}, "The request signature we calculated does not"),
+        bucket=("s3://another/fcn", keys, "The specified bucket does not exist"),
+        endpoint=(there, keys | {"endpointurl": closed}, f'Could not connect to the endpoint URL: "{closed}/'),
+        none=(there, {"endpointurl": s3.endpoint}, "Unable to locate credentials"),
+        keeper=(there, s3.keeper | {"endpointurl": s3.endpoint}, None),
+    )
     assert lines[-1].startswith("note  remote    keeper (")
     assert lines[-1].endswith("written and read, but not deleted (Access Denied), which only `dvc gc --cloud` needs")
+
+
+def test_a_silent_host_is_given_up(tmp_path: Path) -> None:
+    """Plain clients wait up to half an hour."""
+    with stores.silent() as port:
+        endpoint = {"endpointurl": f"http://127.0.0.1:{port}", "access_key_id": "a", "secret_access_key": "b"}
+        assert_refused(
+            tmp_path,
+            s3=(f"s3://{stores.BUCKET}/fcn", endpoint, "no answer in 8 s"),
+            ssh=(f"ssh://127.0.0.1:{port}/x", {"user": "u", "password": "wr0ng-word"}, "no answer in 8 s"),
+        )
 
 
 def test_what_no_key_would_mend_is_told(tmp_path: Path) -> None:

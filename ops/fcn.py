@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ops import (
+    backfill,
     data,
     doctor,
     export,
@@ -16,6 +17,7 @@ from ops import (
     predict,
     promote,
     report,
+    rollback,
     run,
     submit,
     sync,
@@ -31,7 +33,7 @@ def main() -> None:
     """Around `dvc repro`."""
 
 
-main.add_command(sync.backfill, "backfill")
+main.add_command(backfill.main, "backfill")
 main.add_command(ci.main, "ci")
 main.add_command(data.main, "data")
 main.add_command(doctor.main, "doctor")
@@ -44,7 +46,7 @@ main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")
 main.add_command(report.main, "report")
-main.add_command(promote.rollback, "rollback")
+main.add_command(rollback.main, "rollback")
 main.add_command(run.main, "run")
 main.add_command(submit.main, "submit")
 main.add_command(sync.main, "sync")

@@ -1,4 +1,4 @@
-"""Make a recipe's weights the champion of their data set, and go back: fcn promote RECIPE, fcn rollback DATASET."""
+"""Make a recipe's weights the champion of their data set: fcn promote RECIPE."""
 
 from __future__ import annotations
 
@@ -55,20 +55,6 @@ def main(recipe: str, force: str | None) -> None:
         number, move = champion.promote(client, candidate.model, folder, run=run, tags=tags, gate=found, who=who)
     since = ("after version " + move.before if move.before else "the first") if move else "as before"
     click.echo(f"{candidate.model} version {number} is champion, {since}")
-
-
-@click.command(cls=Stage)
-@click.argument("name", metavar="DATASET|NAME")
-@click.option("--why", default="no reason given", show_default=True, help="`fcn history` shows it.")
-def rollback(name: str, why: str) -> None:
-    """Exchange the champion of fcn-DATASET and the version before it; once more, and it is as it was."""
-    from pipeline.registry import champion
-    from pipeline.tracking.commit import user
-    from pipeline.tracking.connect import connect_existing
-
-    root, model = Path.cwd(), gate.model(name)
-    move = champion.rollback(connect_existing(root)[0], model, who=user(root, os.environ), why=why)
-    click.echo(f"{model} version {move.after} is champion, version {move.before} the one before")
 
 
 def _tags(root: Path, candidate: Candidate) -> dict[str, str]:

@@ -10,8 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from ops import compose
-from ops.ci.ci import override
-from ops.ci.commit import OVERRIDES
+from ops.ci.ci import OVERRIDES, override
 from ops.fcn import main
 from pipeline.core.types import Refusal
 from stages.shared.dvc import stages

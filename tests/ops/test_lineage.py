@@ -9,8 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ops import lineage
-from ops.sync import backfill
+from ops import backfill, lineage
 from stages import publish
 from tests.stages.world import CHILDREN, PARAMS, enter, lock, locked, parents, retrained, run, runs, told
 
@@ -72,12 +71,12 @@ def test_an_unknown_stage_is_refused_with_the_nearest(world: Path) -> None:
 
 def test_an_empty_server_gets_a_run_per_stage_and_a_full_one_none(world: Path) -> None:
     assert invoke(lineage.main, "train@voc-fcn8s").splitlines()[0].endswith("  no run: fcn backfill")
-    assert invoke(backfill).startswith(f"backfilled {CHILDREN} new runs, 0 completed, 0 adopted, 0 unchanged")
+    assert invoke(backfill.main).startswith(f"backfilled {CHILDREN} new runs, 0 completed, 0 adopted, 0 unchanged")
     assert len(runs(world, backfilled="true")) == CHILDREN + 1
     assert len(parents(world)) == 1
     assert invoke(lineage.main, "train@voc-fcn8s").splitlines()[0].endswith("backfilled")
     before = told(world)
-    for command in (backfill, publish.main):
+    for command in (backfill.main, publish.main):
         assert f" 0 new runs, 0 completed, 0 adopted, {CHILDREN} unchanged" in invoke(command)
     assert told(world) == before
     retrained(world, 5e-9, "b9")

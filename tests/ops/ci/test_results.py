@@ -13,7 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from ops.ci.report import main, read
+from ops.ci.ci import read, report
 from pipeline.changes import State, describe
 from pipeline.core.types import Refusal
 from tests.closure import ROOT
@@ -170,7 +170,7 @@ def test_the_comment_points_to_pictures_and_runs_and_keeps_no_password(
     (root / "eval/voc-fcn16s/metrics.json").write_text(json.dumps(scored(0.2)))
     gitlab = {"GITLAB_CI": "true", "CI_PROJECT_ID": "5", "CI_COMMIT_REF_NAME": "lr", "CI_PIPELINE_URL": "https://lab/9"}
     more = {"FCN_BASE": "main", "PATH": "/nowhere", "MLFLOW_TRACKING_URI": "https://ada:s3cret@mlflow.example"}
-    done = CliRunner().invoke(main, env={"GITHUB_ACTIONS": "", **gitlab, **more})
+    done = CliRunner().invoke(report, env={"GITHUB_ACTIONS": "", **gitlab, **more})
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("## What changed since `main`")
     assert "30.0 → 20.0" in done.stdout

@@ -23,7 +23,7 @@ from ops._repro.order import Order
 from ops._repro.slots import Slots, computes
 from ops._repro.stage_runner import StageRunner, one_line, say
 from pipeline.core.types import Refusal
-from stages.shared.dvc import PUBLISH
+from stages.shared.dvc import PUBLISH, stages
 
 DUMP = 300.0  # seconds: DVC takes two to rewrite dvc.lock, so not after each stage; the cache of runs knows them all
 
@@ -47,6 +47,8 @@ def reproduce(root: Path, targets: Sequence[str], slots: Slots, runner: StageRun
 
 def ordered(repo: Repo, targets: Sequence[str]) -> list[Any]:
     """What DVC would walk for ``targets``, or for all of dvc.yaml, in its order: the very stages of the index."""
+    if Path(repo.root_dir, "params.yaml").is_file():
+        stages(Path(repo.root_dir))  # refuses names that a shell would read
     known = {stage: stage for stage in repo.index.stages}
     chosen = collect_stages(repo, targets) if targets else list(known)
     return [known[stage] for stage in plan_repro(get_active_graph(repo.index.graph), chosen)]

@@ -23,7 +23,7 @@ def main() -> None:
     They go to the branch that was retrained; with overrides, or where that branch has moved on, to retrain/….
     Refuses while a stage has yet to run, and where files differ that no stage writes.
     """
-    from ops._plan.plan import plan
+    from ops._plan import plan
     from ops.ci import _forge
     from ops.ci.run import OVERRIDES
 

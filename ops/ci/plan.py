@@ -17,9 +17,9 @@ def main(stages: tuple[str, ...]) -> None:
 
     Tells later jobs whether to `run`, true or false, and comments on the branch's open request.
     """
-    from ops._plan.page import markdown  # what needs no DVC must run without it: fcn predict
-    from ops._plan.plan import plan
+    from ops._plan import plan
     from ops.ci import _forge, run
+    from ops.plan import markdown  # what needs no DVC must run without it: fcn predict
 
     host = _forge.forge(os.environ)
     run.override(Path.cwd(), os.environ)

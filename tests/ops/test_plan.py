@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from ops import _journal as journal
-from ops import plan as plan_command
+from ops import plan as page
 from ops._amount import duration, size
-from ops._plan import page
-from ops._plan.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+
+from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
 from tests.ops.conftest import dvc
 from tests.ops.test_pull import change
 from tests.ops.test_run import project
@@ -148,22 +148,22 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
-    told = CliRunner().invoke(plan_command.main, ["evaluate-a", "--json"])
+    told = CliRunner().invoke(page.main, ["evaluate-a", "--json"])
     found = json.loads(told.output)
     assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
     assert found["steps"][0]["reasons"] == ["a 1 → 22"]
     assert (found["pulls"], found["unchanged"], found["notes"]) == (294, 1, [PARTIAL])
-    told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
+    told = CliRunner().invoke(page.main, ["evaluate-a"])
     assert told.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
     assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
-    told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
+    told = CliRunner().invoke(page.main, ["--markdown", "train"])
     assert told.exit_code == 1
     assert told.output == "Error: no stage train: did you mean train-b?\n"
     (clone / "params.yaml").write_text("a: [")
-    told = CliRunner().invoke(plan_command.main, [])
+    told = CliRunner().invoke(page.main, [])
     assert told.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
     monkeypatch.chdir(clone.parent)
-    told = CliRunner().invoke(plan_command.main, [])
+    told = CliRunner().invoke(page.main, [])
     assert told.exit_code == 1
     assert "not inside of a DVC repository" in told.output
 

@@ -62,10 +62,11 @@ def refuse_conflicts(root: Path) -> None:
             load(path)
 
 
-def _stages(root: Path) -> Mapping[str, Any]:
-    rows = (load(root / "dvc.yaml") or {}).get("stages")
-    if not isinstance(rows, Mapping):
-        raise Refusal(f"{root / 'dvc.yaml'} has no stages: restore it from git")
+def _rows(tree: Any, path: Path) -> dict[str, Any]:
+    """The stages of a dvc.yaml or a dvc.lock. Raises Refusal for any other tree."""
+    rows = (tree.get("stages") if isinstance(tree, Mapping) else tree) or {}
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise Refusal(f"{path} has no stages: restore it from git")
     return rows
 
 
@@ -84,7 +85,7 @@ class Stage:
 def stages(root: Path) -> dict[str, Stage]:
     """dvc.yaml's stages by address, in its order. Raises Refusal for a matrix, and for a foreach over no map."""
     params, found = load(root / "params.yaml"), {}
-    for name, body in _stages(root).items():
+    for name, body in _rows(load(root / "dvc.yaml"), root / "dvc.yaml").items():
         if "matrix" in body:
             raise Refusal(f"dvc.yaml: {name} is a matrix, which is not read here: write it as a foreach over a map")
         keys = _at(params, _group(body), f"dvc.yaml: {name} is a foreach") if "foreach" in body else [""]
@@ -96,7 +97,7 @@ def stages(root: Path) -> dict[str, Stage]:
 def stage(address: str, root: Path = Path()) -> Stage:
     """One stage. Raises Refusal for a key that params.yaml lacks."""
     name, _, key = address.partition("@")
-    params, body = load(root / "params.yaml"), _stages(root)[name]
+    params, body = load(root / "params.yaml"), _rows(load(root / "dvc.yaml"), root / "dvc.yaml")[name]
     group = _group(body)
     if key and key not in (rows := params.get(group) or {}):
         raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
@@ -235,10 +236,7 @@ def entries(root: Path) -> dict[str, Entry]:
 
 def locked_stages(text: bytes) -> dict[str, Any]:
     """The rows of a dvc.lock's text, of any revision. Raises Refusal for what is none."""
-    tree = parsed(text, Path("dvc.lock")) or {}
-    if not isinstance(tree, dict) or not isinstance(rows := tree.get("stages") or {}, dict):
-        raise Refusal("dvc.lock has no stages: restore it from git")
-    return rows
+    return _rows(parsed(text, Path("dvc.lock")), Path("dvc.lock"))
 
 
 def pipeline(found: Iterable[Entry]) -> str:

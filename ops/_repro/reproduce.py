@@ -31,7 +31,6 @@ from pipeline.core.types import Refusal
 from stages.shared.dvc import PUBLISH
 
 DUMP = 300.0  # seconds: DVC takes two to rewrite dvc.lock, so not after each stage; the cache of runs knows them all
-TRIES = 20  # of three seconds, for another DVC's work
 
 
 def main() -> None:
@@ -151,7 +150,7 @@ class Run:
         What DVC or the house refuses is the stage's failure: what runs beside it may end.
         """
         try:
-            retry(TRIES, LockError)(self.repo.lock.lock)()
+            retry(20, LockError)(self.repo.lock.lock)()  # three seconds each, while another DVC works
             try:
                 yield
             finally:

@@ -16,8 +16,6 @@ from tqdm import tqdm
 from ops._project import one_line
 from pipeline.core.types import Refusal
 
-ABSENT = ("deleted", "not in cache")  # DVC's words of an output
-
 
 class StageRunner:
     """``force``, ``pull`` and ``allow_missing`` are `dvc repro`'s options of these names.
@@ -69,8 +67,8 @@ class StageRunner:
 
     def may_be_absent(self, out: Any) -> bool:
         """Whether ``out`` is not here and need not be: DVC keeps it, or nobody does."""
-        kept = not out.use_cache and self.repo.scm.is_tracked(out.fs_path)
-        return not kept and all(status in ABSENT for status in out.status().values())
+        absent = all(status in ("deleted", "not in cache") for status in out.status().values())
+        return absent and (out.use_cache or not self.repo.scm.is_tracked(out.fs_path))
 
     def dep_changed(self, dep: Any) -> bool:
         """Whether a dependency is not as dvc.lock says, or, where it is not here, as its stage wrote it."""

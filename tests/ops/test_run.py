@@ -14,7 +14,6 @@ import psutil
 import pytest
 import yaml
 
-from ops._repro import forks
 from ops._repro.order import Order
 from tests.closure import ROOT
 
@@ -257,15 +256,6 @@ def test_a_forked_stage_sees_what_python_m_sees_and_code_that_changed_meanwhile(
     for name, value in {"old": 1, "new": 2}.items():
         assert (forked / name).read_text() == f'[["{name}"], "__main__", "p", "{name}", {value}]'
     assert (forked / "dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
-
-
-def test_where_the_process_to_fork_from_is_gone_a_shell_runs_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_: object) -> None:
-        raise EOFError
-
-    monkeypatch.setattr(forks._context.Process, "start", gone)
-    assert forks.fork("python -m stages.tell out", ".", {}) is None
-    assert forks.fork("echo 1 > out", ".", {}) is None, "nor is this a stage's command"
 
 
 def test_sigterm_reaches_a_forked_stage_and_leaves_no_process(tmp_path: Path) -> None:

@@ -223,24 +223,24 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
-    told = CliRunner().invoke(page.main, ["evaluate-a", "--json"])
-    found = json.loads(told.output)
+    said = CliRunner().invoke(page.main, ["evaluate-a", "--json"])
+    found = json.loads(said.output)
     assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
     assert found["steps"][0]["reasons"] == ["a 1 → 22"]
     assert (found["pulls"], found["unchanged"], found["notes"]) == (294, 1, [PARTIAL])
-    told = CliRunner().invoke(page.main, ["evaluate-a"])
-    assert told.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
-    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
-    told = CliRunner().invoke(page.main, ["--markdown", "train"])
-    assert told.exit_code == 1
-    assert told.output == "Error: no stage train: did you mean train-b?\n"
+    said = CliRunner().invoke(page.main, ["evaluate-a"])
+    assert said.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
+    assert said.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
+    said = CliRunner().invoke(page.main, ["--markdown", "train"])
+    assert said.exit_code == 1
+    assert said.output == "Error: no stage train: did you mean train-b?\n"
     (clone / "params.yaml").write_text("a: [")
-    told = CliRunner().invoke(page.main, [])
-    assert told.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
+    said = CliRunner().invoke(page.main, [])
+    assert said.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
     monkeypatch.chdir(clone.parent)
-    told = CliRunner().invoke(page.main, [])
-    assert told.exit_code == 1
-    assert "not inside of a DVC repository" in told.output
+    said = CliRunner().invoke(page.main, [])
+    assert said.exit_code == 1
+    assert "not inside of a DVC repository" in said.output
 
 
 def test_a_page_says_what_is_known() -> None:
@@ -264,14 +264,8 @@ def test_a_page_says_what_is_known() -> None:
     assert table[2].startswith("| `train@a` ")
     assert table[-1] == last
     assert page.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
-    assert [size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)] == [
-        "0 B",
-        "999 B",
-        "1.0 kB",
-        "4.9 MB",
-        "12 MB",
-        "2.5 TB",
-    ]
+    sizes = [size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)]
+    assert sizes == ["0 B", "999 B", "1.0 kB", "4.9 MB", "12 MB", "2.5 TB"]
     assert [duration(seconds) for seconds in (0.2, 40, 246, 9000)] == ["1 s", "40 s", "4 min", "2.5 h"]
 
 

@@ -169,7 +169,7 @@ def stop(process: subprocess.Popen[str]) -> str:
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2
     process.send_signal(signal.SIGTERM)
-    output = process.communicate(timeout=12)[0]
+    output = process.communicate(timeout=20)[0]
     assert process.returncode == 143, output
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     return output

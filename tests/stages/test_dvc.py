@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -46,8 +47,6 @@ def test_the_document_names_params_deps_and_what_computes(tmp_path: Path) -> Non
 
 
 def test_it_comes_back_from_its_file_the_same(tmp_path: Path) -> None:
-    import json
-
     document = of(repository(tmp_path, skip_scales=[0.5, 0.2]))
     (tmp_path / "fingerprint.json").write_text(json.dumps(document.to_json()))
     again = Fingerprint.read(tmp_path / "fingerprint.json")
@@ -109,9 +108,6 @@ def test_other_folders_count_by_all_their_files(tmp_path: Path, change: str) -> 
     else:
         (folder / "b.bin").write_bytes(b"")
     assert fingerprint.digest(folder) != before
-
-
-def test_what_is_absent_has_no_digest(tmp_path: Path) -> None:
     assert fingerprint.digest(tmp_path / "nowhere") is None
 
 

@@ -158,10 +158,8 @@ def main(checks: tuple[str, ...]) -> None:
     Each line is ok; fix, with a remedy; note; or skip, of what is not set up.
     """
     root, states = Path.cwd(), set()
-    try:
-        params: Params = load(root / "params.yaml")
-    except yaml.YAMLError as error:
-        raise Refusal(f"params.yaml: {' '.join(str(error).split())}: python -m ops.compose writes it anew") from None
+    refuse_conflicts(root)
+    params: Params = load(root / "params.yaml")
     for name in (name for name in CHECKS if not checks or name in checks):
         try:
             found = [*CHECKS[name](root, params)]

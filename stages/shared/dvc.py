@@ -21,14 +21,55 @@ from pipeline.core.types import Refusal
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
 PUBLISH = "publish"
 TEMPLATE = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
+WORD = re.compile(r"\w[\w-]*")  # no shell takes it for anything else, and no command for an option
+LAUNCH = re.compile(r"[\w./:=,@-]+( [\w./:=,@-]+)*")
+
+
+CONFLICT = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
+REMEDIES = {
+    "dvc.lock": "git checkout --ours dvc.lock (or --theirs), then fcn run",
+    "params.yaml": "choose a side in it, or write it anew with python -m ops.compose",
+}
+
+
+def find_root(folder: Path) -> Path:
+    """The clone that ``folder`` lies in, found as DVC finds it: by its .dvc; ``folder`` where there is none."""
+    return next((each for each in (folder, *folder.parents) if (each / ".dvc").is_dir()), folder)
 
 
 def load(path: Path) -> Any:
-    """A YAML file's tree. Raises Refusal where there is no such file."""
+    """A YAML file's tree. Raises Refusal where there is no such file, and where it is none or a merge left it open."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        return parsed(path.read_bytes(), path)
     except FileNotFoundError:
         raise Refusal(f"no {path}: go to the clone's folder") from None
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}") from None
+
+
+def parsed(text: bytes, path: Path) -> Any:
+    """``text`` of ``path``, at any revision. Raises Refusal as ``load``."""
+    if CONFLICT.search(text):
+        raise Refusal(f"{path} has a merge conflict: {REMEDIES.get(path.name, 'choose a side in it')}")
+    try:
+        return yaml.load(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError) as error:
+        raise Refusal(f"{path} cannot be read ({' '.join(str(error).split())}): restore it from git") from None
+
+
+def refuse_conflicts(root: Path) -> None:
+    """Raise Refusal where a merge left one of the three open: what DVC says of it has no remedy."""
+    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock")):
+        if path.is_file() and CONFLICT.search(path.read_bytes()):
+            load(path)
+
+
+def _stages(tree: Any, path: Path) -> dict[str, Any]:
+    """The stages of a dvc.yaml or a dvc.lock. Raises Refusal for any other tree."""
+    rows = (tree.get("stages") if isinstance(tree, Mapping) else tree) or {}
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise Refusal(f"{path} has no stages: restore it from git")
+    return rows
 
 
 @dataclass(frozen=True)
@@ -46,21 +87,22 @@ class Stage:
 def stages(root: Path) -> dict[str, Stage]:
     """dvc.yaml's stages by address, in its order. Raises Refusal for a matrix, and for a foreach over no map."""
     params, found = load(root / "params.yaml"), {}
-    for name, body in load(root / "dvc.yaml")["stages"].items():
+    for name, body in _stages(load(root / "dvc.yaml"), root / "dvc.yaml").items():
         if "matrix" in body:
             raise Refusal(f"dvc.yaml: {name} is a matrix, which is not read here: write it as a foreach over a map")
-        keys = _at(params, _group(body), f"dvc.yaml: {name} is a foreach") if "foreach" in body else [""]
+        group = _group(body)
+        keys = _rows(group, _at(params, group, f"dvc.yaml: {name} is a foreach")) if group else [""]
         for address in (f"{name}@{key}" if key else name for key in keys):
-            found[address] = _stage(address, body.get("do", body), params, _group(body))
+            found[address] = _stage(address, body.get("do", body), params, group)
     return found
 
 
 def stage(address: str, root: Path = Path()) -> Stage:
     """One stage. Raises Refusal for a key that params.yaml lacks."""
     name, _, key = address.partition("@")
-    params, body = load(root / "params.yaml"), load(root / "dvc.yaml")["stages"][name]
+    params, body = load(root / "params.yaml"), _stages(load(root / "dvc.yaml"), root / "dvc.yaml")[name]
     group = _group(body)
-    if key and key not in (rows := params.get(group) or {}):
+    if key and key not in (rows := _rows(group, params.get(group) or {})):
         raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
     return _stage(address, body.get("do", body), params, group)
 
@@ -69,22 +111,35 @@ def _group(body: Mapping[str, Any]) -> str:
     return str(body.get("foreach", "")).strip("${} ")
 
 
+def _rows(group: str, rows: Any) -> Mapping[str, Any]:
+    """Raises Refusal for keys that are no plain words: they reach command lines."""
+    if not isinstance(rows, Mapping):
+        raise Refusal(f"params.yaml: {group} is {rows!r}: write a map")
+    for key in rows:
+        if not isinstance(key, str) or not WORD.fullmatch(key):
+            remedy = "name it by letters, digits, _ and - alone" if isinstance(key, str) else "put its name in quotes"
+            raise Refusal(f"params.yaml: {group} has a row {key!r}: {remedy}")
+    return rows
+
+
 def _stage(address: str, body: Mapping[str, Any], params: Any, group: str) -> Stage:
     key = address.partition("@")[2]
 
-    def fill(text: str) -> str:
-        def value(found: re.Match[str]) -> str:
-            name = found[1]
-            if name == "key":
-                return key
-            return str(_at(params, re.sub(r"^item\b", f"{group}.{key}", name), f"dvc.yaml: {address} uses {found[0]}"))
+    def value(name: str) -> str:
+        full = re.sub(r"^item\b", f"{group}.{key}", name)
+        return key if name == "key" else str(_at(params, full, f"dvc.yaml: {address} uses ${{{name}}}"))
 
-        return TEMPLATE.sub(value, text)
+    def fill(text: str) -> str:
+        return TEMPLATE.sub(lambda found: value(found[1]), text)
 
     def paths(*kinds: str) -> tuple[str, ...]:
         rows = (row for kind in kinds for row in body.get(kind) or ())
         return tuple(fill(row if isinstance(row, str) else next(iter(row))) for row in rows)
 
+    for name in TEMPLATE.findall(str(body["cmd"])):
+        if not (LAUNCH if name == "runtime.launch" else WORD).fullmatch(value(name)):
+            text = f"params.yaml: {name} of {address} is {value(name)!r}, which a shell would read"
+            raise Refusal(f"{text}: write letters, digits, _ and - alone")
     return Stage(
         address,
         desc=fill(body.get("desc", "")),
@@ -197,10 +252,7 @@ def entries(root: Path) -> dict[str, Entry]:
 
 def locked_stages(text: bytes) -> dict[str, Any]:
     """The rows of a dvc.lock's text, of any revision. Raises Refusal for what is none."""
-    try:
-        return dict((yaml.load(text, Loader=LOADER) or {}).get("stages") or {})
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise Refusal(f"dvc.lock cannot be read ({' '.join(str(error).split())}): restore it from git") from None
+    return _stages(parsed(text, Path("dvc.lock")), Path("dvc.lock"))
 
 
 def pipeline(found: Iterable[Entry]) -> str:

@@ -23,6 +23,7 @@ from pipeline.tracking.record import EVALUATIONS, dotted, keyless, read_scores, 
 from stages.shared.dvc import digest, stage, stages
 
 MODES = ("live", "spool", "off")
+DIGESTS = "data/digests"  # of files without a published one: `download` writes them, and they are committed
 
 
 @contextmanager
@@ -97,8 +98,8 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
 def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty."""
     with suppress(Refusal):
-        return {"dvc.lock", *(out for stage in stages(Path()).values() for out in stage.outs)}
-    return {"dvc.lock"}
+        return {"dvc.lock", DIGESTS, *(out for stage in stages(Path()).values() for out in stage.outs)}
+    return {"dvc.lock", DIGESTS}
 
 
 def md5(path: Path) -> str:

@@ -26,6 +26,7 @@ AGAIN = 1.0  # seconds between signals: what starts while another stops must hea
 @click.option("--pull", is_flag=True, help="Bring what is needed and not here from the remote, cached runs too.")
 @click.option("--allow-missing", is_flag=True, help="Run nothing merely because files are not here.")
 @click.option("--keep-going", "-k", is_flag=True, help="After a failure, run all that does not need what failed.")
+@click.option("--strict", is_flag=True, help="Start no net after another's alarm ($FCN_STRICT=1).")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[STAGES…] [OPTIONS OF DVC REPRO]")
 def main(
     jobs: int | None,
@@ -34,6 +35,7 @@ def main(
     pull: bool,
     allow_missing: bool,
     keep_going: bool,
+    strict: bool,
     arguments: tuple[str, ...],
 ) -> None:
     """Reproduce STAGES (all of dvc.yaml's if none is named) in the order of their dependencies.
@@ -43,6 +45,8 @@ def main(
     SIGTERM and Ctrl-C reach every process.
     """
     shared = {"--force": force, "--pull": pull, "--allow-missing": allow_missing, "--keep-going": keep_going}
+    if strict:
+        os.environ["FCN_STRICT"] = "1"
     flags = [flag for flag, given in shared.items() if given]
     if any(argument.startswith("-") for argument in arguments):
         if jobs or gpus:

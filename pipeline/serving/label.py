@@ -63,7 +63,7 @@ def label(
 
     ``out``/HEAD-classes.csv tells indices, names and colours. With ``scores``, which ``segmenter`` then gives, also
     ``out``/HEAD-scores/NAME.npz, ``probabilities`` H×W×classes float16; or a 16-bit PNG of each class, 65535 being 1:
-    ``out``/HEAD-scores/NAME/000.png for class 0. Returns why pictures were left out, if any were.
+    ``out``/HEAD-scores/NAME-000.png for class 0. Returns why pictures were left out, if any were.
 
     Raises Refusal, before it writes, for a net that sees more than photographs.
     """
@@ -87,20 +87,20 @@ def label(
                 drawn = Image.fromarray(overlay(pixels, labels[head], spec))
                 drawn.save(scratch, format="JPEG", quality=QUALITY, subsampling=0)
             if scores:
-                with replacing(out / f"{head}{SCORES}" / (f"{name}.npz" if scores == "npz" else name)) as scratch:
-                    _write_scores(scratch, scores, labels[head + SCORES], spec)
+                _write_scores(out / f"{head}{SCORES}" / name, scores, labels[head + SCORES], spec)
     return refused
 
 
 def _write_scores(path: Path, form: str, parts: NDArray[np.uint16], spec: LabelSpec) -> None:
+    """``path`` is the files' without suffix."""
     if form == "npz":
-        with path.open("wb") as file:
+        with replacing(path.with_name(f"{path.name}.npz")) as scratch, scratch.open("wb") as file:
             halves = (parts / np.float32(ONE)).astype(np.float16)
             np.savez_compressed(file, probabilities=halves, classes=np.array(spec.classes))
-    else:
-        path.mkdir()
-        for index in range(parts.shape[2]):
-            Image.fromarray(np.ascontiguousarray(parts[..., index])).save(path / f"{index:03d}.png")
+        return
+    for index in range(parts.shape[2]):
+        with replacing(path.with_name(f"{path.name}-{index:03d}.png")) as scratch:
+            Image.fromarray(np.ascontiguousarray(parts[..., index])).save(scratch, format="PNG")
 
 
 def _write_classes(path: Path, spec: LabelSpec) -> None:

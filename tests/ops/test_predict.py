@@ -121,11 +121,11 @@ def test_scores_are_probabilities_whose_largest_is_the_label(world: Path, form: 
         for head, label in HEADS.items():
             place = world / f"out/{head}-scores/{name}"
             if form == "npz":
-                with np.load(place.with_suffix(".npz")) as file:
+                with np.load(f"{place}.npz") as file:
                     parts = file["probabilities"].astype(np.float32)
                     assert file["classes"].tolist() == list(label.classes)
             else:
-                channels = [Image.open(place / f"{index:03d}.png") for index in range(len(label.classes))]
+                channels = [Image.open(f"{place}-{index:03d}.png") for index in range(len(label.classes))]
                 assert {channel.mode for channel in channels} == {"I;16"}
                 parts = np.dstack([np.asarray(channel) for channel in channels]) / np.float32(65535)
             assert parts.shape == (*size, len(label.classes))

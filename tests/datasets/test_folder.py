@@ -314,6 +314,7 @@ LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
         ({}, {"images": "images/*.jpg"}, r"images is 'images/\*\.jpg', which matches no file: .* holds images, labels"),
         ({}, {"images": "images/lone*"}, r"no image has a label, .* lone and labels a, b: where .* \{id\}"),
         ({"images/a.jpg": ""}, {}, r"images/a\.png and .*images/a\.jpg are both a: rename one"),
+        ({}, {"images": "images/[]a]*.png"}, r"by which images/a\.png has no id: use"),
         ({}, {"images": "images/*.{jpg,png}"}, r"leaves\.images is .*: the only braces are one \{id\}"),
         ({}, {"images": "{id}_*.png"}, r"the only braces are one \{id\}"),
         ({"x": "a images/gone.png\na images/a.png"}, {"images": "@x"}, r"gone\.png is missing, but .*/x lists it"),

@@ -205,6 +205,16 @@ def test_an_image_of_which_coco_says_nothing_is_all_of_the_first_class(tmp_path:
     assert not label(named(tmp_path, "coco")).any()
 
 
+def test_names_are_one_however_they_are_spelled_and_wherever_they_lay_once(tmp_path: Path) -> None:
+    photograph(tmp_path, "Bla\u0308tter")  # as macOS writes ä
+    for path in ("Bl\u00e4tter.png", "C:\\data\\Bl\u00e4tter.png", "/home/x/Bla\u0308tter.png"):
+        coco(tmp_path, *SQUARES, images=[{"id": 5, "file_name": path, "height": 3, "width": 4}])
+        np.testing.assert_array_equal(label(named(tmp_path, "coco"), "Bl\u00e4tter"), STORED)
+    put(tmp_path / "masks/Bla\u0308tter_Stra\u00dfe_u\u0308.png", MASKS["leaf"])
+    fields = named(tmp_path, "masks", labels="masks/{id}_{class}.png", classes=["soil", "Stra\u00dfe_\u00fc"])
+    np.testing.assert_array_equal(label(fields, "Bl\u00e4tter"), MASKS["leaf"])
+
+
 def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
     photograph(tmp_path, "train/a", "val/a")
     for split, name in {"train": "leaf", "val": "stem"}.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -30,6 +31,7 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
     its ending: ``*/rgb/*.png`` finds a/rgb/01.png as ``a/01``. ``{class}`` matches one of ``kinds``. Endings match in
     capitals too. Raises Refusal for other braces, and where nothing is found.
     """
+    pattern = str(PurePosixPath(pattern))  # ./images//*.jpg is images/*.jpg
     _check(where, pattern, bool(kinds))
     stem, dot, ending = re.sub(r"\{\w+\}", "*", pattern).rpartition(".")
     if dot and not re.search(r"[/\[]", ending):  # CAM1.JPG is of *.jpg
@@ -39,12 +41,20 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
     if not paths:
         here = sorted(entry.name for entry in root.iterdir())[:5]
         raise Refusal(f"{where} is {pattern!r}, which matches no file: {root} holds {', '.join(here) or 'nothing'}")
-    strict, loose = _regex(pattern, kinds), _regex(pattern, ())
+    known = {plain(kind): kind for kind in kinds}
+    strict, loose = (_regex(plain(pattern), names) for names in (known, ()))
     for path in paths:
-        if match := strict.fullmatch(path):
-            yield Match(_id(match), path, match.groupdict().get("class", ""))
-        elif match := loose.fullmatch(path):
+        if match := strict.fullmatch(plain(path)):
+            yield Match(_id(match), path, known[match["class"]] if known else "")
+        elif match := loose.fullmatch(plain(path)):
             yield Match(_id(match), path, match["class"], known=False)
+        else:
+            raise Refusal(f"{where} is {pattern!r}, by which {path} has no id: use *, ?, ** and [a-z] alone")
+
+
+def plain(name: str) -> str:
+    """A name in one spelling: macOS writes ä as two characters, Linux as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _check(where: str, pattern: str, classed: bool) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.fields import nearest
 from pipeline.core.types import Refusal
-from pipeline.datasets.own.find import inside, lines, plain
-from pipeline.datasets.own.pattern import translated
+from pipeline.datasets.own.find import inside, lines
+from pipeline.datasets.own.pattern import plain, translated
 
 Rule = str | Fraction
 """A list file or a folder relative to the root, or the share of ids that a split takes."""

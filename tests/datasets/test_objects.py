@@ -94,7 +94,7 @@ MASKS = {"leaf": SCENE == 1, "stem": SCENE == 2, "edge": SCENE == 3}
 
 def masks(root: Path, pattern: str = "masks/a_{}.png") -> None:
     for place, (name, mask) in enumerate(MASKS.items()):
-        kinds = (Image.fromarray(mask), mask.astype(np.uint8), mask.astype(np.uint8) * 255)
+        kinds = (Image.fromarray(mask), np.dstack(3 * [mask.astype(np.uint8)]), mask.astype(np.uint16) * 65535)
         put(root / pattern.format(name), kinds[place])
 
 
@@ -118,9 +118,9 @@ def test_a_later_class_lies_over_an_earlier_and_names_may_hold_what_parts_them(t
     ("file", "content", "changes", "told"),
     [
         ("masks/a_root.png", SCENE, {}, r"a_root\.png is a mask of root, which no class names: give it a class in"),
-        ("masks/a_leaf.png", SCENE, {}, r"a_leaf\.png has value 1 at row 0, column 2, and 2 elsewhere: a mask"),
+        ("masks/a_leaf.png", SCENE, {}, r"a_leaf\.png has value 1 at row 0, column 2, and 3 elsewhere: a mask"),
         ("masks/a_leaf.png", SCENE[:2] // 4, {}, r"a_stem\.png is 3×4 \(height×width\) but .*a_leaf\.png is 2×4: the"),
-        ("masks/a_leaf.png", COLORS[SCENE], {}, r"a_leaf\.png is of mode RGB, but .* is masks: set it to color"),
+        ("masks/a_leaf.png", np.dstack(4 * [SCENE]), {}, r"a_leaf\.png is of mode RGBA, but .*: save the mask as grey"),
         ("masks/a_leaf.jpg", SCENE // 4, {"labels": "masks/{id}_{class}.*"}, r"a_leaf\.png and .*\.jpg are both a: "),
         ("masks/b_leaf.png", SCENE, {}, r"b_leaf\.png has no image b in images/\*: add it, or take the label out"),
         ("images/b.png", COLORS[SCENE], {}, r"b\.png has no label b in masks/\{id\}_\{class\}\.png: add it"),
@@ -237,7 +237,7 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
         ([annotation("leaf", [[0, 0, 1, 1]])], {}, r"annotations\[0\] has 2 points, or one that is no number"),
         ([annotation("leaf", [[0, 0, 1]])], {}, r"annotations\[0\] is not understood \(ValueError"),
         ([annotation("leaf", [box(50, 0, 60, 3)])], {}, r"lies outside the image \(x 50 to 60, .* it is 3×4"),
-        ([annotation("leaf", {"counts": [3, 4], "size": [3, 4]})], {}, r"has runs of 7 pixels, the image 12: export"),
+        ([annotation("leaf", {"counts": [3, 4], "size": [3, 4]})], {}, r"has runs of 7 pixels, or one below 0, the image 12"),
         ([annotation("leaf", {"counts": [12], "size": [4, 3]})], {}, r"is of size \[4, 3\] \(height, width\) in an im"),
         ([{**SQUARES[0], "image_id": 6}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(6\)\)"),
         ([{**SQUARES[0], "category_id": 9}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(9\)\)"),
@@ -250,6 +250,8 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
             {"images": [{"id": n, "file_name": f"x/{n}.png", "height": 3, "width": 4} for n in "ab"]},
             r"coco\.json has no image x/b in images/\*: add it, or take the label out",
         ),
+        ([], {"images": [{"id": 1, "file_name": "a.png", "height": 9e4, "width": 9e4}]}, r"is 90000×9"),
+        ([], {"images": [{"id": 1, "file_name": "", "height": 3, "width": 4}]}, r"no image has a label"),
         ([], {"images": []}, r"no image has a label, images being named such as a and labels "),
     ],
 )  # fmt: skip

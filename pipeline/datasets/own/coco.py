@@ -47,7 +47,7 @@ def listed(root: Path, files: Iterable[str], images: Mapping[str, str], problems
             names = by_name.get(target.name, [])
             scores = [_likeness(PurePosixPath(plain(file)), target, paths[name]) for name in names]
             names = [name for name, score in zip(names, scores, strict=True) if score == max(scores)]
-            name = names[0] if names else str(target.with_suffix(""))
+            name = names[0] if names else str(target.parent / target.stem)
             if len(names) > 1:
                 both = " or ".join(str(root / images[name]) for name in names[:2])
                 problems.append(f"{root / file} lists {one.file_name}, which may be {both}: write more of its path")

@@ -402,6 +402,7 @@ def test_images_of_one_group_share_a_split(tmp_path: Path) -> None:
         (LISTS, apart),
         ({"group": "{group}/*"}, r"the id cam_0_00 does not fit folders\.leaves\.group, '\{group\}/\*': rename it, or"),
         ({"group": "cam_*"}, r"leaves\.group is 'cam_\*': write one \{group\} and what follows or precedes it"),
+        ({"group": "{group}[z-a]"}, r"leaves\.group is .*, of which \[\] is not understood"),
         ({"group": "{group}"}, r"leaves\.group is '\{group\}': write one"),
     ]
     for changes, told in cases:

@@ -59,7 +59,7 @@ def plain(name: str) -> str:
 
 def _check(where: str, pattern: str, classed: bool) -> None:
     marks, (*_, last) = re.findall(r"\{.*?\}|[{}]", pattern), pattern.split("/")
-    beside = any("{id}" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
+    beside = any("{" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
     if {*marks} - {"{id}", "{class}"} or len({*marks}) < len(marks) or beside:
         raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text")
     if ("{class}" in marks) != classed:
@@ -94,11 +94,10 @@ def translated(text: str, marks: Mapping[str, str]) -> str:
 
 
 def _set(token: str) -> str:
-    if len(token) == 1 or token[0] != "[":
+    if len(token) == 1 or token == "[!]" or token[0] != "[":
         return re.escape(token)
-    return (
-        f"[{'^' if token[1] == '!' else ''}{re.escape(token[1 + (token[1] == '!') : -1]).replace(chr(92) + '-', '-')}]"
-    )
+    letters = re.sub(r"([\\^\[&~|])", r"\\\1", token[1:-1])
+    return f"[^{letters[1:]}]" if letters[0] == "!" else f"[{letters}]"
 
 
 def _id(match: re.Match[str]) -> str:

@@ -119,7 +119,10 @@ def grouped(where: str, pattern: str | None) -> Callable[[str], str]:
         return lambda name: name
     if re.findall(r"\{.*?\}|[{}]", pattern) != ["{group}"] or pattern == "{group}":
         raise Refusal(f"{where} is {pattern!r}: write one {{group}} and what follows or precedes it, as {{group}}_*")
-    regex = re.compile(translated(pattern, {"{group}": "(?P<group>.+)"}))
+    try:
+        regex = re.compile(translated(pattern, {"{group}": "(?P<group>.+)"}))
+    except re.error as error:
+        raise Refusal(f"{where} is {pattern!r}, of which [] is not understood ({error}): write such as [a-z]") from None
 
     def one(name: str) -> str:
         if match := regex.fullmatch(name):

@@ -101,7 +101,7 @@ def test_a_window_is_cut_from_image_and_labels_alike_after_the_move(tmp_path: Pa
         assert part.valid == {head: int((part.labels[head] != 255).sum()) for head in heads}
 
 
-OPTIONS: list[dict[str, object]] = [{"alter": "jitter"}, {"alter": "mirror", "crop": 42}]
+OPTIONS: list[dict[str, object]] = [{"alter": "jitter"}, {"alter": "jitter", "crop": 42}]
 
 
 def test_windows_are_a_pure_function_uniform_and_whole_where_the_picture_is_small() -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import click
 from tqdm import tqdm
 
 from pipeline.core.types import Refusal
@@ -56,8 +55,7 @@ def watched(
         _refuse_after_alarm(spools / ALARMS)
 
     def warn(text: str) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
-            click.echo(f"warning: {fingerprint.stage}: {text}", err=True)
+        tqdm.write(f"warning: {fingerprint.stage}: {text}", file=sys.stderr)
         with suppress(OSError):  # a full disk is no reason to end
             alarm.parent.mkdir(parents=True, exist_ok=True)
             alarm.write_text(text, encoding="utf-8")

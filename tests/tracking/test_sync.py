@@ -144,6 +144,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     written = spooled(tmp_path, 10, tags={"git.commit": "c"}, params=params, texts=texts)
     for step in (0, 5, 10):
         written.picture(step, "training/cat", np.zeros((2, 2, 3), np.uint8))
+    written.tag({"alarm": "it is stuck"})
     written.end("FINISHED", {"dvc.outputs": "m"})
     broken = 0
     while True:
@@ -158,7 +159,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     assert broken >= len(REQUESTS)
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
-    assert (run.data.tags["dvc.outputs"], len(run.data.params)) == ("m", 5)
+    assert (run.data.tags["dvc.outputs"], run.data.tags["alarm"], len(run.data.params)) == ("m", "it is stuck", 5)
     for curve in ("loss", "learning_rate"):
         assert steps(client, run, curve) == list(range(1, 11))
     names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]

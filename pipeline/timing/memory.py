@@ -16,7 +16,7 @@ SIDES = (96, 192)  # pixels of the images that are counted: 3 s with GoogLeNet, 
 # What a step holds of an image takes, beside torch's tensors, oneDNN's copies and what glibc keeps. Measured on two
 # cores as VmHWM: 2.08 of GoogLeNet's (542 MB at 512×512, 2,093 MB at 1024×1024), 2.1 of a thin VGG16's, 1.7 of VGG16's
 SCRATCH = 2.1
-LABEL = 3  # bytes that decoding takes for a pixel of a label: Pillow's image, its bytes and the array
+LABEL = 4  # bytes that decoding takes for a pixel of a label: Pillow's image, its bytes twice, and the array
 
 
 def training(spec: NetSpec, height: int, width: int, *, crop: int = 0, workers: int = 1) -> int:

@@ -50,8 +50,8 @@ def entry(digest: str, **changes: Any) -> Download:
 
 def test_a_file_comes_out_of_its_wheel_and_the_store_remembers(index: Path) -> None:
     digest = wheel(index, "net_weights/models/net.pth")
-    row = {"name": "net.pth", "sha256": [SHA256], "package": {"name": "net-weights", "version": "1.0"}}
-    row["package"]["sha256"] = digest
+    package = {"name": "net-weights", "version": "1.0", "sha256": digest}
+    row = {"name": "net.pth", "sha256": [SHA256], "package": package}
     assert fetch_all("downloads.net", {"folder": "weights", "files": [row]}) == {}
     assert Path("weights/net.pth").read_bytes() == DATA
     assert [path.name for path in Path(".downloads").iterdir()] == [SHA256], "no wheel and no piece stays"

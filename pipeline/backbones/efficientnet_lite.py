@@ -6,7 +6,6 @@ convolutions with biases.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from pipeline.backbones.shared.layers import Conv2d, Linear, narrowed, planned
 from pipeline.spec import Coordinates, NetSpec
 
 STEM, HEAD = 32, 1280  # channels
+FINEST = 4  # stride
 # repeats, kernel, stride, expansion, channels (efficientnet_builder.py's blocks_args of b0)
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -78,33 +78,40 @@ class _FiveByFive(torch.autograd.Function):
         for i in (0, 2):
             for j in (0, 2):
                 seen = x[:, :, i : i + height, j : j + width]
-                part = grad.conv2d_weight(seen, shape, gradient, ctx.stride, groups=len(weight))
+                part = grad.conv2d_weight(seen, shape, gradient, ctx.stride, groups=len(weight))  # type: ignore[no-untyped-call]
                 filters[:, :, i : i + 3, j : j + 3] = part
-        x_grad = grad.conv2d_input(x.shape, weight, gradient, ctx.stride, groups=len(weight))
+        x_grad = grad.conv2d_input(x.shape, weight, gradient, ctx.stride, groups=len(weight))  # type: ignore[no-untyped-call]
         return x_grad, filters, gradient.sum((0, 2, 3)), None
 
 
 class Block(nn.Module):
-    """An inverted residual: wide by a 1×1, filtered channel by channel, narrow again without a nonlinearity."""
+    """An inverted residual: wide by a 1×1, filtered channel by channel, narrow by a 1×1 without a nonlinearity."""
 
-    def __init__(self, channels: int, kernel: int, stride: int, expansion: int, wide: int) -> None:
+    def __init__(self, channels: int, kernel: int, stride: int, expansion: int, narrow: int) -> None:
         super().__init__()
-        inner = channels * expansion
-        self.expand = Conv2d(channels, inner, 1) if expansion > 1 else None
-        self.depthwise = Depthwise(inner, kernel, stride)
-        self.project = Conv2d(inner, wide, 1)
-        self.residual = stride == 1 and channels == wide
+        wide = channels * expansion
+        self.window = {"kernel": kernel, "stride": stride, "padding": (kernel - stride) // 2}
+        if expansion > 1:
+            self.expand = Conv2d(channels, wide, 1)
+        self.depthwise = Depthwise(wide, kernel, stride)
+        self.project = Conv2d(wide, narrow, 1)
+        self.expands, self.residual = expansion > 1, stride == 1 and channels == narrow
 
-    def expanded(self, x: Tensor) -> Tensor:
-        return x if self.expand is None else relu6(self.expand(x))
+    def widened(self, x: Tensor) -> Tensor:
+        return relu6(self.expand(x)) if self.expands else x
 
-    def forward(self, x: Tensor, inner: Tensor) -> Tensor:
-        y: Tensor = self.project(relu6(self.depthwise(inner)))
+    def forward(self, x: Tensor, wide: Tensor) -> Tensor:
+        """``x`` and what ``widened`` made of it to the block's output."""
+        y: Tensor = self.project(relu6(self.depthwise(wide)))
         return x + y if self.residual else y
 
 
 class _Trunk(nn.Module):
-    """All convolutions, which the classifier and the pyramid share."""
+    """All convolutions, which the classifier and the pyramid share.
+
+    A stride's features are those that the block which leaves it has widened: 6 times as many channels as lie between
+    blocks, behind a ReLU6, and computed anyway. A linear score sees more in them than in the narrow ones.
+    """
 
     def __init__(self, spec: NetSpec, padding: int) -> None:
         super().__init__()
@@ -115,33 +122,30 @@ class _Trunk(nn.Module):
         self.channels: dict[int, int] = {}
         self.coordinates: dict[int, Coordinates] = {}
         self.blocks = nn.ModuleList()
-        for repeats, kernel, stride, expansion, published in STAGES:
-            for i in range(repeats):
-                channels, wide = wide, narrowed(published, spec.width)
-                step = stride if i == 0 else 1
-                if step == 2 and expansion > 1 and at.scale >= 4:
-                    self.channels[int(at.scale)] = channels * expansion if X else channels
-                    self.coordinates[int(at.scale)] = at
-                self.blocks.append(Block(channels, kernel, step, expansion, wide))
-                at = at.through(kernel=kernel, stride=step, padding=(kernel - step) // 2)
+        for repeats, kernel, first, expansion, published in STAGES:
+            for stride in (first, *[1] * (repeats - 1)):
+                block = Block(wide, kernel, stride, expansion, narrowed(published, spec.width))
+                if stride == 2 and at.scale >= FINEST:
+                    self.channels[int(at.scale)], self.coordinates[int(at.scale)] = wide * expansion, at
+                self.blocks.append(block)
+                wide, at = narrowed(published, spec.width), at.through(**block.window)
         self.head = Conv2d(wide, narrowed(HEAD, spec.width), 1)
         self.channels[32], self.coordinates[32] = self.head.out_channels, at
 
     def pyramid(self, x: Tensor) -> dict[int, Tensor]:
-        features = {}
+        """The widened features of strides 4, 8 and 16, and the head's."""
         x = functional.pad(x * INPUT_SCALE, (self.padding, self.padding + 2) * 2)
-        x, stride = relu6(self.stem(x)), 2
+        x, stride, features = relu6(self.stem(x)), 2, {}
         for block in self.blocks:
-            inner = block.expanded(x)
-            if block.depthwise.stride[0] == 2:
-                if stride >= 4:
-                    features[stride] = inner if X else x
+            assert isinstance(block, Block)
+            wide = block.widened(x)
+            if block.window["stride"] == 2:
+                features[stride] = wide
                 stride *= 2
-            x = block(x, inner)
-        features[32] = relu6(self.head(x))
-        return features
+            x = block(x, wide)
+        features[stride] = relu6(self.head(x))
+        return {stride: features[stride] for stride in self.channels}
 
-X = os.environ.get("LITE_X", "1") == "1"
 
 class Classifier(_Trunk):
     """The net as ImageNet trains it: N×3×crop×crop floats to N×classes logits."""
@@ -157,6 +161,12 @@ class Classifier(_Trunk):
 
 
 class Backbone(_Trunk):
+    """The classifier's convolutions: N×3×H×W floats to {4: 144, 8: 240, 16: 672, 32: 1280 channels}.
+
+    The final average pool is discarded, as of GoogLeNet in the paper (section 4.1). ``spec.padding`` pixels lie left of
+    and above the image, two more right and below; 0, the classifier's own, serves every size.
+    """
+
     def __init__(self, spec: NetSpec) -> None:
         super().__init__(spec, spec.padding)
 
@@ -165,6 +175,7 @@ class Backbone(_Trunk):
 
 
 def relu6(x: Tensor) -> Tensor:
+    """In place."""
     return functional.hardtanh_(x, 0.0, 6.0)
 
 
@@ -196,7 +207,11 @@ def folded(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _published() -> dict[str, tuple[str, str]]:
     """Our layers: their convolution and batch norm as EfficientNet-PyTorch names them."""
-    parts = {"expand": ("expand_conv", "bn0"), "depthwise": ("depthwise_conv", "bn1"), "project": ("project_conv", "bn2")}
+    parts = {
+        "expand": ("expand_conv", "bn0"),
+        "depthwise": ("depthwise_conv", "bn1"),
+        "project": ("project_conv", "bn2"),
+    }
     blocks = {
         f"blocks.{i}.{ours}": (f"_blocks.{i}._{convolution}", f"_blocks.{i}._{norm}")
         for i in range(sum(repeats for repeats, *_ in STAGES))

@@ -23,7 +23,9 @@ from tests.convolutionalize.test_convolutionalize import FILLED, KINDS, REAL, ce
 
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-FOUND = [path for path in (ROOT / "data/weights/efficientnet_lite" / FILE, ROOT / ".downloads" / SHA256) if path.exists()]
+FOUND = [
+    path for path in (ROOT / "data/weights/efficientnet_lite" / FILE, ROOT / ".downloads" / SHA256) if path.exists()
+]
 SPEC = NetSpec(backbone="efficientnet_lite", width=1.0, crop=224, padding=0, mean=(127.0, 127.0, 127.0))
 FACTS = {"file": FILE, "format": "published", "order": "RGB", "range": 255, "crop": 224, "width": 1.0}
 FACTS |= {"mean": [127.0] * 3, "std": [1.0] * 3}
@@ -134,7 +136,7 @@ def test_depthwise_layers_and_their_gradients_are_torchs(kernel: int, stride: in
     assert made.shape[2:] == tuple(-(-length // stride) for length in side)
     want = functional.conv2d(padded(image, kernel, stride), layer.weight, layer.bias, stride, groups=4)
     gradient = torch.randn(want.shape, generator=generator)
-    sources = (image, layer.weight, layer.bias)
+    sources = (image, *layer.parameters())
     pairs = zip(torch.autograd.grad(made, sources, gradient), torch.autograd.grad(want, sources, gradient), strict=True)
     assert torch.equal(made, want)
     assert all(torch.allclose(ours, torchs, rtol=1e-4, atol=1e-4) for ours, torchs in pairs)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional, grad
 
-from pipeline.backbones.shared.layers import Conv2d, Linear, narrowed, planned
+from pipeline.backbones.shared.layers import Conv2d, Linear, narrowed
+from pipeline.backbones.shared.product import planned
 from pipeline.spec import Coordinates, NetSpec
 
 STEM, HEAD = 32, 1280  # channels
@@ -33,7 +34,7 @@ EPSILON = 1e-3  # of the batch norms
 NORM = ("running_mean", "running_var")
 
 CHAIN: tuple[str, ...] | None = None  # ReLU6: its layers cannot be rescaled one against the next
-DEPTH = 50
+DEPTH = 20  # of 50: residuals add up, and a random start's activations have to stay below 6
 FIRST, LAST = "stem", "fc"
 NATIVE_PADDING = 0
 DROPPED = ("*.num_batches_tracked",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from pipeline.backbones import efficientnet_lite
 from pipeline.backbones.efficientnet_lite import Backbone, Classifier, Depthwise, folded, padded
+from pipeline.backbones.shared.random_start import random_start
 from pipeline.convolutionalize import weights
 from pipeline.convolutionalize.convolutionalize import convolutionalize, logits
 from pipeline.convolutionalize.weights import Manifest
@@ -152,6 +154,16 @@ def test_a_cell_sees_the_same_pixels_in_a_picture_of_any_size() -> None:
     for stride in (4, 8):
         assert whole[stride].shape[2:] == (-(-193 // stride), 200 // stride)
         assert torch.allclose(whole[stride][..., :10], part[stride][..., :10], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("width", [0.25, 1.0])
+def test_a_random_start_leaves_relu6_alive(width: float) -> None:
+    spec = replace(SPEC, width=width)
+    net = Backbone(spec).eval()
+    random_start(net, spec, torch.Generator().manual_seed(0))
+    image = 57 * torch.randn(1, 3, 96, 100, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        assert all(0.2 < float(features.max()) < 6 for features in net(image).values())
 
 
 @pytest.fixture(scope="module")

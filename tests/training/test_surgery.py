@@ -107,7 +107,8 @@ def test_transplant_changes_nothing_when_it_refuses() -> None:
     assert set(report.values()) == {"copied"}
 
 
-@pytest.mark.parametrize("name", plugins.names("backbones"))
+# EfficientNet-Lite divides its input itself, and ReLU6 holds the rest: its own test looks.
+@pytest.mark.parametrize("name", [name for name in plugins.names("backbones") if name != "efficientnet_lite"])
 def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
     spec = replace(SPEC, backbone=name, crop=224, padding=100 if name != "googlenet" else 3, width=0.25)
     net = FCN(spec).eval()

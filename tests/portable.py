@@ -50,7 +50,7 @@ CONVOLUTIONS = (
     *(Case(64, 64, 64, 3, 1, 1), Case(128, 128, 24, 3, 1, 1), Case(192, 64, 28, 1), Case(13, 19, 41, 3, 1, 1)),
 )
 PRODUCTS = ((1, 576, 512), (64, 512, 512), (273, 13, 128), (128, 13, 13), (2000, 64, 576), (333, 127, 65))
-NETS = {"vgg16": 1 / 8, "alexnet": 1 / 4, "googlenet": 1 / 4}
+NETS = {"vgg16": 1 / 8, "alexnet": 1 / 4, "googlenet": 1 / 4, "efficientnet_lite": 1 / 4}
 CLASSES = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (64, 0, 0), (64, 0, 128)))
 
 

@@ -1,73 +1,119 @@
-"""compose.yaml keeps docs/team.md's promises, as far as they can be read: no container is run here."""
+"""params.yaml is composed from conf/, and what no stage or no shell should see is refused before it is written."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from ops import compose
+from ops.ci.ci import OVERRIDES, override
+from ops.fcn import main
+from pipeline.core.types import Refusal
+from stages.shared.dvc import stages
 from tests.closure import ROOT
 
-TEXT = (ROOT / "compose.yaml").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
-SERVICES: dict[str, Any] = COMPOSE["services"]
-ONCE = {"schema", "bucket"}
-SECRET = re.compile(r"PASSWORD|SECRET|ACCESS_KEY|accessKey|secretKey")
+OWN = """# @package _global_
+folders:
+  {key}:
+    {{root: mine, images: "*.jpg", labels: "*.png", encoding: index, classes: [a, b], splits: [train=1]}}
+recipes:
+  own:
+    net: {{backbone: vgg16, init: weights/vgg16-fcn.safetensors, stride: 8, mean: measured}}
+    data: {{shards: leaves, split: train}}
+    solver: {{iterations: 4, lr: 3.0e-8, momentum: 0.9}}
+    evaluate: {{shards: leaves, split: train}}
+"""
 
 
-@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"])
-def test_nothing_starts_without_its_passwords(name: str) -> None:
-    uses = re.findall(rf"\$\{{{name}[^}}]*\}}", TEXT)
-    assert uses
-    assert all(use.startswith(f"${{{name}:?set it in .env") for use in uses)
-    assert name in (ROOT / "docs/team.md").read_text()
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pipeline's own conf/ and stages, params.yaml, and a scale of just a row and a recipe."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "pipeline").symlink_to(ROOT / "pipeline")
+    (tmp_path / "conf/scale/mine.yaml").write_text(OWN.format(key="leaves"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_no_password_is_written_down() -> None:
-    pairs = [pair for service in SERVICES.values() for pair in service.get("environment", {}).items()]
-    pairs += re.findall(r'"(accessKey|secretKey)": "([^"]*)"', COMPOSE["configs"]["s3"]["content"])
-    secret = [value for key, value in pairs if SECRET.search(key)]
-    assert len(secret) > 5
-    assert all(value.startswith("${") for value in secret)
-    assert not re.search(r"://[^/\s]*:[^/\s]*@", TEXT), "no login in a URI"
-    assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
+def refused(root: Path, *overrides: str) -> str:
+    """The one line, of the desk's command and of CI's; nothing is written."""
+    done = CliRunner().invoke(compose.main, overrides)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1), done.output
+    with pytest.raises(Refusal) as slip:
+        override(root, {OVERRIDES: " ".join(f"'{each}'" for each in overrides)})
+    assert done.output == f"Error: {slip.value}\n"
+    for name in ("params.yaml", "conf/config.yaml"):
+        assert (root / name).read_text() == (ROOT / name).read_text()
+    return done.output
 
 
-def test_only_the_server_is_reached_and_by_default_from_this_machine() -> None:
-    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert ports == {"server": ["${MLFLOW_ADDRESS:-127.0.0.1}:5000:5000"]}
-    assert "--disable-security-middleware" not in TEXT
-    hosts = SERVICES["server"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"]
-    assert hosts == "${MLFLOW_HOSTS:-localhost:5000,127.0.0.1:5000}"
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("scale=papr", "did you mean 'paper'? there are authors, example,"),
+        ("recipes.voc-fcn9s.solver.lr=1.0e-08", "there is no voc-fcn9s: did you mean 'voc-fcn8s'?"),
+        ("recipes.voc-fcn8s.solver.weight_decay=1.0", "+recipes.voc-fcn8s.solver.weight_decay=1.0 adds it"),
+        (
+            "recipes.voc-fcn8s.solver.lr=fast",
+            "recipes.voc-fcn8s.solver.lr is 'fast', in place of 4e-08: write a number",
+        ),
+        ("+recipes.voc-fcn8s.solver.weight_decay=no", "solver.weight_decay is 'no': write a number"),
+        ("recipes.voc-fcn8s.solver.lr=-1.0", "it must be greater than 0"),
+        ("recipes.voc-fcn8s.solver=3", "it must be a map of iterations, lr"),
+        ("recipes.voc-fcn8s=null", "params.yaml lacks recipes.voc-fcn8s."),
+        ("recipes=3", "recipes is 3: write a map"),
+        ("runtime.threads=1.5", "in place of 1: write a whole number"),
+        ("recipes.voc-fcn8s.net.init=runs/voc-fcn15s/model.safetensors", "did you mean 'runs/voc-fcn16s/model"),
+        ("recipes.voc-fcn8s.net.backbone=vgg17", "reads pipeline/backbones/vgg17.py, which is not here, and no stage"),
+        ("recipes.voc-fcn8s.evaluate.split=a b", "is 'a b', which a shell would read"),
+        ("runtime.launch=python -c x|sh", "runtime.launch of train@voc-fcn32s is 'python -c x|sh'"),
+        ("lr=$(touch pwned)", "there is no lr"),
+        ("recipes.voc-fcn8s.solver.lr", "missing EQUAL"),
+    ],
+)
+def test_a_slip_is_one_line_with_its_remedy(root: Path, text: str, reason: str) -> None:
+    assert reason in refused(root, text)
+    assert not (root / "pwned").exists()
 
 
-def test_images_are_pinned_and_mlflow_is_the_lock_files() -> None:
-    for name, service in SERVICES.items():
-        assert re.fullmatch(r"[\w/-]+:\d[\w.-]*\d[\w.-]*", service["image"]), name
-    locked = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    installed = re.findall(r"([\w-]+)==([\w.]+)", SERVICES["server"]["build"]["dockerfile_inline"])
-    assert {name for name, _ in installed} == {"mlflow", "psycopg2-binary", "boto3"}
-    assert all(locked[name] == version for name, version in installed)
-    assert SERVICES["server"]["image"] == f"fcn-mlflow:{locked['mlflow']}"
+@pytest.mark.parametrize("key", ["v1.2", "my leaves", "x;touch F", "$(x)", "--help", "a/b", "..", "2024", "yes"])
+def test_a_rows_name_reaches_no_shell_unless_it_is_a_plain_word(root: Path, key: str) -> None:
+    text = OWN.format(key=key if key in ("2024", "yes") else f'"{key}"')
+    (root / "conf/scale/mine.yaml").write_text(text)
+    assert "params.yaml: folders has a row" in refused(root, "scale=mine")
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    (root / "params.yaml").write_text(yaml.safe_dump(params | {"folders": yaml.safe_load(text)["folders"]}))
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text("[core]\n    no_scm = true\n")
+    for command in (["data", "check", "--", key], ["plan"], ["ci", "plan"]):
+        done = CliRunner().invoke(main, command)
+        assert "params.yaml: folders has a row" in done.output and done.exit_code == 1, (command, done.output)
+    with pytest.raises(Refusal, match="folders has a row"):
+        stages(root)
 
 
-def test_the_server_waits_for_its_tables_its_bucket_and_healthy_stores() -> None:
-    waits = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
-    assert {name: wait["condition"] for name, wait in waits["server"].items()} == {
-        "schema": "service_completed_successfully",
-        "bucket": "service_completed_successfully",
-        "database": "service_healthy",
-        "files": "service_healthy",
-    }
-    assert waits["schema"] == {"database": {"condition": "service_healthy"}}
-    assert waits["bucket"] == {"files": {"condition": "service_healthy"}}
-    for name, service in SERVICES.items():
-        assert ("healthcheck" in service) == (name not in ONCE), name
-        assert ("restart" in service) == (name not in ONCE), name
-
-
-def test_what_must_last_lies_in_named_volumes() -> None:
-    used = [mount.partition(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
-    assert sorted(used) == sorted(COMPOSE["volumes"]) == ["database", "files"]
+def test_a_scale_of_a_row_and_a_recipe_is_enough_and_dvc_exp_run_starts_from_it(root: Path) -> None:
+    done = CliRunner().invoke(compose.main, ["scale=mine"])
+    assert done.output == "conf/config.yaml says so now, too: `dvc exp run` starts there\n"
+    known = stages(root)
+    assert {"convert-folder@leaves", "pretrain@vgg16", "train@own", "evaluate@own"} <= set(known)
+    assert "voc" not in (root / "params.yaml").read_text()
+    outs = {out for stage in known.values() for out in stage.outs}
+    assert [dep for dep in known["train@own"].deps if dep.startswith(("data/", "weights/")) and dep not in outs] == []
+    assert compose.composed(root) == (root / "params.yaml").read_text(), "what a bare dvc exp run composes"
+    assert "lr: 1.0e-09" in compose.composed(root, ["recipes.own.solver.lr=1.0e-9"])
+    done = CliRunner().invoke(compose.main, ["recipes.own.solver.lr=1.0e-9"])
+    assert done.output == "dvc exp run composes anew: give it -S 'recipes.own.solver.lr=1.0e-9', too\n"
+    assert CliRunner().invoke(compose.main, ["scale=miniature"]).exit_code == 0
+    for name in ("params.yaml", "conf/config.yaml"):
+        assert (root / name).read_text() == (ROOT / name).read_text()
+    override(root, {OVERRIDES: "scale=mine"})
+    assert (root / "conf/config.yaml").read_text() == (ROOT / "conf/config.yaml").read_text(), (
+        "CI commits results alone"
+    )

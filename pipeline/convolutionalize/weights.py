@@ -27,10 +27,11 @@ class Manifest:
     """What must be known of a weights file to use it; unknown facts beside (source, licence) are for the reader.
 
     The classifier's input is ``(image / 255 * range - mean) / std``, channels in ``order``. ``classes`` may be empty.
+    ``format: published`` is a state dict in its publisher's names, which the backbone's ``folded`` translates.
     """
 
     file: str
-    format: Literal["torchvision", "caffe", "classifier"]
+    format: Literal["torchvision", "caffe", "classifier", "published"]
     order: Literal["RGB", "BGR"]
     range: Literal[1, 255]
     mean: tuple[float, ...]
@@ -97,6 +98,9 @@ def _load(path: Path, manifest: Manifest, backbone: ModuleType) -> Mapping[str, 
     except (SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n")[0]
         raise Refusal(f"{path} cannot be read as {manifest.format} weights ({reason}): fetch it again") from None
+    if manifest.format == "published" and hasattr(backbone, "folded"):
+        folded: dict[str, Tensor] = backbone.folded(stored)
+        return folded
     if backbone.TORCHVISION is None:
         raise Refusal(f"{path}: torchvision's net of this name is another than the paper's: use Caffe's weights")
     return {backbone.TORCHVISION.get(name, name): tensor for name, tensor in stored.items()}

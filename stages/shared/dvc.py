@@ -21,6 +21,8 @@ from pipeline.core.types import Refusal
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
 PUBLISH = "publish"
 TEMPLATE = re.compile(r"\$\{\s*([\w.-]+)\s*\}")
+WORD = re.compile(r"\w[\w-]*")  # no shell takes it for anything else, and no command for an option
+LAUNCH = re.compile(r"[\w./:=,@-]+( [\w./:=,@-]+)*")
 
 
 def load(path: Path) -> Any:
@@ -49,9 +51,10 @@ def stages(root: Path) -> dict[str, Stage]:
     for name, body in load(root / "dvc.yaml")["stages"].items():
         if "matrix" in body:
             raise Refusal(f"dvc.yaml: {name} is a matrix, which is not read here: write it as a foreach over a map")
-        keys = _at(params, _group(body), f"dvc.yaml: {name} is a foreach") if "foreach" in body else [""]
+        group = _group(body)
+        keys = _rows(group, _at(params, group, f"dvc.yaml: {name} is a foreach")) if group else [""]
         for address in (f"{name}@{key}" if key else name for key in keys):
-            found[address] = _stage(address, body.get("do", body), params, _group(body))
+            found[address] = _stage(address, body.get("do", body), params, group)
     return found
 
 
@@ -60,7 +63,7 @@ def stage(address: str, root: Path = Path()) -> Stage:
     name, _, key = address.partition("@")
     params, body = load(root / "params.yaml"), load(root / "dvc.yaml")["stages"][name]
     group = _group(body)
-    if key and key not in (rows := params.get(group) or {}):
+    if key and key not in (rows := _rows(group, params.get(group) or {})):
         raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
     return _stage(address, body.get("do", body), params, group)
 
@@ -69,22 +72,35 @@ def _group(body: Mapping[str, Any]) -> str:
     return str(body.get("foreach", "")).strip("${} ")
 
 
+def _rows(group: str, rows: Any) -> Mapping[str, Any]:
+    """Raises Refusal for keys that are no plain words: they reach command lines."""
+    if not isinstance(rows, Mapping):
+        raise Refusal(f"params.yaml: {group} is {rows!r}: write a map")
+    for key in rows:
+        if not isinstance(key, str) or not WORD.fullmatch(key):
+            remedy = "name it by letters, digits, _ and - alone" if isinstance(key, str) else "put its name in quotes"
+            raise Refusal(f"params.yaml: {group} has a row {key!r}: {remedy}")
+    return rows
+
+
 def _stage(address: str, body: Mapping[str, Any], params: Any, group: str) -> Stage:
     key = address.partition("@")[2]
 
-    def fill(text: str) -> str:
-        def value(found: re.Match[str]) -> str:
-            name = found[1]
-            if name == "key":
-                return key
-            return str(_at(params, re.sub(r"^item\b", f"{group}.{key}", name), f"dvc.yaml: {address} uses {found[0]}"))
+    def value(name: str) -> str:
+        full = re.sub(r"^item\b", f"{group}.{key}", name)
+        return key if name == "key" else str(_at(params, full, f"dvc.yaml: {address} uses ${{{name}}}"))
 
-        return TEMPLATE.sub(value, text)
+    def fill(text: str) -> str:
+        return TEMPLATE.sub(lambda found: value(found[1]), text)
 
     def paths(*kinds: str) -> tuple[str, ...]:
         rows = (row for kind in kinds for row in body.get(kind) or ())
         return tuple(fill(row if isinstance(row, str) else next(iter(row))) for row in rows)
 
+    for name in TEMPLATE.findall(str(body["cmd"])):
+        if not (LAUNCH if name == "runtime.launch" else WORD).fullmatch(value(name)):
+            text = f"params.yaml: {name} of {address} is {value(name)!r}, which a shell would read"
+            raise Refusal(f"{text}: write letters, digits, _ and - alone")
     return Stage(
         address,
         desc=fill(body.get("desc", "")),

@@ -39,10 +39,11 @@ def test_a_cell_looks_where_its_coordinates_say(name: str) -> None:
     """With equal positive weights the pixels that move a cell lie about its coordinates, but for the pools' choices."""
     net = plugin(name).Backbone(spec(name)).eval()
     for parameter in net.parameters():
-        torch.nn.init.constant_(parameter, 1 / max(1, parameter[0].numel()))
+        if parameter.ndim > 1:
+            torch.nn.init.constant_(parameter, 1 / parameter[0].numel())
     side = 1400  # wide enough for a receptive field of 907 px
-    image = torch.ones(1, 3, 40, side)
-    image += 1e-3 * torch.arange(side)  # rising, so that every max pool takes its last column
+    image = torch.full((1, 3, 40, side), 0.1)  # so little that no ReLU6 is at its end
+    image += 1e-4 * torch.arange(side)  # rising, so that every max pool takes its last column
     image.requires_grad_()
     with torch.enable_grad():
         features = net(image)[32]

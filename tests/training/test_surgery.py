@@ -59,7 +59,8 @@ def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:
     assert torch.equal(nets[0].backbone.conv1_2.weight, nets[1].backbone.conv1_2.weight)
 
 
-@pytest.mark.parametrize("name", plugins.names("backbones"))
+# EfficientNet-Lite divides its input itself, and ReLU6 holds the rest: its own test looks.
+@pytest.mark.parametrize("name", [name for name in plugins.names("backbones") if name != "efficientnet_lite"])
 def test_a_random_net_quiets_down_as_a_caffe_trained_one(name: str) -> None:
     spec = replace(SPEC, backbone=name, crop=224, padding=100 if name != "googlenet" else 3, width=0.25)
     net = FCN(spec).eval()

@@ -13,6 +13,7 @@ from ops import (
     gc,
     history,
     lineage,
+    new,
     plan,
     predict,
     promote,
@@ -42,6 +43,7 @@ main.add_command(gate.main, "gate")
 main.add_command(gc.main, "gc")
 main.add_command(history.main, "history")
 main.add_command(lineage.main, "lineage")
+main.add_command(new.main, "new")
 main.add_command(plan.main, "plan")
 main.add_command(predict.main, "predict")
 main.add_command(promote.main, "promote")

@@ -1,7 +1,9 @@
 # make setup · make repro · make test · make lint · make bench · make ui · make params · make lock
 PYTHON ?= python3
 BIN := .venv/bin
-READY := .venv/.ready-$(shell cat requirements.lock pyproject.toml | sha256sum | cut -c1-12)
+# What a stamp tells: the packages, and where they lie, for a virtual environment cannot move
+HERE := $(or $(realpath .venv),$(CURDIR)/.venv)
+READY := .venv/.ready-$(shell { echo '$(HERE)'; cat requirements.lock pyproject.toml; } | sha256sum | cut -c1-12)
 UV := 0.13.9
 # Hashed and host-free, for every Python ≥ 3.11 and every platform at once
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
@@ -11,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 # Where a machine forbids bytecode, every one of hundreds of processes would compile torch anew: half of its start
 unexport PYTHONDONTWRITEBYTECODE
 
-BENCH_READY := .venv-bench/.ready-$(shell cat bench.lock | sha256sum | cut -c1-12)
+BENCH_READY := .venv-bench/.ready-$(shell { echo '$(HERE)'; cat bench.lock; } | sha256sum | cut -c1-12)
 
 .PHONY: setup repro test lint bench ui params lock
 setup: $(READY)
@@ -44,6 +46,7 @@ lock: $(READY)
 
 # Its name tells what it was made from. uv comes first and alone; it then takes the registry's CUDA build of torch in half a minute
 $(READY):
+	rm -rf .venv
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
@@ -52,6 +55,7 @@ $(READY):
 	rm -f .venv/.ready-* && touch $@
 
 $(BENCH_READY): | $(READY)
+	rm -rf .venv-bench
 	$(PYTHON) -m venv .venv-bench
 	$(BIN)/uv pip install --quiet --python .venv-bench/bin/python --require-hashes --requirements bench.lock
 	rm -f .venv-bench/.ready-* && touch $@

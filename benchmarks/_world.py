@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ops import _python
+from ops.run import this_python
 from pipeline.core.types import Refusal
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ def command(root: Path, *words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=root,
-        env=_python.first({**kept, **quiet}),
+        env=this_python({**kept, **quiet}),
         capture_output=True,
         text=True,
         check=False,

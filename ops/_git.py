@@ -10,6 +10,10 @@ from pathlib import Path
 from pipeline.core.types import Refusal
 
 MARKS = ("error:", "fatal:", "! [")  # begin the lines in which git says why
+REMEDIES = {
+    "dubious ownership": "git config --global --add safe.directory {root}",
+    "not a git repository": "git clone the project (a zip file has no .git), or git init",
+}
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -31,7 +35,10 @@ def answer(root: Path, *arguments: str) -> bytes:
     if done.returncode:
         said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()]
         reason = next((line for line in said if line.startswith(MARKS)), "\n".join(said).partition("\n")[0])
-        raise Refusal(f"git {arguments[0]} failed: {re.sub(r'//[^@/ ]*@', '//***@', reason)}")
+        remedy = next(
+            (f": {text.format(root=root.resolve())}" for mark, text in REMEDIES.items() if mark in reason), ""
+        )
+        raise Refusal(f"git {arguments[0]} failed: {re.sub(r'//[^@/ ]*@', '//***@', reason)}{remedy}")
     return done.stdout
 
 

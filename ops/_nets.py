@@ -1,4 +1,4 @@
-"""The weights that a user means: a recipe's, a file, or a version in MLflow's registry."""
+"""The weights that a user means, a recipe's, a file, or a version in MLflow's registry, and where results may go."""
 
 from __future__ import annotations
 
@@ -14,7 +14,20 @@ import click
 from pipeline.core.types import Refusal
 from stages.shared.dvc import declared, load
 
-CHAMPION = "champion"
+
+def writable(out: Path, suffix: str = "", *, folder: bool = False) -> None:
+    """Raise Refusal where ``out`` cannot be written, or is not called ``suffix``, before seconds of imports."""
+    kind = "folder" if folder else "file"
+    if not out.name.endswith(suffix):
+        raise Refusal(f"{out} is not called {suffix}: name another file")
+    try:
+        if out.exists() and not (out.is_dir() if folder else out.is_file()):
+            raise Refusal(f"{out} is no {kind}: name another {kind}")
+        place = out.resolve() if folder else out.resolve().with_name(f".{out.name}.partial")  # as files.replacing does
+        with tempfile.TemporaryFile(dir=next(each for each in (place, *place.parents) if each.exists())):
+            pass
+    except OSError as error:
+        raise Refusal(f"{out} cannot be written ({str(error.strerror).lower()}): name another {kind}") from None
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +53,9 @@ def weights(root: Path, recipe: str | None, model: Path | None, registry: str | 
         yield model
     elif registry:
         with tempfile.TemporaryDirectory(prefix="fcn-registry-") as folder:
-            yield _registered(root, registry, Path(folder))
+            from pipeline.registry.weights import download  # MLflow takes seconds to import
+
+            yield download(root, registry, Path(folder))
 
 
 def threads(root: Path) -> int:
@@ -62,23 +77,3 @@ def _offer(root: Path) -> str:
             split = f"{row['evaluate']['shards']}/{row['evaluate']['split']}"
             best[split] = max(best.get(split, (0.0, name)), (score, name))
     return "".join(f"--recipe {name} (best on {split}: mean IU {iu:.3f}), " for split, (iu, name) in best.items())
-
-
-def _registered(root: Path, name: str, folder: Path) -> Path:
-    """Download a version's weights: NAME (the champion), NAME@ALIAS or NAME/VERSION."""
-    from pipeline.tracking.connect import connect  # loads MLflow, 3.5 s
-
-    client, _ = connect(root)
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{CHAMPION}'}"
-    store = {"tracking_uri": client.tracking_uri, "registry_uri": client.tracking_uri}
-    try:
-        local = download_artifacts(artifact_uri=uri, dst_path=str(folder), **store)
-    except MlflowException as error:
-        raise Refusal(f"{uri} is not to be had ({str(error).splitlines()[0]}): register it, or name another") from None
-    found = sorted(Path(local).rglob("artifacts/*.safetensors"))
-    if not found:
-        raise Refusal(f"{uri} holds no weights of this pipeline: register a model that fcn saved")
-    return found[0]

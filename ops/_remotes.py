@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 8.0  # seconds for a network to answer; DVC's clients alone wait up to half an hour
+NO_ANSWER = f"no answer in {TIMEOUT:.0f} s"
 SECRET = re.compile(r"secret|password|passphrase|token|key_id$|_key$|connection_string|auth_header", re.IGNORECASE)
 LOGIN = re.compile(r"//[^/@\s]*?:([^/@\s]+)@")  # the password of a URL
 
@@ -25,9 +26,9 @@ def ask(config: Mapping[str, Any]) -> dict[str, Any]:
     """By remote of DVC's ``config``: None, a note (str), or the error that its client raised."""
     os.environ["AWS_MAX_ATTEMPTS"] = "1"  # botocore asks a dead endpoint five times
     logging.disable(logging.CRITICAL)  # clients log the errors that are told here
-    for client in ("s3fs", "sshfs") if config["remote"] else ():
+    for kind in {row["url"].partition("://")[0] for row in config["remote"].values()} & {"s3", "ssh"}:
         with suppress(ImportError):
-            importlib.import_module(client)  # a second, before the clock starts
+            importlib.import_module(f"{kind}fs")  # a second, before the clock starts
     return with_timeout({name: partial(_round_trip, config, name) for name in config["remote"]})
 
 
@@ -38,9 +39,8 @@ def with_timeout(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     def ask(name: str) -> None:
         try:
             found[name] = questions[name]()
-        except Exception as error:  # each client has its own
-            if not isinstance(error, TimeoutError):  # which often says nothing
-                found[name] = error
+        except Exception as error:  # each client has its own; a TimeoutError often says nothing
+            found[name] = TimeoutError(NO_ANSWER) if isinstance(error, TimeoutError) else error
 
     threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in questions]
     for thread in threads:
@@ -48,7 +48,7 @@ def with_timeout(questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     until = time.monotonic() + TIMEOUT
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    return {name: found.get(name, TimeoutError(f"no answer in {TIMEOUT:.0f} s")) for name in questions}
+    return {name: found.get(name, TimeoutError(NO_ANSWER)) for name in questions}
 
 
 def _round_trip(config: Any, name: str) -> str | None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ops._digest import difference, digest, locked
+from dvc.fs import LocalFileSystem
+from dvc.ignore import DvcIgnoreFilter
+from dvc_data.hashfile.build import build
+from dvc_data.hashfile.db import HashFileDB
+from dvc_data.hashfile.tree import Tree
+
 from ops._git import git
 from pipeline.core.types import Refusal
 from stages.shared.dvc import Entry, entries, overlap
+
+CACHE = ".dvc/cache/files/md5"
 
 
 @contextmanager
@@ -30,7 +39,9 @@ def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Pat
                 _copy(root, folder, name)
         for entry in chosen:
             for out in entry.outs:
-                _remove(folder / out)
+                if (folder / out).is_dir():
+                    shutil.rmtree(folder / out)
+                (folder / out).unlink(missing_ok=True)
         for path, md5 in _inputs(root, folder, chosen).items():
             _bring(root, folder, path, md5)
         yield folder
@@ -59,8 +70,8 @@ def _bring(root: Path, folder: Path, path: str, md5: str) -> None:
         raise Refusal(f"{path} is missing: run dvc repro or dvc checkout")
     if not PurePosixPath(path).is_absolute():
         _copy(root, folder, path)
-    if told := difference(path, locked(root, path, md5), digest(folder, path)):
-        raise Refusal(f"{path} differs from dvc.lock ({told}): run dvc repro or dvc checkout")
+    if differs := difference(path, locked(root, path, md5), digest(folder, path)):
+        raise Refusal(f"{path} differs from dvc.lock ({differs}): run dvc repro or dvc checkout")
 
 
 def _copy(root: Path, folder: Path, path: str) -> None:
@@ -71,8 +82,45 @@ def _copy(root: Path, folder: Path, path: str) -> None:
         shutil.copy2(root / path, folder / path)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class Digest:
+    """``md5`` as dvc.lock writes it (a folder's ends in ``.dir``); of a folder also each file's, by its path inside."""
+
+    md5: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def digest(root: Path, path: str) -> Digest | None:
+    """What ``root/path`` is now, less what ``root``'s .dvcignore names; None where there is nothing."""
+    here = root / path
+    if not here.exists():
+        return None
+    local = LocalFileSystem()
+    unused = HashFileDB(local, str(root / CACHE))  # a dry run writes nothing there
+    _, _, built = build(unused, str(here), local, "md5", ignore=DvcIgnoreFilter(local, str(root)), dry_run=True)
+    files = {"/".join(key): of.value for key, _, of in built} if isinstance(built, Tree) else {}
+    return Digest(str(built.hash_info.value), files)
+
+
+def locked(root: Path, path: str, md5: str) -> Digest:
+    """What dvc.lock's ``md5`` of ``path`` stands for; its files are told where cache or workspace still hold them."""
+    listing = root / CACHE / md5[:2] / md5[2:]
+    if md5.endswith(".dir") and listing.is_file():
+        return Digest(md5, {row["relpath"]: row["md5"] for row in json.loads(listing.read_text(encoding="utf-8"))})
+    now = digest(root, path)
+    return now if now is not None and now.md5 == md5 else Digest(md5)
+
+
+def difference(path: str, wanted: Digest, found: Digest | None) -> str:
+    """``path``, or the first file in it, with both hashes; empty where they are equal."""
+    if found is not None and found.md5 == wanted.md5:
+        return ""
+    before, after, name = wanted.md5, found.md5 if found else "", path
+    if wanted.files and found is not None:
+        first = min(name for name in {*wanted.files, *found.files} if wanted.files.get(name) != found.files.get(name))
+        before, after, name = wanted.files.get(first, ""), found.files.get(first, ""), f"{path}/{first}"
+    return f"{name}: {_short(before)} in dvc.lock, {_short(after)} here"
+
+
+def _short(md5: str) -> str:
+    return f"{md5[:8]}…" if md5 else "none"

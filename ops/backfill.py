@@ -16,13 +16,8 @@ def main() -> None:
 
     Such a run's git.commit is the one that is checked out now, not the one that made the result.
     """
-    from pipeline.tracking.publish import publish  # it loads MLflow, 3 s that other commands need not wait
+    from pipeline.tracking.publish import publish
     from stages import _records
 
-    root = Path.cwd()
-    parent, children = _records.records(root, os.environ.get("DVC_EXP_NAME"))
-    click.echo(f"backfilled {publish(parent, children, root, backfilled=True)}")
-
-
-if __name__ == "__main__":
-    main()
+    parent, children = _records.records(Path.cwd(), os.environ.get("DVC_EXP_NAME"))
+    click.echo(f"backfilled {publish(parent, children, Path.cwd(), backfilled=True)}")

@@ -17,6 +17,7 @@ from ops._amount import size
 from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
 from pipeline.lock_file import is_locked
+from pipeline.registry import moved
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
@@ -40,15 +41,22 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
+    yield from _venv(root)
+
+
+def _venv(root: Path) -> Findings:
+    """A copied or moved checkout, whose commands still run the code of the folder that it came from."""
+    venv = (root / ".venv").resolve()
+    if (venv / "bin/fcn").is_file() and f"{venv}/bin/" not in (venv / "bin/fcn").read_text(encoding="utf-8")[:500]:
+        yield FIX, f"{venv} was made in another folder: make setup makes it anew"
 
 
 def disk(root: Path, params: Params) -> Findings:
     """Room for what dvc.lock names and is absent, twice (here and in DVC's cache), and for archives."""
     need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
-    if (root / "dvc.lock").is_file():
-        locked = load(root / "dvc.lock")["stages"]
-        outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())]
-        need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+    locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
+    outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())] if locked else []
+    need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
     yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
@@ -73,8 +81,7 @@ def archives(root: Path, params: Params) -> Findings:
 
 def locks(root: Path, params: Params) -> Findings:
     """What a kill -9 or a power cut leaves: dead processes in DVC's rwlock, events that nobody sends."""
-    dead = [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]
-    if dead:
+    if dead := [pid for pid in holders(root / RWLOCK) if not psutil.pid_exists(pid)]:
         yield NOTE, f"{RWLOCK} names process {dead[0]}, which is dead: DVC takes it out, or rm {RWLOCK}"
     place = spool.place()
     unsent = [each for each in spool.spools(place) if not spool.alive(each) and not (each / "sent.json").exists()]
@@ -88,14 +95,13 @@ def secrets(root: Path, params: Params) -> Findings:
     """Credentials in .dvc/config, which is committed."""
     from dvc.config import Config
 
-    found = [
-        f"{option} of remote {name}: dvc remote modify --local {name} {option} …, then take it out and renew it"
-        for name, options in Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
-        for option, value in options.items()
-        if _remotes.SECRET.search(option) or _remotes.LOGIN.search(str(value))
-    ]
-    yield from ((FIX, f".dvc/config is committed and holds {text}") for text in found)
-    if not found:
+    rows = Config.load_file(str(root / ".dvc/config")).get("remote", {}).items()
+    options = [(name, *option) for name, row in rows for option in row.items()]
+    held = [each for each in options if _remotes.SECRET.search(each[1]) or _remotes.LOGIN.search(str(each[2]))]
+    for name, option, _ in held:
+        remedy = f"dvc remote modify --local {name} {option} …, then take it out and renew it"
+        yield FIX, f".dvc/config is committed and holds {option} of remote {name}: {remedy}"
+    if not held:
         yield OK, "none in .dvc/config"
 
 
@@ -109,7 +115,7 @@ def remote(root: Path, params: Params) -> Findings:
         if isinstance(answer, Exception):
             yield FIX, f"{place}: {str(answer) or type(answer).__name__}: docs/remotes.md tells what to do"
         else:
-            yield (NOTE, f"{place}: {answer}") if answer else (OK, f"{place}: written, read, deleted")
+            yield (NOTE if answer else OK), f"{place}: {answer or 'written, read, deleted'}"
     if not config["remote"]:
         yield SKIP, "none is set up, so results stay on this machine: docs/remotes.md"
 
@@ -128,6 +134,8 @@ def mlflow(root: Path, params: Params) -> Findings:
         if isinstance(answer, TimeoutError):
             answer = Refusal(f"MLflow at {store.masked(uri)}: {answer}: start it, or unset MLFLOW_TRACKING_URI")
         yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
+        if was := moved.moved_from(uri):
+            yield FIX, f"{Path(uri).name} says that runs keep their files in {was}, where it came from: fcn ui mends it"
 
 
 def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -136,8 +144,9 @@ def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]
     return [(root / row["folder"] / file["name"], file) for row in rows for file in row["files"]]
 
 
-ALL: tuple[Callable[[Path, Params], Findings], ...] = (runtime, disk, archives, locks, secrets, remote, mlflow)
-CHECKS = {check.__name__: check for check in ALL}
+CHECKS: dict[str, Callable[[Path, Params], Findings]] = {
+    check.__name__: check for check in (runtime, disk, archives, locks, secrets, remote, mlflow)
+}
 
 
 @click.command(cls=Stage)

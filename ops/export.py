@@ -16,8 +16,9 @@ from stages.shared.stage import Stage
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The ONNX file to write.")
 def main(recipe: str | None, model: Path | None, registry: str | None, out: Path) -> None:
     """Write RECIPE's net as ONNX: pixels of any size from 32×32 on in, class indices and scores out."""
-    from pipeline.serving import onnx  # torch, which other commands need not wait for
-
+    _nets.writable(out, ".onnx")
     with _nets.weights(Path.cwd(), recipe, model, registry) as weights:
+        from pipeline.serving import onnx  # torch, which other commands need not wait for
+
         onnx.export(weights, out)
     click.echo(f"wrote {out}")

@@ -12,7 +12,6 @@ import tempfile
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -80,6 +79,7 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
         return
     from mlflow.entities import ViewType
 
+    from pipeline.registry.kept import kept
     from pipeline.tracking.connect import answering, connect_existing
 
     client, _ = connect_existing(root)
@@ -91,33 +91,15 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
             raise Refusal(f"mlflow gc would take all of experiment {thrown[0]}, which is deleted: restore it first")
         ids = [each.experiment_id for each in experiments]
         found = client.search_runs(ids, run_view_type=ViewType.ALL, max_results=50_000)
-        kept = _kept(found, versions, named, root)
-        gone = [run for run in found if run.info.lifecycle_stage == "deleted" and run.info.run_id not in kept]
+        entries = dvc.entries(root).values() if (root / "dvc.lock").exists() else ()
+        needed = kept(found, versions, named, dvc.pipeline(entries)[:8])
+        gone = [run for run in found if run.info.lifecycle_stage == "deleted" and run.info.run_id not in needed]
         files = (file for run in gone for file in Path(unquote(urlsplit(run.info.artifact_uri).path)).rglob("*"))
         click.echo(f"MLflow: {len(gone)} deleted runs, {_bytes(files)}")
         if yes and gone:  # without ids it takes all
             store = client.tracking_uri
             command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store, "--tracking-uri", store]
             _run(root, [*command, "--run-ids", ",".join(run.info.run_id for run in gone)])
-
-
-def _kept(found: Iterable[Any], versions: Iterable[Any], named: set[str], root: Path) -> set[str]:
-    """The ids of the runs that ``versions``, the outputs ``named`` or dvc.lock came from, over all their upstream."""
-    entries = dvc.entries(root).values() if (root / "dvc.lock").exists() else ()
-    from pipeline.tracking.runs import PIPELINES, lineage
-
-    mark = dvc.pipeline(entries)[:8]  # publish's, of all runs of dvc.lock
-    hashes = {run.info.run_id: lineage(run) for run in found}
-    kept, upstream, before = {each.run_id for each in versions}, set(), -1
-    while len(kept) > before:
-        before = len(kept)
-        for run in found:
-            tags = run.data.tags
-            outs, here = set(hashes[run.info.run_id].get("outs", {}).values()), mark in tags.get(PIPELINES, "").split()
-            if run.info.run_id in kept or here or outs & named or tags.get("dvc.inputs") in upstream:
-                kept.add(run.info.run_id)
-                upstream |= set(hashes[run.info.run_id].get("upstream", {}).values())
-    return kept
 
 
 def scratch(root: Path, named: set[str], yes: bool) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from pipeline.core.types import Refusal
+from ops._amount import duration, size
+from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
+from pipeline import tables
 from stages.shared.stage import Stage
+
+SHOWN = 3  # reasons of a stage
 
 
 @click.command(cls=Stage)
@@ -29,22 +33,64 @@ def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missin
     What is not up to date will run, be restored from DVC's cache of runs, or may run: if a stage before it writes other
     bytes than before.
     """
-    from dvc.exceptions import NotDvcRepoError  # DVC loads in a second, which `fcn --help` need not wait for
-
-    from ops._plan import page
-    from ops._plan.plan import plan
-
-    logging.getLogger("dvc").setLevel(logging.ERROR)
-    try:
-        found = plan(Path.cwd(), stages, allow_missing)
-    except NotDvcRepoError as error:
-        raise Refusal(f"{error}: go to the clone's folder") from None
+    found = plan(Path.cwd(), stages, allow_missing)
     if as_json:
         totals = {"pulls": found.pulls, "seconds": found.seconds, "untimed": found.untimed}
         click.echo(json.dumps({**asdict(found), **totals}, indent=1, ensure_ascii=False))
     else:
-        click.echo(page.markdown(found) if as_markdown else "\n".join(page.lines(found)))
+        click.echo(markdown(found) if as_markdown else "\n".join(lines(found)))
 
 
-if __name__ == "__main__":
-    main()
+def lines(found: Plan) -> Iterator[str]:
+    """A line for each step, in columns, and one for all."""
+    rows = [(step.action, step.stage, _time(step), _pulls(step.pulls), _why(step)) for step in found.steps]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True) if width).rstrip()
+    yield summary(found)
+    yield from found.notes
+
+
+def markdown(found: Plan) -> str:
+    """The steps as a table, and what they come to; without steps a line."""
+    header = ("Stage", "", "Why", "Time", "Pull")
+    rows = [
+        (f"`{step.stage}`", step.action, _why(step), _time(step), size(step.pulls) if step.pulls else "")
+        for step in found.steps
+    ]
+    table = [tables.markdown(header, rows), ""] if rows else []
+    return "\n".join([*table, summary(found), *found.notes])
+
+
+def summary(found: Plan) -> str:
+    """``1 runs, 4 may run, 80 unchanged; at least 6 min one after another, 2 stages never ran here; 12 MB to pull``."""
+    if not found.steps:
+        return f"nothing to run: {found.unchanged} stages unchanged"
+    counts = [(len(found.of(action)), action) for action in (RUN, RESTORED, MAY_RUN)]
+    steps = [f"{count} {action}" for count, action in counts if count] + [f"{found.unchanged} unchanged"]
+    return "; ".join([", ".join(steps), _times(found), _pulls(found.pulls) or "nothing to pull"])
+
+
+def _times(found: Plan) -> str:
+    known = len(found.steps) - found.untimed
+    if not known:
+        return "nobody knows how long"
+    if not found.untimed:
+        return f"about {duration(found.seconds)} one after another"
+    stages = "1 stage" if found.untimed == 1 else f"{found.untimed} stages"
+    return f"at least {duration(found.seconds)} one after another, {stages} never ran here"
+
+
+def _time(step: Step) -> str:
+    if step.action == RESTORED:
+        return ""
+    return "unknown" if step.seconds is None else f"about {duration(step.seconds)}"
+
+
+def _pulls(bytes_: int) -> str:
+    return f"{size(bytes_)} to pull" if bytes_ else ""
+
+
+def _why(step: Step) -> str:
+    more = len(step.reasons) - SHOWN
+    return ", ".join([*step.reasons[:SHOWN], *([f"{more} more"] if more > 0 else [])])

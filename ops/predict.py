@@ -27,6 +27,7 @@ def main(
     tile: int | None,
 ) -> None:
     """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
+    _nets.writable(out, folder=True)
     from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving import label

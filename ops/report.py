@@ -7,20 +7,16 @@ from pathlib import Path
 
 import click
 
+from ops import _nets
 from stages.shared.stage import Stage
 
 
 @click.command(cls=Stage)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("report.html"),
-    show_default=True,
-    help="The file to write.",
-)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True)
 @click.option("--open", "shown", is_flag=True, help="Show it in the browser.")
 def main(out: Path, shown: bool) -> None:
-    """Write results/report.html once more, with the seconds that `fcn run` counted for each net."""
+    """Write results/report.html once more, into OUT, with the seconds that `fcn run` counted for each net."""
+    _nets.writable(out, ".html")
     from ops import _cost  # it loads what draws the page
 
     known = _cost.write(Path(), out)

@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 
-from ops import _python
+from stages.shared.stage import Stage
 
 GRACE = 8.0  # seconds that stages have to snapshot in; CI kills what is left ten seconds after it asks
 AGAIN = 1.0  # seconds between signals: what starts while another stops must hear of it too
+PARALLEL = "from ops._repro.reproduce import main; main()"  # no module: a forked stage would import it, and DVC with it
+SERIAL = (  # SIGTERM ends DVC's stage, which hears it too; DVC then writes dvc.lock
+    "import signal, sys; from dvc.cli import main; signal.signal(signal.SIGTERM, lambda *_: None)\n"
+    "sys.exit(main(['repro', *sys.argv[1:]]))"
+)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=Stage, context_settings={"ignore_unknown_options": True})
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Stages at once; by default one for each runtime.threads cores."
 )
 @click.option("--gpus", help="Devices, such as 0,1,2,3: a stage at a time on each.")
 @click.option("--force", "-f", is_flag=True, help="Run what did not change, too, and use no cached run.")
 @click.option("--pull", is_flag=True, help="Bring what is needed and not here from the remote, cached runs too.")
-@click.option("--allow-missing", is_flag=True, help="Run nothing merely because files are not here.")
+@click.option("--allow-missing", is_flag=True, help="Run nothing merely because DVC's files are not here.")
 @click.option("--keep-going", "-k", is_flag=True, help="After a failure, run all that does not need what failed.")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[STAGES…] [OPTIONS OF DVC REPRO]")
-def main(
-    jobs: int | None,
-    gpus: str | None,
-    force: bool,
-    pull: bool,
-    allow_missing: bool,
-    keep_going: bool,
-    arguments: tuple[str, ...],
-) -> None:
+@click.argument("targets", nargs=-1, type=click.UNPROCESSED, metavar="[STAGES…] [OPTIONS OF DVC REPRO]")
+def main(jobs: int | None, gpus: str | None, targets: tuple[str, ...], **flags: Any) -> None:
     """Reproduce STAGES (all of dvc.yaml's if none is named) in the order of their dependencies.
 
     Independent stages run side by side; results and dvc.lock are those of `dvc repro`, which has the last word. A stage
     that crashes is begun once more. Any option but these is `dvc repro`'s, which then runs one stage after another.
     SIGTERM and Ctrl-C reach every process.
     """
-    shared = {"--force": force, "--pull": pull, "--allow-missing": allow_missing, "--keep-going": keep_going}
-    flags = [flag for flag, given in shared.items() if given]
-    if any(argument.startswith("-") for argument in arguments):
+    if any(target.startswith("-") for target in targets):
         if jobs or gpus:
-            raise click.UsageError(f"--jobs and --gpus go without dvc repro's own options: {' '.join(arguments)}")
-        command = ["ops.serial", *flags, *arguments]
+            raise click.UsageError(f"--jobs and --gpus go without dvc repro's own options: {' '.join(targets)}")
+        options = [f"--{name.replace('_', '-')}" for name, given in flags.items() if given]
+        command = [SERIAL, *options, *targets]
     else:
-        flags += [*(["--jobs", str(jobs)] if jobs else []), *(["--gpus", gpus] if gpus else [])]
-        command = ["ops.parallel", *flags, "--", *arguments]
-    raise click.exceptions.Exit(supervise([sys.executable, "-m", *command]))
+        command = [PARALLEL, json.dumps({"targets": targets, "jobs": jobs, "gpus": gpus, **flags})]
+    raise click.exceptions.Exit(supervise([sys.executable, "-c", *command]))
 
 
 def supervise(command: list[str]) -> int:
@@ -67,7 +66,7 @@ def supervise(command: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, listen)
-    child = subprocess.Popen(command, process_group=0, env=_python.first(os.environ))
+    child = subprocess.Popen(command, process_group=0, env=this_python(os.environ))
     while not heard:
         try:
             return child.wait(timeout=0.1)
@@ -80,6 +79,12 @@ def supervise(command: list[str]) -> int:
         click.echo(f"killed what was left {GRACE:.0f} s after the signal", err=True)
     child.wait()
     return 128 + heard[0]
+
+
+def this_python(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` with this Python's folder first in its PATH: stages say `python` and mean this one."""
+    path = environment.get("PATH", os.defpath)
+    return {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}"}
 
 
 def _wait(child: subprocess.Popen[bytes], seconds: float) -> None:

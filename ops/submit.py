@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 
 from ops import _nets
-from stages.shared.dvc import declared
+from pipeline.submission.competition import COMP5, COMP6, competition_of
+from stages.shared.dvc import load
 from stages.shared.stage import Stage
 
 SHOWN = 20  # problems
-COMP5, COMP6 = "comp5", "comp6"  # nets that saw only VOC's own labels, and all others
 
 
 @click.command(cls=Stage)
@@ -43,6 +43,8 @@ def main(
     Competition comp5 is for nets that saw nothing but VOC's own labels, comp6 for all others: by default, comp5 only
     where the recipe, and each that it starts from, trains on VOC and begins at random.
     """
+    out = out or Path(f"{recipe or 'model'}.tar.gz")
+    _nets.writable(out)
     from pipeline import determinism  # torch and all that needs it, 2 s that other commands need not wait
     from pipeline.fcn.net import build
     from pipeline.serving.segment import Segmenter
@@ -64,30 +66,7 @@ def main(
     with _nets.weights(here, recipe, model, registry) as weights:
         net = build(weights)
     segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}))
-    chosen, reason = (competition, "as asked") if competition else competition_of(here, recipe)
-    out = out or Path(f"{recipe or 'model'}.tar.gz")
+    recipes = load(here / "params.yaml")["recipes"] if recipe else {}
+    chosen, reason = (competition, "as asked") if competition else competition_of(recipes, recipe)
     archive.write(out, chosen, found, segmenter)
     click.echo(f"wrote {out}: {len(found.ids)} images of {split} for {chosen} ({reason})")
-
-
-def competition_of(root: Path, recipe: str | None) -> tuple[str, str]:
-    """comp5 where all of the weights come from VOC's own labels, else comp6; and why.
-
-    Weights of ImageNet and labels of SBD are other data (VOC2012 devkit, section 5.2), so of a ladder each rung counts,
-    down to the net that it began from. A net without ``recipe`` is comp6, which only VOC's test images are kept from.
-
-    Raises Refusal for a recipe that params.yaml lacks.
-    """
-    if recipe is None:
-        return COMP6, "its training is not known"
-    while True:
-        row = declared(f"train@{recipe}", root)[f"recipes.{recipe}"]
-        read = f"{row['data']['shards']}/{row['data']['split']}"
-        if row["data"]["shards"] != "voc":
-            return COMP6, f"{recipe} trains on {read}"
-        if row["net"].get("start") == "random":
-            return COMP5, f"{recipe} begins at random and trains on {read}"
-        init = PurePosixPath(row["net"]["init"])
-        if init.parts[0] != "runs":
-            return COMP6, f"{recipe} begins from {init}"
-        recipe = init.parts[1]

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import click
 
 import pipeline
+from ops._workspace import difference, digest, locked, workspace
+from ops.run import this_python
 from pipeline import proof
-from stages.shared.dvc import Entry
+from pipeline.core.types import Refusal
+from stages.shared import dvc
+from stages.shared.dvc import Entry, entries, overlap
 from stages.shared.stage import Stage
+
+SAME, DIFFERS = "same", "DIFFERS"
+TAIL = 10  # lines of a failed command's output
 
 
 @click.command(cls=Stage)
@@ -21,23 +36,105 @@ def main(stages: tuple[str, ...], keep: bool) -> None:
 
     What came out the same from inputs that are still dvc.lock's is proved: `fcn promote` asks for that.
     """
-    from ops import _rerun, _workspace  # they load DVC, which `fcn data` need not wait for
-
-    root = Path.cwd()
-    chosen = _rerun.choose(root, stages)
-    same = True
-    with _workspace.workspace(root, chosen, keep) as folder:
-        for entry, verdict in zip(chosen, _rerun.rerun(root, folder, chosen), strict=True):
-            click.echo(verdict)
-            same &= verdict.outcome == _rerun.SAME
+    root, same = Path.cwd(), True
+    chosen = choose(root, stages)
+    with workspace(root, chosen, keep) as folder:
+        for entry, verdict in zip(chosen, rerun(root, folder, chosen), strict=True):
+            click.echo(f"{entry.stage}  {verdict.outcome}  {verdict.reason}")
+            same &= verdict.outcome == SAME
             if verdict.proves:
                 _prove(root, entry)
-            elif verdict.outcome == _rerun.DIFFERS:
+            elif verdict.outcome == DIFFERS:
                 proof.withdraw(root, entry.stage)
     if keep:
         click.echo(f"kept {folder}")
     if not same:
         raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a stage: ``same``, ``DIFFERS``, ``FAILED`` or ``skipped``, with seconds or the reason.
+
+    It ``proves`` dvc.lock's entry if the same came of the very inputs that the entry names.
+    """
+
+    outcome: str
+    reason: str
+    proves: bool = False
+
+
+def choose(root: Path, names: Sequence[str]) -> list[Entry]:
+    """The entries of ``names`` (``train`` is all of ``train@…``) in an order that they can run in; without any, all.
+
+    Stages that lock no output, as publish, are never among them. Raises Refusal for a name that dvc.lock lacks.
+    """
+    known = {stage: entry for stage, entry in entries(root).items() if entry.outs}
+    wanted = {stage: known[stage] for name in names or known for stage in _named(name, list(known))}
+    order = TopologicalSorter({stage: _before(entry, wanted.values()) for stage, entry in wanted.items()})
+    return [wanted[stage] for stage in order.static_order()]
+
+
+def rerun(root: Path, folder: Path, chosen: Sequence[Entry]) -> Iterator[Verdict]:
+    """Run each of ``chosen`` in ``folder`` and compare its outputs with ``root``'s dvc.lock.
+
+    What builds on a stage that did not give the same is skipped: it would be blamed for what it was given.
+    """
+    broken: list[Entry] = []
+    for entry in chosen:
+        cause = _before(entry, broken)
+        verdict = Verdict("skipped", f"builds on {cause[0]}") if cause else _run(root, folder, entry)
+        if verdict.outcome != SAME:
+            broken.append(entry)
+        yield verdict
+
+
+def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
+    start = time.monotonic()
+    command = ["/bin/sh", "-c", entry.cmd]
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=folder, env=_environment(folder, entry), errors="replace", check=False, **pipes)
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-TAIL:])
+        return Verdict("FAILED", f"{entry.cmd}: exit {done.returncode}\n{tail}")
+    changed = ", ".join(_changed(folder, entry))
+    for path, md5 in entry.outs.items():
+        if differs := difference(path, locked(root, path, md5), digest(folder, path)):
+            return Verdict(DIFFERS, f"{differs}; changed since: {changed or 'nothing it reads'}")
+    seconds = f"{time.monotonic() - start:.0f} s"
+    if changed:
+        return Verdict(SAME, f"{seconds}, but no proof of dvc.lock; changed since: {changed}")
+    return Verdict(SAME, seconds, proves=True)
+
+
+def _environment(folder: Path, entry: Entry) -> dict[str, str]:
+    """DVC's for a stage; no tracking server or experiment of the caller's hears of it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    return this_python(kept) | {"DVC_ROOT": str(folder), "DVC_STAGE": entry.stage, "FCN_TRACKING": "off"}
+
+
+def _changed(folder: Path, entry: Entry) -> Iterator[str]:
+    """What the stage reads that is no longer what dvc.lock says."""
+    for path, md5 in entry.deps.items():
+        now = digest(folder, path)
+        if now is None or now.md5 != md5:
+            yield path
+    leaves = dvc.flat(dvc.load(folder / "params.yaml"))
+    yield from (name for name, value in entry.params.items() if dvc.canonical(leaves.get(name)) != value)
+
+
+def _before(entry: Entry, others: Iterable[Entry]) -> list[str]:
+    """Those of ``others`` whose outputs ``entry`` reads."""
+    return [other.stage for other in others if any(overlap(dep, out) for dep in entry.deps for out in other.outs)]
+
+
+def _named(name: str, known: Sequence[str]) -> list[str]:
+    found = [stage for stage in known if name in (stage, stage.partition("@")[0])]
+    if not found:
+        close = get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}"
+        raise Refusal(f"dvc.lock has no outputs of a stage {name}: {hint}")
+    return found
 
 
 def _prove(root: Path, entry: Entry) -> None:

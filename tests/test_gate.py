@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,23 +40,16 @@ def failed(verdict: Verdict) -> list[str]:
         (metrics(0.489), ["mean_iu"]),
         (metrics(0.29), ["floor", "mean_iu"]),
         (metrics(NAN), ["floor", "mean_iu"]),
-        (metrics(None), ["floor", "mean_iu"]),
-        (metrics(True), ["floor", "mean_iu"]),
-        (metrics("0.5"), ["floor", "mean_iu"]),
         (metrics(38.9), ["floor", "mean_iu"]),  # a percentage
         (metrics(semantic=head(0.5, cat=0.7, dog=0.3, cow=None)), []),
         (metrics(semantic=head(0.5, cat=0.7, dog=0.299, cow=None)), ["classes"]),
-        (metrics(semantic=head(0.5, cat=1.0, dog=0.0, cow=None)), ["classes"]),
         (metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None)), ["classes"]),  # vanished
         (metrics(semantic=head(0.5, cat=0.6, cow=None)), ["classes"]),  # missing
-        (metrics(semantic=head(0.5, cat=0.6, dog=NAN, cow=None)), ["classes"]),
         (metrics(semantic=head(0.5, cat=0.6, dog=0.4)), ["classes"]),  # another list of classes
         (metrics(semantic=head(0.5, cat=0.6, dog=0.4, cow=0.2)), []),  # absent in the champion's alone
-        (metrics(semantic=head(0.5)), ["classes"]),
         (metrics(semantic={}), ["floor", "mean_iu", "classes"]),
         ({**metrics(), "semantic": None}, ["floor", "mean_iu", "classes"]),
         (metrics(ids_sha256="abd"), ["ids_sha256"]),
-        (metrics(ids_sha256=None), ["ids_sha256"]),
         (metrics(scale="paper"), ["scale"]),
         ({}, ["floor", "mean_iu", "classes", "ids_sha256", "scale"]),
     ],
@@ -101,52 +92,10 @@ def test_reasons_name_numbers_and_classes() -> None:
     assert reasons["mean_iu"] == "mean IU 0.400 beside the champion's 0.500, not within the tolerance of 0.010"
     assert reasons["classes"] == "lost more than 0.100 of IU: dog (0.300), cat (0.200)"
     assert reasons["scale"] == "miniature, as the champion's"
-
-
-def test_a_class_that_vanished_has_lost_all_it_had_and_no_more() -> None:
-    candidate = metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None))
-    (check,) = (check for check in judge(candidate, metrics(), ASKED, PROVED).checks if check.name == "classes")
-    assert (check.reason, check.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4)
-    assert failed(judge(candidate, metrics(), replace(ASKED, class_drop=0.4), PROVED)) == []
-
-
-def drawn(chance: random.Random) -> dict[str, Any]:
-    """Any evaluation there can be, of one to eight classes and two heads."""
-    heads = {}
-    for name in ("semantic", "geometric"):
-        iu = {f"c{i}": chance.choice([None, 0.0, chance.random(), 1.0]) for i in range(chance.randint(1, 8))}
-        iu["present"] = chance.random()
-        heads[name] = head(chance.random(), **iu)
-    return metrics(**heads)
-
-
-@pytest.mark.parametrize("seed", range(100))
-def test_what_equals_the_champion_passes_and_what_is_worse_in_any_judged_number_does_not(seed: int) -> None:
-    chance = random.Random(seed)
-    champion = drawn(chance)
-    asked = Thresholds(
-        floor=min(champion[name]["mean_iu"] for name in ("semantic", "geometric")),
-        tolerance=chance.choice([0.0, chance.random() / 4]),
-        class_drop=chance.choice([0.0, chance.random() / 4]),
-        heads=("semantic", "geometric"),
-        proofs=("train",),
-    )
-    assert judge(copy.deepcopy(champion), champion, asked, PROVED).passed
-    worse = copy.deepcopy(champion)
-    of = worse[chance.choice(asked.heads)]
-    present = [name for name, value in of["iu"].items() if value is not None and value > asked.class_drop]
-    if present and chance.random() < 0.7:
-        name = chance.choice(present)
-        of["iu"][name] -= asked.class_drop + (of["iu"][name] - asked.class_drop) * (0.01 + 0.99 * chance.random())
-    else:
-        of["mean_iu"] -= asked.tolerance + 1e-9 + chance.random()  # below nothing is no fraction either
-    assert not judge(worse, champion, asked, PROVED).passed
-
-
-def test_a_verdict_is_json_with_the_same_bytes_for_the_same_inputs() -> None:
-    one, other = (judge(metrics(NAN), metrics(), ASKED, PROVED).to_json() for _ in range(2))
-    assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
-    assert one["passed"] is False
+    vanished = metrics(semantic=head(0.5, cat=0.6, dog=None, cow=None))
+    (check,) = (check for check in judge(vanished, metrics(), ASKED, PROVED).checks if check.name == "classes")
+    assert (check.reason, check.candidate) == ("lost more than 0.100 of IU: dog (0.400)", 0.4), "all it had, no more"
+    assert failed(judge(vanished, metrics(), replace(ASKED, class_drop=0.4), PROVED)) == []
 
 
 ROWS = """
@@ -170,14 +119,9 @@ def test_a_row_says_what_differs_from_the_defaults(tmp_path: Path) -> None:
     [
         ("floor: 0.6", "flor: 0.6", "gate.yaml: paper.voc has no field 'flor': did you mean 'floor'?"),
         ("floor: 0.6", "floor: 60", "gate.yaml: paper.voc.floor is 60.0: it must be less than 1.0"),
-        ("floor: 0.6", "floor: -0.1", "gate.yaml: paper.voc.floor is -0.1: it must be at least 0.0"),
-        ("floor: 0.6", "floor: .nan", "gate.yaml: paper.voc.floor is nan: write a number"),
-        ("tolerance: 0.005", "tolerance: 5e-3", "is the text '5e-3': write it with a dot, 5.0e-3"),
         ("class_drop: 0.1, ", "", "gate.yaml: defaults lacks class_drop: give every field without a default a value"),
-        ("proofs: [train]", "proofs: []", "gate.yaml: defaults.proofs is []: write a list of texts"),
         ("{floor: 0.6, heads: [semantic, geometric]}", "0.6", "gate.yaml: paper.voc is 0.6: write a map"),
         ("defaults: ", "default: ", "gate.yaml: defaults is None: write a map"),
-        ("paper: {", "paper: {{", "gate.yaml is no YAML"),
     ],
 )
 def test_a_slip_in_any_row_names_key_and_remedy(tmp_path: Path, was: str, now: str, reason: str) -> None:

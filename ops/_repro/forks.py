@@ -13,54 +13,51 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 STAGE = re.compile(r"python -m stages\.\w+( [\w@./=:+-]+)*")  # no quotes and nothing that a shell would read
-Ended = tuple[int, float]  # the exit code as Popen has it, and seconds of CPU
-COMM = 15  # characters of a process's name that Linux keeps
+Process = tuple[IO[str], Callable[[], tuple[int, float]]]  # what it prints; exit code as Popen has it, seconds of CPU
+OURS = ("pipeline", "stages")
+SHARED = (  # pipeline before torch, for it pins the kernels; the rest is other people's, for our code may change
+    *("pipeline", "click", "matplotlib.backends.backend_agg", "matplotlib.figure", "numpy", "PIL.Image"),
+    *("pyarrow.parquet", "safetensors.torch", "scipy.ndimage", "simplejpeg", "torch", "tqdm", "yaml"),
+)
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["ops._repro.preload"])
+_context.set_forkserver_preload([*SHARED])  # what a project of other stages lacks is passed over
 
 
-def fork(command: str, folder: str, environment: Mapping[str, str]) -> tuple[IO[str], Callable[[], Ended]] | None:
-    """Run ``command`` in ``folder``: what it prints, and who waits for its end.
+def fork(command: str, folder: str, environment: Mapping[str, str]) -> Process | None:
+    """Run ``command`` in ``folder``; ``environment`` is what it has beyond this process's.
 
-    ``environment`` is what it has beyond this process's. None for all but a stage's command, and where the process to
-    fork from is gone: a shell runs any command.
+    None for all but a stage's command, and where the process to fork from is gone: a shell runs any command.
     """
     if not STAGE.fullmatch(command):
         return None
-    reader, writer = _context.Pipe(duplex=False)
-    used, spent = _context.Pipe(duplex=False)
     _, _, module, *arguments = shlex.split(command)
-    process = _context.Process(target=_run, args=(module, arguments, folder, dict(environment), writer, spent))
+    reader, writer = _context.Pipe(duplex=False)
+    cpu = _context.RawValue("d", 0.0)  # stays 0 where a signal ends the process
+    process = _context.Process(target=_run, args=(module, arguments, folder, dict(environment), writer, cpu))
     try:
         process.start()
     except (EOFError, OSError):
         return None
     finally:
         writer.close()
-        spent.close()
-    output = os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace")
-    reader.close()
-    return output, partial(_ended, process, used)
+    with reader:
+        output = os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace")
 
+    def ended() -> tuple[int, float]:
+        process.join()
+        return process.exitcode or 0, cpu.value
 
-def _ended(process: BaseProcess, used: Connection) -> Ended:
-    process.join()
-    assert process.exitcode is not None
-    with used, suppress(EOFError):  # one that a signal ended told nothing
-        return process.exitcode, float(used.recv())
-    return process.exitcode, 0.0
+    return output, ended
 
 
 def _run(
-    module: str, arguments: list[str], folder: str, environment: dict[str, str], output: Connection, spent: Connection
+    module: str, arguments: list[str], folder: str, environment: dict[str, str], output: Connection, cpu: Any
 ) -> None:
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
@@ -68,10 +65,12 @@ def _run(
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(folder)
     os.environ.update(environment)
-    with suppress(OSError):  # only Linux has it: how `top` and `ps` call the process
-        Path("/proc/self/comm").write_text(" ".join([module.removeprefix("stages."), *arguments])[:COMM])
+    with suppress(OSError):  # only Linux has it: how `top` calls the process, in 15 characters
+        Path("/proc/self/comm").write_text(" ".join([module.removeprefix("stages."), *arguments])[:15])
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
     sys.argv[1:] = arguments
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
-        spent.send(sum(os.times()[:4]))  # its own and its ended children's, user and system
+        cpu.value = sum(os.times()[:4])  # its own and its ended children's, user and system

@@ -1,46 +1,58 @@
-"""Which stage starts next: DVC's graph, in the order in which people wait for its results."""
+"""Which stage starts next, and where: DVC's graph, in the order in which people wait for its results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-Stage = TypeVar("Stage", bound=Hashable)
+from stages.shared.dvc import load
+
+RUNTIME = "runtime"
+LEAST = 8  # stages beside a GPU's: most of them download
+Slots = list[dict[str, str]]  # the environment that a stage has to itself, for each of those that run at once
 
 
-class Order(Generic[Stage]):
+class Order:
     """``stages`` in DVC's order, what each needs (others than ``stages`` count not), and which compute for ``long``."""
 
-    def __init__(
-        self, stages: Sequence[Stage], needs: Mapping[Stage, Collection[Stage]], long: Collection[Stage] = ()
-    ) -> None:
+    def __init__(self, stages: Sequence[Any], needs: Mapping[Any, Collection[Any]], long: Collection[Any] = ()) -> None:
         self.stages = tuple(stages)
         self.needs = {stage: set(needs[stage]).intersection(stages) for stage in stages}
-        self.long = set(long)
-        self._longest = dict.fromkeys(stages, 1)  # stages one behind another after each, itself included
-        self._nearest: dict[Stage, int] = {}  # and on the shortest way to one that no other needs
+        longest = dict.fromkeys(stages, 1)  # stages one behind another after each, itself included
+        nearest = dict.fromkeys(stages, len(stages))  # and on the shortest way to one that no other needs
         for stage in reversed(stages):
-            self._nearest.setdefault(stage, 1)
+            way = nearest[stage] = 1 if longest[stage] == 1 else nearest[stage]
             for earlier in self.needs[stage]:
-                self._longest[earlier] = max(self._longest[earlier], self._longest[stage] + 1)
-                way = self._nearest[stage] + 1
-                self._nearest[earlier] = min(self._nearest.get(earlier, way), way)
+                longest[earlier] = max(longest[earlier], longest[stage] + 1)
+                nearest[earlier] = min(nearest[earlier], way + 1)
+        self.rank = {stage: (nearest[stage] if stage in long else 0, -longest[stage]) for stage in stages}
 
-    def next(
-        self, started: Collection[Stage], done: Collection[Stage], fits: Callable[[Stage], bool] = lambda _: True
-    ) -> Stage | None:
-        """The stage to start, of those that fit and whose needs are ``done``.
+    def next(self, started: Collection[Any], done: Collection[Any], fits: Callable[[Any], Any] = bool) -> Any:
+        """The stage to start, of those that fit and whose needs are ``done``; None if there is none.
 
         First what computes for no long time, for it can fail at once: downloads, conversions. Then what is nearest to a
         result: a net is scored as soon as it is trained. Of equals the one with the longest chain behind it.
         """
         ready = [stage for stage in self.stages if stage not in started and self.needs[stage].issubset(done)]
-        return min(filter(fits, ready), key=self._rank, default=None)
+        return min(filter(fits, ready), key=self.rank.__getitem__, default=None)
 
-    def _rank(self, stage: Stage) -> tuple[int, int]:
-        return self._nearest[stage] if stage in self.long else 0, -self._longest[stage]
 
-    def begun(self, done: Collection[Stage]) -> list[Stage]:
-        """The stages from the start up to the first that is not ``done``."""
-        undone = (place for place, stage in enumerate(self.stages) if stage not in done)
-        return list(self.stages[: next(undone, len(self.stages))])
+def computes(stage: Any) -> bool:
+    """Whether DVC's ``stage`` declares ``runtime``, as those do that take long: trainings and evaluations."""
+    return any(RUNTIME in dep.params for dep in stage.params)
+
+
+def slots(root: Path, jobs: int | None, gpus: str | None) -> tuple[Slots, Slots]:
+    """For stages that do not compute and for those that do; on a CPU they share the same.
+
+    ``jobs`` at once, or a stage a GPU, or one for each runtime.threads cores; beside a GPU others have their own.
+    """
+    runtime = load(root / "params.yaml")[RUNTIME]
+    cores = max(1, len(os.sched_getaffinity(0)) // runtime["threads"])
+    if gpus or (runtime["device"] != "cpu" and not jobs):
+        devices = [{"CUDA_VISIBLE_DEVICES": gpu.strip()} for gpu in gpus.split(",")] if gpus else [{}]
+        return [{} for _ in range(max(cores, LEAST))], devices
+    shared: Slots = [{} for _ in range(jobs or cores)]
+    return shared, shared

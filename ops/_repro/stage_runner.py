@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any
 
 from dvc.exceptions import DvcException
@@ -11,9 +13,8 @@ from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotFoundError, RunCacheNotSupported
 from tqdm import tqdm
 
+from ops._project import one_line
 from pipeline.core.types import Refusal
-
-ABSENT = ("deleted", "not in cache")  # DVC's words of an output
 
 
 class StageRunner:
@@ -30,18 +31,19 @@ class StageRunner:
         self.allow_missing = allow_missing
         self.new: set[Any] = set()
         self.rewrote: set[Any] = set()
-        self._outs = list(repo.index.outs)
         self._knows_runs = not pull
+        self._filling: dict[str, list[Any]] = defaultdict(list)  # by path: the output there, and all below
+        for out in repo.index.outs:
+            for path in (out.fs_path, *PurePath(out.fs_path).parents):
+                self._filling[str(path)].append(out)
 
     def is_up_to_date(self, stage: Any) -> bool:
         """Whether nothing of ``stage`` changed; with ``pull`` its outputs are then brought here, as DVC does."""
         if stage.frozen or not stage.cmd:
             stage.reproduce(allow_missing=self.allow_missing)
             return True
-        if self.force:
-            return False
-        if not self.changed(stage, self.allow_missing):
-            return True
+        if self.force or not self.changed(stage, self.allow_missing):
+            return not self.force
         if self.pull and not self.changed(stage, allow_missing=True):
             try:
                 self._bring(out for out in stage.outs if not out.exists)
@@ -51,17 +53,22 @@ class StageRunner:
         return False
 
     def changed(self, stage: Any, allow_missing: bool) -> bool:
-        """As DVC's ``Stage.changed``, but for a folder that outputs fill and that is not all here.
+        """As DVC's ``Stage.changed``, but for what git keeps, and for a folder that outputs fill and that is not here.
 
-        With ``allow_missing`` it counts as changed where a stage that fills it wrote other bytes; for DVC it always is.
+        With ``allow_missing`` such a folder counts as changed where a stage that fills it wrote other bytes; for DVC it
+        always is. A file that git keeps is missing where the stage was interrupted: that is a change in any case.
         """
         new = not any(item.hash_info for item in [*stage.deps, *stage.outs])
         if new or stage.changed_stage() or stage.is_callback or stage.always_changed:
             return True
-        here = (status for out in stage.outs for status in out.status().values())
-        if any(not (allow_missing and status in ABSENT) for status in here):
+        if any(out.status() and not (allow_missing and self.may_be_absent(out)) for out in stage.outs):
             return True
         return any(self.dep_changed(dep) if allow_missing else dep.status() for dep in stage.deps)
+
+    def may_be_absent(self, out: Any) -> bool:
+        """Whether ``out`` is not here and need not be: DVC keeps it, or nobody does."""
+        absent = all(status in ("deleted", "not in cache") for status in out.status().values())
+        return absent and (out.use_cache or not self.repo.scm.is_tracked(out.fs_path))
 
     def dep_changed(self, dep: Any) -> bool:
         """Whether a dependency is not as dvc.lock says, or, where it is not here, as its stage wrote it."""
@@ -74,7 +81,7 @@ class StageRunner:
 
     def filling(self, dep: Any) -> list[Any]:
         """The outputs that ``dep`` is, or that lie in it."""
-        return [out for out in self._outs if out.fs.isin_or_eq(out.fs_path, dep.fs_path)]
+        return self._filling.get(dep.fs_path, [])
 
     def missing(self, stage: Any) -> list[Any]:
         """The outputs of others that ``stage`` reads and that are not here."""
@@ -89,7 +96,12 @@ class StageRunner:
         stage.remove_outs(ignore_remove=False, force=False)
         if self.force:
             return False
-        self._pull_runs(stage)
+        if not self._knows_runs:
+            self._knows_runs = True
+            try:
+                self.repo.stage_cache.pull(None)
+            except RunCacheNotSupported as error:
+                say(stage, f"no cache of runs comes from the remote: {one_line(error)}")
         try:
             self.repo.stage_cache.restore(stage, pull=self.pull)
         except RunCacheNotFoundError:
@@ -99,10 +111,10 @@ class StageRunner:
         return True
 
     def _bring(self, outs: Iterable[Any]) -> None:
-        outs = list(outs)
-        if kept := [out for out in outs if not out.use_cache]:
-            raise Refusal(f"{kept[0]} is not here, and git keeps it, not DVC: git checkout {kept[0]}")
         for out in outs:
+            write = f"write it anew with fcn run {out.stage.addressing}"
+            if not out.use_cache:
+                raise Refusal(f"{out} is not here, and DVC keeps no copy: {write}")
             if out.changed_cache():
                 if not self.pull:
                     raise Refusal(f"it needs {out}: add --pull")
@@ -110,17 +122,8 @@ class StageRunner:
                     for objects in out.get_used_objs().values():
                         self.repo.cloud.pull(objects)
                 except DvcException as error:
-                    again = f"write it anew with fcn run {out.stage.addressing}"
-                    raise Refusal(f"{out} cannot be pulled ({one_line(error)}): {again}") from None
+                    raise Refusal(f"{out} cannot be pulled ({one_line(error)}): {write}") from None
             out.checkout()
-
-    def _pull_runs(self, stage: Any) -> None:
-        if not self._knows_runs:
-            self._knows_runs = True
-            try:
-                self.repo.stage_cache.pull(None)
-            except RunCacheNotSupported as error:
-                say(stage, f"no cache of runs comes from the remote: {one_line(error)}")
 
     def save(self, stage: Any) -> None:
         """What DVC does once a command is over (``Stage.run``)."""
@@ -131,11 +134,6 @@ class StageRunner:
         self.new.add(stage)
         if [out.hash_info for out in stage.outs] != before:
             self.rewrote.add(stage)
-
-
-def one_line(error: Exception) -> str:
-    """What DVC says in several lines."""
-    return " ".join(str(error).split())
 
 
 def say(stage: Any, text: str) -> None:

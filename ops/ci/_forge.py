@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -61,9 +62,9 @@ class Forge:
     def _leave(self, mark: str, body: str) -> None:
         if not self.cli:
             raise Refusal("no CI host is known here; in its jobs `gh` or `glab` leaves one")
-        number = next((row[self.number] for row in self._api(self.requests) if self.number in row), None)
-        if number is None:
+        if not (numbers := [row[self.number] for row in self._api(self.requests) if self.number in row]):
             raise Refusal(f"{self.branch} has no open request")
+        number = numbers[0]
         path, text = self.comments.format(number=number), f"{mark}\n{body}"
         if len(text) > MOST:
             text = text[:MOST].rpartition("\n")[0] + "\n\n*Cut here: a comment takes no more.*"
@@ -77,9 +78,9 @@ class Forge:
 
     def _api(self, path: str, *options: str, text: str | None = None) -> list[dict[str, Any]]:
         """The rows that the host answers; ``text`` becomes the field ``body``. Raises Refusal."""
-        command = [self.cli, "api", path, *options, *(["--field", "body=@-"] if text is not None else [])]
         if not which(self.cli):
             raise Refusal(f"{self.cli} is not here: {REMEDY[self.cli]}")
+        command = [self.cli, "api", path, *options, *(() if text is None else ("--field", "body=@-"))]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, encoding="utf-8")
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
@@ -88,53 +89,42 @@ class Forge:
 
 
 def forge(environ: Mapping[str, str]) -> Forge:
-    """The host that ``environ`` tells of."""
+    """The host that ``environ`` tells of by its predefined variables."""
     if environ.get("GITHUB_ACTIONS") == "true":
-        return _github(environ)
+        branch, repository = environ["GITHUB_REF_NAME"], environ["GITHUB_REPOSITORY"]
+        place, owner = f"repos/{repository}", repository.partition("/")[0]
+        own = re.fullmatch(r"refs/pull/(\d+)/\w+", environ.get("GITHUB_REF", ""))  # a fork's branch may have any name
+        return Forge(
+            branch=branch,
+            page=f"{environ.get('GITHUB_SERVER_URL')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID')}",
+            outputs=environ.get("GITHUB_OUTPUT", ""),
+            summary=environ.get("GITHUB_STEP_SUMMARY", ""),
+            cli="gh",
+            requests=f"{place}/pulls" + (f"/{own[1]}" if own else f"?state=open&head={quote(f'{owner}:{branch}', '')}"),
+            number="number",
+            comments=f"{place}/issues/{{number}}/comments",
+            comment=f"{place}/issues/comments/{{id}}",
+            change="PATCH",
+        )
     if environ.get("GITLAB_CI") == "true":
-        return _gitlab(environ)
+        branch, place = environ["CI_COMMIT_REF_NAME"], f"projects/{environ['CI_PROJECT_ID']}/merge_requests"
+        return Forge(
+            branch=branch,
+            page=environ.get("CI_PIPELINE_URL", ""),
+            outputs="ci.env",  # .gitlab-ci.yml names it under `artifacts: reports: dotenv`
+            cli="glab",
+            requests=f"{place}?state=opened&source_branch={quote(branch, '')}",
+            number="iid",
+            comments=f"{place}/{{number}}/notes",
+            comment=f"{place}/{{number}}/notes/{{id}}",
+            change="PUT",
+        )
     return Forge(branch=asked(Path.cwd(), "rev-parse", "--abbrev-ref", "HEAD"))
 
 
-def _github(environ: Mapping[str, str]) -> Forge:
-    """By https://docs.github.com/en/actions/reference/workflows-and-actions/variables."""
-    branch, repository = environ["GITHUB_REF_NAME"], environ["GITHUB_REPOSITORY"]
-    head = quote(f"{repository.partition('/')[0]}:{branch}", safe="")
-    own = re.fullmatch(r"refs/pull/(\d+)/\w+", environ.get("GITHUB_REF", ""))  # a fork's branch may have any name
-    return Forge(
-        branch=branch,
-        page=f"{environ.get('GITHUB_SERVER_URL')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID')}",
-        outputs=environ.get("GITHUB_OUTPUT", ""),
-        summary=environ.get("GITHUB_STEP_SUMMARY", ""),
-        cli="gh",
-        requests=f"repos/{repository}/pulls/{own[1]}" if own else f"repos/{repository}/pulls?state=open&head={head}",
-        number="number",
-        comments=f"repos/{repository}/issues/{{number}}/comments",
-        comment=f"repos/{repository}/issues/comments/{{id}}",
-        change="PATCH",
-    )
-
-
-def _gitlab(environ: Mapping[str, str]) -> Forge:
-    """By https://docs.gitlab.com/ci/variables/predefined_variables/."""
-    branch, project = environ["CI_COMMIT_REF_NAME"], f"projects/{environ['CI_PROJECT_ID']}"
-    return Forge(
-        branch=branch,
-        page=environ.get("CI_PIPELINE_URL", ""),
-        outputs="ci.env",  # .gitlab-ci.yml names it under `artifacts: reports: dotenv`
-        cli="glab",
-        requests=f"{project}/merge_requests?state=opened&source_branch={quote(branch, safe='')}",
-        number="iid",
-        comments=f"{project}/merge_requests/{{number}}/notes",
-        comment=f"{project}/merge_requests/{{number}}/notes/{{id}}",
-        change="PUT",
-    )
-
-
 def _append(path: str, text: str) -> None:
-    if path:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text)
+    with Path(path or os.devnull).open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _rows(text: str) -> Iterator[dict[str, Any]]:

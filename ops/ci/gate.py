@@ -1,4 +1,4 @@
-"""Judge the candidates of a retraining: fcn ci gate."""
+"""Judge the candidates of a retraining, and promote them: fcn ci gate, fcn ci promote."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ops import gate as gate_command
+import ops.gate
+import ops.promote
 from ops import verify
-from pipeline import gate, proof
+from ops.gate import RULES, Candidate, candidate, champion
+from pipeline import gate
 from pipeline.core.types import Refusal
 from stages.shared.dvc import entries
 from stages.shared.stage import Stage
-
-if TYPE_CHECKING:  # it loads NumPy, which other commands need not wait for
-    from ops._candidate import Candidate
-
-GATE = "conf/gate.yaml"
 
 
 @click.command(cls=Stage)
@@ -31,69 +27,69 @@ def main(ctx: click.Context, recipes: tuple[str, ...]) -> None:
 
     The proofs that the gate asks for are made first.
     """
-    root = Path.cwd()
     failed = []
-    for candidate in candidates(root, recipes):
-        prove(ctx, root, candidate)
+    for found in candidates(Path.cwd(), recipes):
+        prove(ctx, Path.cwd(), found)
         try:
-            ctx.invoke(gate_command.main, recipe=candidate.recipe)
+            ctx.invoke(ops.gate.main, recipe=found.recipe)
         except click.exceptions.Exit:
-            failed.append(candidate.recipe)
+            failed.append(found.recipe)
     if failed:
         click.echo(f"the gate is shut for {', '.join(failed)}", err=True)
         raise click.exceptions.Exit(1)
 
 
+@click.command(cls=Stage)
+@click.argument("recipes", nargs=-1)
+@click.pass_context
+def promote(ctx: click.Context, recipes: tuple[str, ...]) -> None:
+    """Promote RECIPES (without any, the candidates in conf/gate.yaml) as `fcn promote` does, each judged anew.
+
+    One whose weights are the champion's already stays as it is.
+    """
+    for found in candidates(Path.cwd(), recipes):
+        prove(ctx, Path.cwd(), found)
+        ctx.invoke(ops.promote.main, recipe=found.recipe)
+
+
 def candidates(root: Path, named: tuple[str, ...]) -> list[Candidate]:
     """The recipes ``named``, or else those that conf/gate.yaml offers at dvc.lock's scale, less the champions."""
-    from ops import _candidate
-
     scales = sorted({entry.params["scale"] for entry in entries(root).values() if "scale" in entry.params})
-    offered = [recipe for scale in scales for recipe in gate.candidates(root / GATE, scale)]
+    offered = [recipe for scale in scales for recipe in gate.candidates(root / RULES, scale)]
     if not (named or offered):
-        raise Refusal(f"{GATE} names no candidate at scale {', '.join(scales)}: add `candidate: RECIPE` to a row")
-    found = [_candidate.read(root, recipe) for recipe in named or offered]
-    return [candidate for candidate in found if not _is_champion(root, candidate)]
+        raise Refusal(f"{RULES} names no candidate at scale {', '.join(scales)}: add `candidate: RECIPE` to a row")
+    found = [candidate(root, recipe) for recipe in named or offered]
+    return [each for each in found if not _is_champion(root, each)]
 
 
-def _is_champion(root: Path, candidate: Candidate) -> bool:
-    from pipeline.registry.champion import champion as champion_of  # MLflow takes seconds to import
+def _is_champion(root: Path, found: Candidate) -> bool:
+    now = champion(root, found.model)
+    if now is None or now.metrics != found.metrics:
+        return False
     from pipeline.tracking.connect import connect_existing
 
-    client, _ = connect_existing(root)
-    champion = champion_of(client, candidate.model)
-    if champion is None or champion.metrics != candidate.metrics:
+    tags = connect_existing(root)[0].get_model_version(found.model, now.version).tags
+    if tags.get("weights.md5") != found.entries["train"].outs[found.weights]:
         return False
-    tags = client.get_model_version(candidate.model, champion.version).tags
-    if tags.get("weights.md5") != candidate.train.outs[candidate.weights]:
-        return False
-    click.echo(f"{candidate.recipe} is version {champion.version} of {candidate.model}, the champion, already")
+    click.echo(f"{found.recipe} is version {now.version} of {found.model}, the champion, already")
     return True
 
 
-def prove(ctx: click.Context, root: Path, candidate: Candidate) -> None:
+def prove(ctx: click.Context, root: Path, found: Candidate) -> None:
     """Bring the candidate's files, and `fcn verify` the stages that the gate wants proved and nobody has.
 
     Scores that the gate refuses anyway are not worth a second training.
     """
-    from ops import _candidate
-    from pipeline.registry.champion import champion as champion_of
-    from pipeline.tracking.connect import connect_existing
-
-    asked = gate.Thresholds.read(root / GATE, candidate.scale, candidate.dataset)
-    champion = champion_of(connect_existing(root)[0], candidate.model)
-    if not _candidate.judged(root, candidate, replace(asked, proofs=()), champion)[0].passed:
+    asked = found.asked(root)
+    if not found.judged(root, replace(asked, proofs=()), champion(root, found.model))[0].passed:
         return
-    stages = {"train": candidate.train, "evaluate": candidate.evaluate}
-    wanted = [entry for name, entry in stages.items() if name in asked.proofs]
-    known = [proof.lacking(proof.read(root, each.stage), each.stage, each.inputs, each.outputs) for each in wanted]
-    unproved = [entry for entry, lacking in zip(wanted, known, strict=True) if lacking]
-    files = {candidate.weights, *(path for entry in unproved for path in (*entry.deps, *entry.outs))}
-    missing = sorted(path for path in files if not (root / path).exists())
+    unproved = [found.entries[name] for name, reason in found.unproved(root, asked).items() if reason]
+    needed = {found.weights, *(path for entry in unproved for path in (*entry.deps, *entry.outs))}
+    missing = sorted(path for path in needed if not (root / path).exists())
     if missing and subprocess.run([sys.executable, "-m", "dvc", "pull", *missing], check=False).returncode:
         raise Refusal(f"{', '.join(missing)} cannot be pulled: fcn doctor remote")
     if unproved:
         try:
             ctx.invoke(verify.main, stages=tuple(entry.stage for entry in unproved))
         except click.exceptions.Exit:
-            click.echo(f"{candidate.recipe}: not all of it came out the same", err=True)
+            click.echo(f"{found.recipe}: not all of it came out the same", err=True)

@@ -25,12 +25,51 @@ WORD = re.compile(r"\w[\w-]*")  # no shell takes it for anything else, and no co
 LAUNCH = re.compile(r"[\w./:=,@-]+( [\w./:=,@-]+)*")
 
 
+CONFLICT = re.compile(rb"^(<{7}|>{7})( |$)", re.MULTILINE)
+REMEDIES = {
+    "dvc.lock": "git checkout --ours dvc.lock (or --theirs), then fcn run",
+    "params.yaml": "choose a side in it, or write it anew with python -m ops.compose",
+}
+
+
+def find_root(folder: Path) -> Path:
+    """The clone that ``folder`` lies in, found as DVC finds it: by its .dvc; ``folder`` where there is none."""
+    return next((each for each in (folder, *folder.parents) if (each / ".dvc").is_dir()), folder)
+
+
 def load(path: Path) -> Any:
-    """A YAML file's tree. Raises Refusal where there is no such file."""
+    """A YAML file's tree. Raises Refusal where there is no such file, and where it is none or a merge left it open."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        return parsed(path.read_bytes(), path)
     except FileNotFoundError:
         raise Refusal(f"no {path}: go to the clone's folder") from None
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}") from None
+
+
+def parsed(text: bytes, path: Path) -> Any:
+    """``text`` of ``path``, at any revision. Raises Refusal as ``load``."""
+    if CONFLICT.search(text):
+        raise Refusal(f"{path} has a merge conflict: {REMEDIES.get(path.name, 'choose a side in it')}")
+    try:
+        return yaml.load(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError) as error:
+        raise Refusal(f"{path} cannot be read ({' '.join(str(error).split())}): restore it from git") from None
+
+
+def refuse_conflicts(root: Path) -> None:
+    """Raise Refusal where a merge left one of the three open: what DVC says of it has no remedy."""
+    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock")):
+        if path.is_file() and CONFLICT.search(path.read_bytes()):
+            load(path)
+
+
+def _stages(tree: Any, path: Path) -> dict[str, Any]:
+    """The stages of a dvc.yaml or a dvc.lock. Raises Refusal for any other tree."""
+    rows = (tree.get("stages") if isinstance(tree, Mapping) else tree) or {}
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise Refusal(f"{path} has no stages: restore it from git")
+    return rows
 
 
 @dataclass(frozen=True)
@@ -48,7 +87,7 @@ class Stage:
 def stages(root: Path) -> dict[str, Stage]:
     """dvc.yaml's stages by address, in its order. Raises Refusal for a matrix, and for a foreach over no map."""
     params, found = load(root / "params.yaml"), {}
-    for name, body in load(root / "dvc.yaml")["stages"].items():
+    for name, body in _stages(load(root / "dvc.yaml"), root / "dvc.yaml").items():
         if "matrix" in body:
             raise Refusal(f"dvc.yaml: {name} is a matrix, which is not read here: write it as a foreach over a map")
         group = _group(body)
@@ -61,7 +100,7 @@ def stages(root: Path) -> dict[str, Stage]:
 def stage(address: str, root: Path = Path()) -> Stage:
     """One stage. Raises Refusal for a key that params.yaml lacks."""
     name, _, key = address.partition("@")
-    params, body = load(root / "params.yaml"), load(root / "dvc.yaml")["stages"][name]
+    params, body = load(root / "params.yaml"), _stages(load(root / "dvc.yaml"), root / "dvc.yaml")[name]
     group = _group(body)
     if key and key not in (rows := _rows(group, params.get(group) or {})):
         raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
@@ -213,10 +252,7 @@ def entries(root: Path) -> dict[str, Entry]:
 
 def locked_stages(text: bytes) -> dict[str, Any]:
     """The rows of a dvc.lock's text, of any revision. Raises Refusal for what is none."""
-    try:
-        return dict((yaml.load(text, Loader=LOADER) or {}).get("stages") or {})
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
-        raise Refusal(f"dvc.lock cannot be read ({' '.join(str(error).split())}): restore it from git") from None
+    return _stages(parsed(text, Path("dvc.lock")), Path("dvc.lock"))
 
 
 def pipeline(found: Iterable[Entry]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import faulthandler
+import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.core.types import Refusal
+from stages.shared.dvc import find_root
 
 STDERR = 2  # the file itself: what a test puts in sys.stderr's place has none
 
@@ -22,6 +25,21 @@ class Stage(click.Command):
         if not faulthandler.is_enabled():
             faulthandler.enable(STDERR)
         try:
+            if ctx.parent:
+                enter_root(ctx)
             return super().invoke(ctx)
         except Refusal as refusal:
             raise click.ClickException(str(refusal)) from None
+
+
+def enter_root(ctx: click.Context) -> None:
+    """Have a verb of `fcn` run in the clone's folder where it was called below it; given paths mean the same there."""
+    root = find_root(here := Path.cwd())
+    if root == here:
+        return
+    for param in ctx.command.params:
+        if isinstance(param.type, click.Path) and param.name and (value := ctx.params.get(param.name)) is not None:
+            paths = value if isinstance(value, tuple) else (value,)
+            absolute = tuple(type(path)(Path(path).absolute()) for path in paths)
+            ctx.params[param.name] = absolute if isinstance(value, tuple) else absolute[0]
+    os.chdir(root)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 from dvc.repo import Repo
 from mlflow import MlflowClient
 
-from ops.fcn import main
 from pipeline.registry import champion
 from pipeline.tracking.connect import connect
 from stages.shared import dvc
+from tests.ops.test_predict import fcn as invoke
 from tests.registry import registered
 from tests.registry.registered import aliases, promote, whole
 
@@ -46,7 +46,7 @@ from pathlib import Path
 from pipeline.tracking.spool import Spool
 Spool(Path(sys.argv[1])).begin(tags={}, params={}, texts={})
 print("locked", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -87,11 +87,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fcn(*arguments: str, code: int = 0) -> Result:
-    done = CliRunner().invoke(main, ["gc", *arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return done
+    return invoke("gc", *arguments, code=code)
 
 
 def test_of_the_cache_goes_what_no_lock_anywhere_names(project: Path) -> None:
@@ -109,25 +105,17 @@ def test_of_the_cache_goes_what_no_lock_anywhere_names(project: Path) -> None:
     assert fcn("--yes").stdout == f"cache: 2 objects, {size} B\n"
     assert objects() == kept
 
-    for revision, lr in (("main", 1), ("side", 2), ("t", 3)):
+    for revision, lr in (("side", 2), ("t", 3), ("main", 1)):
         git("checkout", "-q", revision)
         with Repo(".") as repo:
             repo.checkout(force=True)
         assert f"lr: {lr}" in Path("runs/a/model").read_text()
-        assert Path("runs/a/more/code").read_text() == "1"
-    git("checkout", "-q", "main")
-    Path("dvc.lock").unlink()
-    with Repo(".") as repo:
-        assert not [stage for stage in repo.reproduce() if stage.cmd_changed], "restored from the cache of runs"
-
-
-def test_what_dvc_lock_has_of_another_scale_stays(project: Path) -> None:
     Path("params.yaml").write_text("recipes: {}\n")
     git("branch", "-qD", "side")
     git("tag", "-d", "t")
     assert "cache: 4 objects" in fcn("-f").stdout
     locked = yaml.safe_load(Path("dvc.lock").read_text())["stages"].values()
-    assert {out["md5"] for entry in locked for out in entry["outs"]} < objects()
+    assert {out["md5"] for entry in locked for out in entry["outs"]} < objects(), "also of another scale"
 
 
 def test_while_a_stage_runs_and_where_others_share_it_the_cache_is_left_alone(project: Path, tmp_path: Path) -> None:
@@ -212,8 +200,6 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     assert aliases(client) == ("2", "1")
     assert whole(client, "1") and whole(client, "2")
     assert champion.history(client, registered.NAME).moves == history.moves
-    assert "MLflow: 0 deleted runs" in fcn("--yes").stdout
-
     run(client, experiment)
     other = client.create_experiment("other")
     client.delete_experiment(other)
@@ -232,8 +218,5 @@ def test_a_server_that_is_away_leaves_the_rest_to_be_cleaned(project: Path, monk
     done = fcn("--yes")
     assert done.stderr.startswith("runs left alone: MLflow at http://127.0.0.1:9 does not answer")
     assert not snapshot.exists()
-
-
-def test_outside_a_clone_the_remedy_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project / "eval")
     assert fcn(code=1).stderr == f"Error: {project}/eval is no DVC repository: run fcn gc in the root of a clone\n"

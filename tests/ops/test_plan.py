@@ -1,23 +1,26 @@
-"""fcn plan on real DVC projects: what it says is what DVC says, and what the run after it does."""
+"""fcn plan, and fcn run where data is not here: what is said is what DVC says, and what the run after it does."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from ops import _journal as journal
-from ops import plan as plan_command
+from ops import fcn
+from ops import plan as page
 from ops._amount import duration, size
-from ops._plan import page
-from ops._plan.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
-from tests.ops.conftest import dvc
-from tests.ops.test_pull import change
-from tests.ops.test_run import project
+from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+from tests.closure import ROOT
+from tests.ops.test_run import environment, project, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's, of its pygtrie
 
@@ -32,6 +35,78 @@ CODE = {
     "score": {"cmd": "wc -c < fit > score", "deps": ["fit"], "outs": ["score"]},
     "other": {"cmd": "cat data > other", "deps": ["data"], "outs": ["other"]},
 }
+
+
+def net(name: str) -> dict[str, Any]:
+    fit = f"grep '^{name}' params.yaml > runs/{name}/net; cat d/train/x >> runs/{name}/net"
+    score = f"cp runs/{name}/net eval/{name}/hist; cp runs/{name}/net eval/{name}/panels/1"
+    return {
+        f"train-{name}": {
+            "cmd": f"mkdir -p runs/{name}; {fit}",
+            "deps": ["d", "code"],
+            "params": [name],
+            "outs": [f"runs/{name}/net"],
+        },
+        f"evaluate-{name}": {
+            "cmd": f"mkdir -p eval/{name}/panels; {score}; wc -c < runs/{name}/net > eval/{name}/metrics.json",
+            "deps": [f"runs/{name}/net"],
+            "outs": [f"eval/{name}/hist", f"eval/{name}/panels"],
+            "metrics": [{f"eval/{name}/metrics.json": {"cache": False}}],
+        },
+    }
+
+
+STAGES: dict[str, Any] = {
+    "convert": {"cmd": "mkdir -p d/train d/val; cp code d/train/x; seq 100 > d/val/y", "deps": ["code"], "outs": ["d"]},
+    **net("a"),
+    **net("b"),
+    "join": {"cmd": "cat eval/*/hist > joined", "deps": ["eval"], "outs": ["joined"]},
+    "report": {
+        "cmd": "cat eval/*/metrics.json > table",
+        "deps": ["eval"],
+        "outs": [{"table": {"cache": False}}],
+    },
+    "publish": {
+        "cmd": "grep -c md5 dvc.lock > published",
+        "deps": ["joined", "table"],
+        "outs": [{"published": {"cache": False}}],
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world of ``world``, before anybody changes it: seconds to make, none to copy."""
+    root = tmp_path_factory.mktemp("world")
+    full = project(root / "full", STAGES)
+    (full / ".gitignore").write_text("/d\n/runs\n/joined\n/published\nhist\npanels\n.seconds.tsv\n")
+    (full / "params.yaml").write_text("runtime: {device: cpu, threads: 1}\na: 1\nb: 1\n")
+    dvc(full, "remote", "add", "-d", "far", "../far")  # relative, so that each copy has its own
+    code, output = run(full, "--jobs", "2")
+    assert code == 0, output
+    dvc(full, "push", "-q", "--run-cache")
+    command(full, "git", "add", "-A")
+    command(full, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "all of it")
+    command(root, "git", "clone", "-q", "full", "clone")
+    return root
+
+
+@pytest.fixture
+def world(made: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A project that ran and pushed to the folder ``far`` beside it, and a clone of it without data."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True, symlinks=True)
+    assert [path.name for path in (tmp_path / "clone/eval/a").iterdir()] == ["metrics.json"]
+    return tmp_path / "full", tmp_path / "clone"
+
+
+def command(root: Path, *words: str) -> str:
+    done = subprocess.run(words, cwd=root, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def dvc(root: Path, *words: str) -> str:
+    return command(root, sys.executable, "-m", "dvc", *words)
 
 
 def planned(root: Path, *targets: str, allow_missing: bool | None = None) -> Plan:
@@ -148,24 +223,24 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
-    told = CliRunner().invoke(plan_command.main, ["evaluate-a", "--json"])
-    found = json.loads(told.output)
+    said = CliRunner().invoke(page.main, ["evaluate-a", "--json"])
+    found = json.loads(said.output)
     assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
     assert found["steps"][0]["reasons"] == ["a 1 → 22"]
     assert (found["pulls"], found["unchanged"], found["notes"]) == (294, 1, [PARTIAL])
-    told = CliRunner().invoke(plan_command.main, ["evaluate-a"])
-    assert told.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
-    assert told.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
-    told = CliRunner().invoke(plan_command.main, ["--markdown", "train"])
-    assert told.exit_code == 1
-    assert told.output == "Error: no stage train: did you mean train-b?\n"
+    said = CliRunner().invoke(page.main, ["evaluate-a"])
+    assert said.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
+    assert said.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
+    said = CliRunner().invoke(page.main, ["--markdown", "train"])
+    assert said.exit_code == 1
+    assert said.output == "Error: no stage train: did you mean train-b?\n"
     (clone / "params.yaml").write_text("a: [")
-    told = CliRunner().invoke(plan_command.main, [])
-    assert told.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
+    said = CliRunner().invoke(page.main, [])
+    assert said.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
     monkeypatch.chdir(clone.parent)
-    told = CliRunner().invoke(plan_command.main, [])
-    assert told.exit_code == 1
-    assert "not inside of a DVC repository" in told.output
+    said = CliRunner().invoke(page.main, [])
+    assert said.exit_code == 1
+    assert "not inside of a DVC repository" in said.output
 
 
 def test_a_page_says_what_is_known() -> None:
@@ -189,12 +264,141 @@ def test_a_page_says_what_is_known() -> None:
     assert table[2].startswith("| `train@a` ")
     assert table[-1] == last
     assert page.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
-    assert [size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)] == [
-        "0 B",
-        "999 B",
-        "1.0 kB",
-        "4.9 MB",
-        "12 MB",
-        "2.5 TB",
-    ]
+    sizes = [size(bytes_) for bytes_ in (0, 999, 1000, 4_949_000, 12_400_000, 2.5e12)]
+    assert sizes == ["0 B", "999 B", "1.0 kB", "4.9 MB", "12 MB", "2.5 TB"]
     assert [duration(seconds) for seconds in (0.2, 40, 246, 9000)] == ["1 s", "40 s", "4 min", "2.5 h"]
+
+
+NOTHING = "nothing to run: 8 stages unchanged\n"
+
+
+def change(root: Path, name: str, before: str, after: str) -> None:
+    (root / name).write_text((root / name).read_text().replace(before, after))
+
+
+def cached(root: Path) -> list[Path]:
+    """What DVC has in its cache."""
+    return [path for path in (root / ".dvc/cache/files").rglob("*") if path.is_file()]
+
+
+def ran(output: str) -> set[str]:
+    return {line.split("]")[0][1:] for line in output.splitlines() if " done in " in line}
+
+
+def test_a_clone_without_data_runs_what_changed_and_its_lock_is_a_full_clones(world: tuple[Path, Path]) -> None:
+    full, clone = world
+    lock = (clone / "dvc.lock").read_bytes()
+    code, output = run(clone, "--pull", "--allow-missing", "--jobs", "2")
+    assert (code, output) == (0, NOTHING)
+    assert (clone / "dvc.lock").read_bytes() == lock
+    assert not cached(clone)
+
+    change(full, "params.yaml", "a: 1", "a: 22")
+    change(clone, "params.yaml", "a: 1", "a: 22")
+    assert run(full)[0] == 0
+    code, output = run(clone, "--pull", "--allow-missing", "--jobs", "2")
+    assert code == 0, output
+    assert ran(output) == {"train-a", "evaluate-a", "join", "report", "publish"}
+    assert (clone / "dvc.lock").read_bytes() == (full / "dvc.lock").read_bytes() != lock
+    for name in ("joined", "table", "published"):
+        assert (clone / name).read_bytes() == (full / name).read_bytes()
+    assert not (clone / "runs/b").exists(), "nobody reads it"
+
+    code, output = run(clone, "--pull", "--allow-missing")
+    assert (code, output) == (0, NOTHING)
+
+
+def test_a_run_that_the_remote_knows_is_restored(world: tuple[Path, Path]) -> None:
+    full, clone = world
+    change(full, "params.yaml", "a: 1", "a: 22")
+    assert run(full, "train-a")[0] == 0
+    dvc(full, "push", "-q", "--run-cache")
+    change(clone, "params.yaml", "a: 1", "a: 22")
+    code, output = run(clone, "--pull", "--allow-missing", "train-a")
+    assert code == 0
+    assert "[train-a] restored from the cache of runs" in output
+    assert not ran(output)
+    assert (clone / "runs/a/net").read_bytes() == (full / "runs/a/net").read_bytes()
+    assert (clone / "dvc.lock").read_bytes() == (full / "dvc.lock").read_bytes()
+
+
+def test_pull_alone_brings_all_and_dvc_repro_finds_nothing_to_do(world: tuple[Path, Path]) -> None:
+    full, clone = world
+    (clone / "published").write_bytes((full / "published").read_bytes())
+    code, output = run(clone, "--pull")
+    assert (code, output) == (0, NOTHING)
+    assert (clone / "runs/b/net").read_bytes() == (full / "runs/b/net").read_bytes()
+    assert (clone / "d/val/y").is_file()
+
+
+def test_what_cannot_be_had_is_named(world: tuple[Path, Path]) -> None:
+    _, clone = world
+    dvc(clone, "remote", "remove", "far")
+    assert run(clone, "--allow-missing") == (0, NOTHING)
+    change(clone, "params.yaml", "a: 1", "a: 22")
+    lock = (clone / "dvc.lock").read_bytes()
+    code, output = run(clone, "--allow-missing")
+    assert code == 1
+    assert "Error: failed: train-a (it needs d: add --pull)" in output
+    code, output = run(clone, "--pull", "--allow-missing")
+    assert code == 1
+    assert "d cannot be pulled (" in output
+    assert (clone / "dvc.lock").read_bytes() == lock
+
+
+def test_a_file_that_git_keeps_and_that_is_missing_makes_its_stage_stale(world: tuple[Path, Path]) -> None:
+    """So it is where an evaluation was killed: its stage runs again, and nobody else's numbers are brought back."""
+    _, clone = world
+    (clone / "eval/b/metrics.json").unlink()
+    step = planned(clone).steps[0]
+    assert (step.stage, step.action, step.reasons) == ("evaluate-b", RUN, ("output eval/b/metrics.json missing",))
+    code, output = run(clone, "--pull", "--allow-missing")
+    assert code == 0, output
+    assert "[evaluate-b] done" in output
+    assert (clone / "eval/b/metrics.json").is_file()
+    assert run(clone, "--pull", "--allow-missing") == (0, NOTHING), "what neither of them keeps may be absent"
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that never ran, and its subfolder, where we are."""
+    root = project(tmp_path / "bare", CODE)
+    (root / "sub").mkdir()
+    monkeypatch.chdir(root / "sub")
+    return root
+
+
+def test_from_a_subfolder_the_clone_is_found_and_paths_mean_what_they_meant(bare: Path) -> None:
+    (bare / "params.yaml").write_text("net: {lr: 1}\n")
+    assert "4 run, 0 unchanged" in CliRunner().invoke(fcn.main, ["plan"]).output
+    assert Path.cwd() == bare
+    (bare / "results").mkdir()
+    for name in ("report.html", "report.md"):
+        (bare / "results" / name).touch()
+    os.chdir(bare / "sub")
+    said = CliRunner().invoke(fcn.main, ["report", "--out", "../results/x"]).output
+    assert said.startswith(f"Error: {bare}/sub/../results/x is among the results")
+
+
+def test_what_keeps_dvc_from_reading_is_one_line_with_its_remedy(bare: Path) -> None:
+    (bare / "dvc.lock").write_text("<<<<<<< HEAD\n")
+    for verb in (["plan"], ["verify"], ["lineage", "fit"], ["gate", "fit"]):
+        said = CliRunner().invoke(fcn.main, verb).output
+        assert said.endswith(
+            "dvc.lock has a merge conflict: git checkout --ours dvc.lock (or --theirs), then fcn run\n"
+        )
+    assert run(bare)[1].endswith("then fcn run\n")
+    (bare / "dvc.lock").unlink()
+    shutil.rmtree(bare / ".git")
+    (bare / "params.yaml").write_text("net: {lr: 1}\n")
+    wanted = "is not a git repository: git clone the project (a zip file has no .git), or git init\n"
+    assert CliRunner().invoke(fcn.main, ["plan"]).output == f"Error: {bare} {wanted}"
+
+
+def test_help_imports_no_verb() -> None:
+    script = "import sys; sys.argv[1:] = ['--help']; from ops.fcn import main; main(standalone_mode=False)"
+    heavy = "assert not {'torch', 'mlflow', 'dvc', 'numpy', 'ops.run'} & {*sys.modules}"
+    said = subprocess.run(
+        [sys.executable, "-c", f"{script}; {heavy}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {"verify", "ci", "run"} <= {line.split()[0] for line in said.stdout.splitlines() if line.strip()}

@@ -1,4 +1,4 @@
-"""``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses."""
+"""``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses; ``fcn export``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 import yaml
@@ -54,11 +56,15 @@ def trained(root: Path, name: str, net_spec: NetSpec) -> Path:
     return saved(root / "runs" / name / "model.safetensors", net_spec)
 
 
-def predict(*arguments: str) -> Result:
-    done = CliRunner().invoke(main, ["predict", *arguments])
+def fcn(*arguments: str, code: int | None = None) -> Result:
+    done = CliRunner().invoke(main, arguments)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
+    assert code is None or done.exit_code == code, done.output
     return done
+
+
+predict = partial(fcn, "predict")
 
 
 def wrote(path: Path, height: int, width: int, seed: int = 0) -> Path:
@@ -102,23 +108,13 @@ def test_all_pictures_of_a_folder_are_labelled_in_one_go_and_the_broken_ones_tol
 
 def test_every_head_has_its_folders_and_its_classes(world: Path) -> None:
     wrote(world / "a.png", 40, 50)
-    assert predict("a.png", "--recipe", "siftflow-fcn8s", "--out", "out").exit_code == 0
+    done = predict("a.png", "--recipe", "siftflow-fcn8s", "--out", "out", "--tile", "96")
+    assert done.stdout.splitlines()[0] == "tiles of 96 px: near seams labels are approximate; exact from 416 px on"
     assert written(world / "out") == {
         *(f"{head}{rest}" for head in HEADS for rest in ("/a.png", "-overlay/a.jpg", "-classes.csv")),
     }
     rows = (world / "out/geometric-classes.csv").read_text().splitlines()
     assert rows == ["index,class,red,green,blue", "0,class 0,0,0,0", "1,class 1,37,91,151", "2,class 2,74,182,46"]
-
-
-def test_pictures_of_one_name_are_refused_before_anything_is_written(world: Path) -> None:
-    for name in ("a/x.png", "b/x.jpg", "a/y.png"):
-        wrote(world / name, 40, 40)
-    done = predict("a", "b", "--recipe", "voc-fcn8s", "--out", "out")
-    assert done.exit_code == 1
-    assert done.stderr == "Error: a/x.png and b/x.jpg would both become x.png: label them into two folders\n"
-    assert not (world / "out").exists()
-    assert predict("a", "a/x.png", "--recipe", "voc-fcn8s", "--out", "out").exit_code == 0, "the same file twice"
-    assert written(world / "out/semantic") == {"x.png", "y.png"}
 
 
 def test_without_a_net_the_best_of_each_data_set_is_offered(world: Path) -> None:
@@ -132,33 +128,24 @@ def test_without_a_net_the_best_of_each_data_set_is_offered(world: Path) -> None
 
 
 def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
-    wrote(world / "a.png", 40, 40)
+    for name in ("a.png", "a/x.png", "b/x.jpg"):
+        wrote(world / name, 40, 40)
     (world / "empty").mkdir()
+    saved(world / "late.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
     for arguments, told in (
+        (("a", "b", "--recipe", "voc-fcn8s"), "a/x.png and b/x.jpg would both become x.png: label them into two"),
         (("b.png", "--recipe", "voc-fcn8s"), "b.png is not there: name pictures, or folders of them"),
         (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: their names end in .jpg, .png, .tif or the like"),
         (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: it has"),
         (("a.png", "--recipe", "voc-fcn4s"), "no weights at"),
         (("a.png", "--model", "b.safetensors"), "no weights at b.safetensors"),
+        (("a.png", "--model", "late.safetensors"), "this net sees color and hha, not photographs alone: serve it as"),
         (("a.png", "--recipe", "voc-fcn8s", "--tile", "100"), "tiles of 100 px: choose a multiple of 32, 64 or more"),
     ):
         done = predict(*arguments, "--out", "out")
         assert done.exit_code == 1 and done.stderr.startswith(f"Error: {told}"), done.stderr
         assert not (world / "out").exists()
-
-
-def test_a_net_that_sees_more_than_photographs_is_refused(world: Path) -> None:
-    wrote(world / "a.png", 40, 40)
-    saved(world / "late.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
-    done = predict("a.png", "--model", "late.safetensors", "--out", "out")
-    assert done.stderr == ("Error: this net sees color and hha, not photographs alone: serve it as an MLflow model\n")
-    assert not (world / "out").exists()
-
-
-def test_tiles_too_small_to_be_exact_are_told(world: Path) -> None:
-    wrote(world / "a.png", 200, 300)
-    done = predict("a.png", "--recipe", "voc-fcn8s", "--out", "out", "--tile", "96")
-    assert done.stdout.splitlines()[0] == "tiles of 96 px: near seams labels are approximate; exact from 416 px on"
+    assert predict("a", "a/x.png", "--recipe", "voc-fcn8s", "--out", "out").exit_code == 0, "the same file twice"
 
 
 FOREIGN = """
@@ -203,3 +190,28 @@ def test_a_registered_model_labels_as_its_weights_do(world: Path, monkeypatch: p
     assert done.exit_code == 1 and done.stderr.splitlines()[-1].startswith(
         "Error: models:/fcn-voc@nobody is not to be had ("
     )
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "file", "file/x.html", "x" * 300, "/dev/null"])
+@pytest.mark.parametrize("command", ["predict a.png", "export", "submit", "report"])
+def test_where_nothing_can_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.tgz").mkdir()
+    place = "file.tgz" if (command, place) == ("submit", "file") else place
+    (tmp_path / "file").write_text("kept")
+    done = fcn(*command.split(), "--out", place, code=1)
+    assert done.output.startswith(f"Error: {place} "), done.output
+    assert done.output.count("\n") == 1 and ": name another f" in done.output
+    assert (tmp_path / "file").read_text() == "kept" and Path("/dev/null").is_char_device()
+
+
+def test_a_net_is_exported_as_onnx(world: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["export", "--model", "runs/voc-fcn32s/model.safetensors", "--out", "nets/net.onnx"]
+    )
+    assert done.exit_code == 0 and done.stdout.splitlines()[-1] == "wrote nets/net.onnx"
+    session = onnxruntime.InferenceSession(str(world / "nets/net.onnx"), providers=["CPUExecutionProvider"])
+    assert [of.name for of in session.get_outputs()] == ["semantic", "semantic_scores"]
+    assert "Error: say which net, with one of --recipe" in fcn("export", "--out", "net.onnx").stderr

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ops.fcn import main
 from pipeline import proof
 from pipeline.core.types import LabelSpec
 from pipeline.proof import Proof
@@ -23,6 +22,7 @@ from pipeline.spec import NetSpec
 from pipeline.tracking.connect import connect
 from pipeline.weights import checkpoint
 from stages.shared import dvc
+from tests.ops.test_predict import fcn as invoke
 
 DVC = """
 stages:
@@ -101,11 +101,7 @@ def relock(entries: dict[str, Any]) -> None:
 
 
 def fcn(*arguments: str, code: int = 0) -> Result:
-    done = CliRunner().invoke(main, arguments)
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == code, done.output
-    return done
+    return invoke(*arguments, code=code)
 
 
 def champion(root: Path) -> str:
@@ -114,13 +110,9 @@ def champion(root: Path) -> str:
 
 def test_the_gate_shows_its_checks_and_leaves_the_same_bytes_for_the_same_inputs(world: Path) -> None:
     done = fcn("gate", "voc-fcn8s", "--first")
-    assert [[cell.strip() for cell in line.split("|")[1:3]] for line in done.stdout.splitlines()[2:-1]] == [
-        ["semantic/floor", "pass"],
-        ["ids_sha256", "pass"],
-        ["scale", "pass"],
-        ["proof of train", "pass"],
-        ["proof of evaluate", "pass"],
-    ]
+    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in done.stdout.splitlines()[2:-1]]
+    names = ("semantic/floor", "ids_sha256", "scale", "proof of train", "proof of evaluate")
+    assert cells == [[name, "pass"] for name in names]
     assert done.stdout.splitlines()[-1] == "voc-fcn8s passes as fcn-voc, beside no champion"
     before = (world / "gate/voc-fcn8s.json").read_bytes()
     assert fcn("gate", "voc-fcn8s").stdout == done.stdout
@@ -153,17 +145,9 @@ def test_promote_rollback_and_history_of_two_recipes_of_a_data_set(world: Path) 
     version = client.get_model_version_by_alias("fcn-voc", "champion")
     entry = dvc.entries(world)["train@voc-fcn8s"]
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    wanted = {
-        "recipe": "voc-fcn8s",
-        "scale": "miniature",
-        "dvc.stage": "train@voc-fcn8s",
-        "dvc.inputs": entry.inputs,
-        "dvc.outputs": entry.outputs,
-        "git.commit": head,
-        "git.dirty": "false",
-        "weights.md5": entry.outs["runs/voc-fcn8s/model.safetensors"],
-        "semantic/mean_iu": "0.5",
-    }
+    wanted = {"recipe": "voc-fcn8s", "scale": "miniature", "dvc.stage": "train@voc-fcn8s", "dvc.inputs": entry.inputs}
+    wanted |= {"dvc.outputs": entry.outputs, "git.commit": head, "git.dirty": "false", "semantic/mean_iu": "0.5"}
+    wanted |= {"weights.md5": entry.outs["runs/voc-fcn8s/model.safetensors"]}
     assert {name: version.tags[name] for name in wanted} == wanted
     assert client.get_run(version.run_id).data.tags["dvc.inputs"] == entry.inputs
     source = Path(version.source.removeprefix("file://"))
@@ -179,10 +163,8 @@ def test_promote_rollback_and_history_of_two_recipes_of_a_data_set(world: Path) 
     assert done.stdout == "fcn-voc version 1 is champion, version 2 the one before\n"
     page = fcn("history", "fcn-voc").stdout
     assert page == fcn("history", "voc").stdout
-    assert [line.split()[1:6:2] for line in page.splitlines()[2:4]] == [
-        ["1", "champion", "voc-fcn8s"],
-        ["2", "previous", "voc-fcn16s"],
-    ]
+    rows = [line.split()[1:6:2] for line in page.splitlines()[2:4]]
+    assert rows == [["1", "champion", "voc-fcn8s"], ["2", "previous", "voc-fcn16s"]]
     assert "blind to dogs" in page
 
 
@@ -202,18 +184,16 @@ def test_a_worse_candidate_moves_nothing_whatever_an_old_gate_said_and_force_say
     assert "smaller by half" in fcn("history", "voc").stdout
 
 
-def test_what_nobody_ran_again_as_it_is_now_stays_out(world: Path) -> None:
+def test_what_is_not_proved_or_not_dvc_locks_is_refused(world: Path) -> None:
     train("voc-fcn8s", 0.6, verified=False)
     said = fcn("promote", "voc-fcn8s", code=1).stdout
     assert "the proof of train@voc-fcn8s is of other inputs or outputs than dvc.lock's: fcn verify" in said
     shutil.rmtree(world / ".verified")
     said = fcn("gate", "voc-fcn8s", code=1).stdout
     assert "nobody ran evaluate@voc-fcn8s again: fcn verify evaluate@voc-fcn8s" in said
-
-
-def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
+    train("voc-fcn8s", 0.5, published=False)
     said = fcn("promote", "voc-fcn9s", code=1).stderr
-    assert said == "Error: dvc.lock has no train@voc-fcn9s: did you mean voc-fcn8s?\n"
+    assert said == "Error: dvc.lock has no train@voc-fcn9s: did you mean 'voc-fcn8s'?\n"
     weights = "runs/voc-fcn8s/model.safetensors"
     with Path(weights).open("ab") as file:
         file.write(b"x")
@@ -229,7 +209,9 @@ def test_what_is_not_dvc_locks_is_refused(world: Path) -> None:
     assert champion(world) == ""
 
 
-def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ci_promotes_commits_alone_and_nobody_what_has_no_run_or_no_name(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CI", "true")
     Path("params.yaml").write_text(Path("params.yaml").read_text() + "# tried\n")
     said = fcn("promote", "voc-fcn8s", code=1).stderr
@@ -237,9 +219,6 @@ def test_ci_promotes_commits_alone(world: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CI", "false")
     fcn("promote", "voc-fcn8s")
     assert connect(world)[0].get_model_version("fcn-voc", "1").tags["git.dirty"] == "true"
-
-
-def test_without_its_run_or_anybody_nothing_is_promoted(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train("voc-fcn8s", 0.7, published=False)
     said = fcn("promote", "voc-fcn8s", code=1).stderr
     assert said == "Error: MLflow has no run of train@voc-fcn8s as dvc.lock has it: fcn backfill makes it\n"

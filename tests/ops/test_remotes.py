@@ -64,8 +64,9 @@ def added(name: str, url: str, **options: object) -> list[str]:
     return [f"remote add -q --default {name} {url}", *modified]
 
 
-def assert_travels(folder: Path, url: str, **options: object) -> Path:
+def assert_travels(folder: Path, url: str, **options: object) -> None:
     """Push from one clone, pull in another that shares no cache with it: the same lock, and nothing to do."""
+    folder.mkdir()
     author, reader = project(folder / "author", STAGES), folder / "reader"
     dvc(author, *added("team", url, **options), "repro -q", "push -q")
     for command in (["add", "."], ["commit", "-qm", "all of it"]):
@@ -84,24 +85,15 @@ def assert_travels(folder: Path, url: str, **options: object) -> Path:
     assert (code, len(lines)) == (0, 2), lines
     assert lines[0] == "ok    secrets   none in .dvc/config"
     assert lines[1] == f"ok    remote    team ({url}): written, read, deleted"
-    return reader
 
 
-def test_a_folder_brings_results_to_another_clone(tmp_path: Path) -> None:
-    (tmp_path / "share").mkdir()
-    assert_travels(tmp_path, str(tmp_path / "share"))
-    assert [path.name for path in (tmp_path / "share").iterdir()] == ["files"]
-
-
-def test_ssh_brings_results_to_another_clone(ssh: stores.Ssh, tmp_path: Path) -> None:
-    (tmp_path / "share").mkdir()
-    url = f"ssh://127.0.0.1:{ssh.port}{tmp_path / 'share'}"
-    assert_travels(tmp_path, url, user=getpass.getuser(), keyfile=ssh.key)
-    assert [path.name for path in (tmp_path / "share").iterdir()] == ["files"]
-
-
-def test_s3_brings_results_to_another_clone(s3: stores.S3, tmp_path: Path) -> None:
-    assert_travels(tmp_path, f"s3://{stores.BUCKET}/fcn", endpointurl=s3.endpoint, **s3.team)
+def test_a_folder_ssh_and_s3_bring_results_to_another_clone(ssh: stores.Ssh, s3: stores.S3, tmp_path: Path) -> None:
+    (share := tmp_path / "share").mkdir()
+    assert_travels(tmp_path / "folder", str(share))
+    assert [path.name for path in share.iterdir()] == ["files"]
+    url = f"ssh://127.0.0.1:{ssh.port}{tmp_path}"
+    assert_travels(tmp_path / "ssh", url, user=getpass.getuser(), keyfile=ssh.key)
+    assert_travels(tmp_path / "s3", f"s3://{stores.BUCKET}/fcn", endpointurl=s3.endpoint, **s3.team)
 
 
 def test_a_wrong_ssh_remote_has_one_line_with_the_reason(ssh: stores.Ssh, tmp_path: Path) -> None:

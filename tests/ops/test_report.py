@@ -1,4 +1,4 @@
-"""``fcn report`` sets beside the results what they cost here, in a file that is no result."""
+"""``fcn report`` sets beside the results what they cost here, in a file that is no result; and the README's picture."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
+from docs import ladder
 from ops import _journal as journal
 from ops import report
+from tests.report.world import NETS, evaluations
 from tests.stages.world import enter
 
 
@@ -41,17 +44,29 @@ def test_the_page_has_the_time_of_what_ran_here(world: Path) -> None:
     assert {path: path.read_bytes() for path in (world / "results").iterdir()} == before
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.md"])
-def test_without_a_page_it_says_how_to_have_one(world: Path, name: str) -> None:
-    (world / "results" / name).unlink()
-    done = invoke()
-    assert done.exit_code == 1
-    assert done.output.startswith(f"Error: results/{name} is not here: fcn run report makes it, dvc pull results/")
-    assert not (world / "report.html").exists()
-
-
-def test_a_result_is_not_written_over(world: Path) -> None:
+def test_without_a_page_it_says_how_to_have_one_and_a_result_is_not_written_over(world: Path) -> None:
     done = invoke("--out", "results/report.html")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert "is among the results" in done.output
     assert (world / "results/report.html").read_text() == "<p>page</p>"
+    for name in ("report.md", "report.html"):
+        (world / "results" / name).unlink()
+        done = invoke()
+        assert done.exit_code == 1
+        assert done.output.startswith(f"Error: results/{name} is not here: fcn run report makes it, dvc pull results/")
+        assert not (world / "report.html").exists()
+
+
+def test_the_readmes_picture_has_a_row_an_image_and_a_column_a_net(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = evaluations(tmp_path) / "voc-fcn8s/shown.parquet"
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(ladder.main, ["out.png", *NETS]).exit_code == 0
+    with Image.open("out.png") as sheet:
+        assert sheet.size == (4 * 192, 2 * 192)
+    for content, reason in (("no table", "holds no images"), ("", "is missing: run dvc repro evaluate@voc-fcn8s")):
+        shown.write_text(content) if content else shown.unlink()
+        done = CliRunner().invoke(ladder.main, ["out.png", *NETS])
+        assert (done.exit_code, done.output.count("\n")) == (1, 1)
+        assert done.output.startswith(f"Error: eval/voc-fcn8s/shown.parquet {reason}")

@@ -16,7 +16,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from ops import _timed
+from ops import time as verb
 from ops.fcn import main
 from pipeline.core.types import Refusal
 from pipeline.fcn.net import make
@@ -80,11 +80,11 @@ def test_a_server_that_is_away_costs_no_number(tmp_path: Path, monkeypatch: pyte
     found = forward.measure(work(48))
     monkeypatch.setenv("FCN_TRACKING", "live")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    told = _timed.tell(tmp_path, [found])
+    told = verb.log_runs(tmp_path, [found])
     assert told is not None and told.startswith("not logged: MLflow at http://127.0.0.1:9 does not answer (")
     for mode in ("off", "spool"):
         monkeypatch.setenv("FCN_TRACKING", mode)
-        assert _timed.tell(tmp_path, [found]) is None
+        assert verb.log_runs(tmp_path, [found]) is None
 
 
 def test_numbers_are_those_of_the_passes_and_memory_grows_with_the_image() -> None:
@@ -151,15 +151,15 @@ def test_a_process_that_is_killed_names_its_net() -> None:
 
 
 def test_where_nothing_is_trained_the_papers_own_nets_are_timed(tmp_path: Path) -> None:
-    assert _timed.nets(tmp_path, (), False) == page.NETS
+    assert verb.nets(tmp_path, (), False) == page.NETS
     for name, (_, _, millions, *_) in NETWORKS.items():
         with torch.device("meta"):
             net = make(page.NETS[name])
         assert round(sum(parameter.numel() for parameter in net.parameters()) / 1e6) == millions
     weights = trained(tmp_path, "voc-fcn8s", spec())
-    assert _timed.nets(tmp_path, (), False) == {"voc-fcn8s": weights}
-    assert _timed.nets(tmp_path, (), True) == page.NETS
-    assert _timed.nets(tmp_path, ("voc-fcn8s",), True) == {"voc-fcn8s": weights, **page.NETS}
+    assert verb.nets(tmp_path, (), False) == {"voc-fcn8s": weights}
+    assert verb.nets(tmp_path, (), True) == page.NETS
+    assert verb.nets(tmp_path, ("voc-fcn8s",), True) == {"voc-fcn8s": weights, **page.NETS}
 
 
 def test_only_a_net_of_full_width_stands_beside_what_was_printed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +16,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from ops import ui
+from ops import doctor, ui
 from pipeline.core.types import Refusal
+from pipeline.registry import moved
 from pipeline.registry import ui as address
 from pipeline.registry.ui import TAG, VIEWS
+from pipeline.tracking.connect import connect
 from tests.closure import ROOT
 from tests.tracking import servers
 from tests.tracking.servers import older
@@ -86,13 +89,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_without_a_database_the_remedy_is_told(here: Path) -> None:
+def test_without_a_database_or_a_free_port_the_remedy_is_told(here: Path) -> None:
     (here / "mlflow.db").unlink()
     assert refused() == f"Error: no {here}/mlflow.db: `fcn run` makes it, --uri names another store\n"
     assert list(here.iterdir()) == []
-
-
-def test_a_busy_port_is_told_with_another(here: Path) -> None:
+    (here / "mlflow.db").touch()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -114,39 +115,57 @@ def test_addresses_are_this_machine_s_and_hosts_have_names(here: Path, arguments
     assert reason in refused(*arguments)
 
 
-def test_what_is_opened_to_others_is_told(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(ui, "supervise", lambda command: started.append(command) or 0)
-    port = servers.free_port()
-    done = CliRunner().invoke(ui.main, ["--host", "0.0.0.0", "--port", str(port), "--allowed-hosts", "box.example"])
+@pytest.fixture
+def started(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words of the process that would be started."""
+    words: list[str] = []
+    monkeypatch.setattr(ui, "supervise", lambda command: words.extend(command) or 0)
+    return words
+
+
+def test_what_is_opened_to_others_is_told(started: list[str]) -> None:
+    port = str(servers.free_port())
+    done = CliRunner().invoke(ui.main, ["--host", "0.0.0.0", "--port", port, "--allowed-hosts", "box.example"])
     assert done.exit_code == 0
     assert f"http://0.0.0.0:{port} is open: without a password" in done.output
-    (command,) = started
-    assert "--disable-security-middleware" not in command
-    names = command[command.index("--hosts") + 1].split(",")
+    assert "--disable-security-middleware" not in started
+    names = started[started.index("--allowed-hosts") + 1].split(",")
     assert {"box.example", f"box.example:{port}", f"localhost:{port}"} <= set(names)
     assert not [name for name in names if "*" in name]
 
 
-def test_a_password_stays_out_of_the_list_of_processes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[list[str]] = []
-    monkeypatch.setattr(ui, "supervise", lambda command: started.append(command) or 0)
+def test_a_password_stays_out_of_the_list_of_processes(started: list[str]) -> None:
     uri = "postgresql://me:s3cr3t@127.0.0.1:9/fcn"
     done = CliRunner().invoke(ui.main, ["--uri", uri, "--port", str(servers.free_port())])
     assert done.exit_code == 0
-    assert "s3cr3t" not in " ".join([done.output, *started[0]])
+    assert "s3cr3t" not in " ".join([done.output, *started])
     assert os.environ["MLFLOW_TRACKING_URI"] == "postgresql+psycopg2://me:s3cr3t@127.0.0.1:9/fcn"
 
 
+def test_a_database_that_was_copied_with_its_files_finds_them_again(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("FCN_TRACKING", raising=False)
+    (old := tmp_path / "old").mkdir()
+    shutil.copy(tables, old / "mlflow.db")
+    client, experiment = connect(old)
+    run = client.create_run(experiment).info.run_id
+    client.log_text(run, "kept", "note.txt")
+    new = Path(shutil.copytree(old, tmp_path / "new"))
+    uri, was = f"sqlite:///{new}/mlflow.db", (old / "mlartifacts").as_uri()
+    assert [moved.moved_from(f"sqlite:///{old}/mlflow.db"), moved.moved_from(uri)] == ["", was]
+    told = f"mlflow.db says that runs keep their files in {was}, where it came from: fcn ui mends it"
+    assert [*doctor.mlflow(new, {})][1:] == [("fix", told)]
+    moved.reroot(uri, was)
+    shutil.rmtree(old)
+    assert Path(connect(new)[0].download_artifacts(run, "note.txt")).read_text() == "kept"
+    assert [state for state, _ in doctor.mlflow(new, {})] == ["ok"]
+
+
 def test_names_hold_with_and_without_the_port_and_ipv6_in_brackets() -> None:
-    assert address.hosts("::1", 80, "") == [
-        "localhost",
-        "localhost:80",
-        "127.0.0.1",
-        "127.0.0.1:80",
-        "[::1]",
-        "[::1]:80",
-    ]
+    names = ("localhost", "127.0.0.1", "[::1]")
+    assert address.hosts("::1", 80, "") == [form for name in names for form in (name, f"{name}:80")]
     assert address.listen_at("localhost", servers.free_port()).startswith("http://localhost:")
     with pytest.raises(Refusal, match="is no name"):
         address.hosts("::", 80, "")

@@ -1,12 +1,114 @@
-"""dvc.yaml's stages by address, as dvc.lock has them."""
+"""dvc.yaml, params.yaml and dvc.lock as stages read them, and the fingerprint that they give a stage."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 
+import pytest
+import torch
 import yaml
 
-from stages.shared import dvc
+from pipeline.core.types import Refusal
+from pipeline.runtime.fingerprint import Fingerprint
+from stages.shared import dvc, fingerprint
+from stages.shared.dvc import declared, stage
+from tests.closure import ROOT
+from tests.training.world import configure, repository
+
+CPU = torch.device("cpu")
+
+
+def of(root: Path) -> Fingerprint:
+    return fingerprint.fingerprint(declared("train@noise-fcn", root), CPU, root)
+
+
+def test_deps_are_dvcs_with_the_row_filled_in() -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        for address in ("train@voc-fcn16s", "train@siftflow-fcn8s", "publish"):
+            theirs = {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in repo.stage.load_one(name=address).deps}
+            theirs.discard("params.yaml")
+            assert set(stage(address, ROOT).deps) == theirs
+
+
+def test_the_document_names_params_deps_and_what_computes(tmp_path: Path) -> None:
+    document = of(repository(tmp_path))
+    assert document.stage == "train@noise-fcn"
+    assert document.params["recipes.noise-fcn.solver.lr"] == 1e-7
+    assert not [name for name in document.params if "evaluate" in name]
+    assert {"weights/vgg16-fcn.safetensors", "data/shards/noise", "stages/train.py"} <= set(document.deps)
+    assert None not in document.deps.values()
+    assert document.torch == torch.__version__
+    assert document.device == f"cpu {torch.backends.cpu.get_cpu_capability()}"
+
+
+def test_it_comes_back_from_its_file_the_same(tmp_path: Path) -> None:
+    document = of(repository(tmp_path, skip_scales=[0.5, 0.2]))
+    (tmp_path / "fingerprint.json").write_text(json.dumps(document.to_json()))
+    again = Fingerprint.read(tmp_path / "fingerprint.json")
+    assert again == document
+    assert again.since(document) == ""
+    assert again.digest == document.digest
+
+
+def test_each_param_dep_and_line_of_code_counts(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    (root / "stages").unlink()
+    shutil.copytree(ROOT / "stages", root / "stages")
+    first = of(root)
+    configure(root, lr=2e-5)
+    second = of(root)
+    assert second.since(first) == "recipes.noise-fcn.solver.lr 1e-07 → 2e-05"
+    with (root / "stages/train.py").open("a") as file:
+        file.write("# a comment\n")
+    third = of(root)
+    assert third.since(second) == "stages/train.py"
+    (root / "data/shards/noise/train/_manifest.json").unlink()
+    fourth = of(root)
+    assert fourth.since(third) == "data/shards/noise"
+    assert len({each.digest for each in (first, second, third, fourth)}) == 4
+
+
+def test_other_rows_and_other_stages_params_do_not_count(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    before = of(root).digest
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["recipes"]["other"] = {**params["recipes"]["noise-fcn"], "net": {"stride": 8}}
+    params["recipes"]["noise-fcn"]["evaluate"] = {"shards": "noise", "split": "another"}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    assert of(root).digest == before
+
+
+def test_shards_count_by_their_manifest_alone(tmp_path: Path) -> None:
+    root = repository(tmp_path)
+    before = of(root)
+    (part,) = (root / "data/shards/noise/train").glob("*.parquet")
+    part.write_bytes(b"what the manifest says of it is what counts")
+    assert of(root) == before
+
+
+@pytest.mark.parametrize("change", ["bytes", "name", "more"])
+def test_other_folders_count_by_all_their_files(tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "weights"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    (folder / "inner/a.bin").write_bytes(b"a")
+    before = fingerprint.digest(folder)
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__/a.pyc").write_bytes(b"a")
+    assert fingerprint.digest(folder) == before
+    if change == "bytes":
+        (folder / "inner/a.bin").write_bytes(b"b")
+    elif change == "name":
+        (folder / "inner/a.bin").rename(folder / "inner/b.bin")
+    else:
+        (folder / "b.bin").write_bytes(b"")
+    assert fingerprint.digest(folder) != before
+    assert fingerprint.digest(tmp_path / "nowhere") is None
 
 
 def test_stages_of_a_foreach_over_an_empty_or_nested_map(tmp_path: Path) -> None:
@@ -17,3 +119,41 @@ def test_stages_of_a_foreach_over_an_empty_or_nested_map(tmp_path: Path) -> None
     found = dvc.stages(tmp_path)
     assert [stage.address for stage in found.values()] == ["two@b", "two@a", "four"]
     assert found["two@a"].cmd == "x 2"
+
+
+MARKED = "<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (MARKED, "has a merge conflict: "),
+        ("a: [", "cannot be read (while parsing"),
+        ("\x00", "cannot be read (unacceptable"),
+        ("stages: 3", "has no stages: "),
+        ("- 1", "has no stages: "),
+        ("stages: {one: 1}", "has no stages: "),
+    ],
+)
+@pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock"])
+def test_what_a_merge_or_an_editor_left_is_refused_in_one_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    files = {"dvc.yaml": "stages: {one: {cmd: x}}", "params.yaml": "", "dvc.lock": "stages: {}", name: text}
+    for path, content in files.items():
+        (tmp_path / path).write_text(content)
+    with pytest.raises(Refusal, match=re.escape(f"{name} {said}")) as refused:
+        dvc.entries(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_each_file_in_conflict_has_its_remedy(tmp_path: Path) -> None:
+    remedies = {
+        "dvc.lock": "git checkout --ours dvc.lock",
+        "params.yaml": "python -m ops.compose",
+        "dvc.yaml": "choose",
+    }
+    for name, remedy in remedies.items():
+        (tmp_path / name).write_text(MARKED)
+        with pytest.raises(Refusal, match=f"{name} has a merge conflict: .*{remedy}"):
+            dvc.refuse_conflicts(tmp_path)
+        (tmp_path / name).write_text("text: |\n  <<<<<<< in a text\n")
+    dvc.refuse_conflicts(tmp_path)

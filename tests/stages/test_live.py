@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops._digest import digest
+from ops._workspace import digest
 from pipeline.core.types import Refusal
 from pipeline.lock_file import locked
 from pipeline.runtime.fingerprint import Fingerprint

@@ -54,5 +54,6 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` by NumPy's OpenBLAS, without a gradient."""
     batch = b.shape[:-2] if b.ndim > a.ndim else a.shape[:-2]
     made = a.new_empty((*batch, a.shape[-2], b.shape[-1]))
-    np.matmul(a.detach().numpy(), b.detach().numpy(), out=made.numpy())
+    with np.errstate(all="ignore"):  # of a net that diverges, its loss tells
+        np.matmul(a.detach().numpy(), b.detach().numpy(), out=made.numpy())
     return made

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dvc.dependency import ParamsDependency
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from ops import _journal
-from ops._repro.reproduce import ordered
-from ops._repro.stage_runner import StageRunner, one_line
-from pipeline.core.types import Refusal
+from ops._project import opened, ordered
+from ops._repro.stage_runner import StageRunner
 
 RUN, RESTORED, MAY_RUN = "run", "restored", "may run"
 PARTIAL = "some data is not here, so this is of fcn run --pull --allow-missing; of fcn run alone: --no-allow-missing"
@@ -78,15 +74,12 @@ def plan(root: Path, targets: Sequence[str] = (), allow_missing: bool | None = N
 
     Raises Refusal for an unknown target, and for a project that DVC cannot read.
     """
-    with Repo(str(root)) as repo:
-        try:
-            stages = ordered(repo, targets)
-            lacks = any(_lacks(out) for stage in stages for out in stage.outs)
-            notes = (PARTIAL,) if lacks and allow_missing is None else ()
-            steps = _steps(StageRunner(repo, allow_missing=lacks if allow_missing is None else allow_missing), stages)
-            return Plan(tuple(steps), len(stages) - len(steps), notes)
-        except DvcException as error:
-            raise Refusal(_in_words(repo, targets, error)) from None
+    with opened(root, targets) as repo:
+        stages = ordered(repo, targets)
+        lacks = any(_lacks(out) for stage in stages for out in stage.outs)
+        runner = StageRunner(repo, allow_missing=lacks if allow_missing is None else allow_missing)
+        steps = _steps(runner, stages)
+    return Plan(tuple(steps), len(stages) - len(steps), (PARTIAL,) if lacks and allow_missing is None else ())
 
 
 def _lacks(out: Any) -> bool:
@@ -134,7 +127,7 @@ def reasons(runner: StageRunner, stage: Any) -> Iterator[str]:
         elif runner.dep_changed(dep):
             yield f"{dep} changed"
     for out in stage.outs:
-        if out.exists or not runner.allow_missing:
+        if not (runner.allow_missing and runner.may_be_absent(out)):
             yield from (f"output {out} {_word(status)}" for status in out.status().values())
 
 
@@ -155,17 +148,3 @@ def _differences(name: str, before: Any, now: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _in_words(repo: Repo, targets: Sequence[str], error: DvcException) -> str:
-    """``error`` in one line, with a stage's name that is near to a target that is none."""
-    try:
-        names = [stage.addressing for stage in repo.index.stages if stage.cmd]
-    except DvcException:
-        names = []  # that is the error
-    groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
-    for target in targets:
-        if names and target not in {*names, *groups} and repr(target) in str(error):
-            close = get_close_matches(target, [*names, *groups], n=1)
-            return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
-    return one_line(error)

@@ -1,0 +1,42 @@
+"""Draw the README's picture, image | label | one prediction per recipe: python -m docs.ladder OUT.png RECIPE…."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.core.types import Refusal
+from pipeline.panels import panels
+from stages.shared.stage import Stage
+
+TILE = 1.92  # inches of 100 pixels that a tile is drawn with
+
+
+@click.command(cls=Stage)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("recipes", nargs=-1, required=True)
+def main(out: Path, recipes: tuple[str, ...]) -> None:
+    """Read eval/RECIPE/shown.parquet, which `dvc repro` wrote, and write OUT: a row for each image that all show."""
+    nets = []
+    for recipe in recipes:
+        if not (path := Path("eval", recipe, panels.FILE)).is_file():
+            raise Refusal(f"{path} is missing: run dvc repro evaluate@{recipe}")
+        rows = panels.read(path.parent)
+        nets.append({row.id: row.tiles() for row in rows if row.spread and row.head == rows[0].head})
+    from matplotlib.figure import Figure  # a second
+
+    ids = [name for name in nets[0] if all(name in net for net in nets)]
+    size = (TILE * (2 + len(nets)), TILE * len(ids))
+    figure = Figure(figsize=size, layout="compressed")
+    for name, axes in zip(ids, figure.subplots(len(ids), 2 + len(nets), squeeze=False), strict=True):
+        tiles = [nets[0][name]["image"], nets[0][name]["label"], *(net[name]["prediction"] for net in nets)]
+        for title, tile, axis in zip(("image", "label", *recipes), tiles, axes, strict=True):
+            axis.imshow(tile, interpolation="nearest")
+            axis.set_axis_off()
+            axis.set_title(title if name == ids[0] else "", fontsize=9)
+    figure.savefig(out, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

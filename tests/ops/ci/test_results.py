@@ -1,0 +1,179 @@
+"""Of a retraining, results alone are committed, when every stage ran; and the request is told what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from ops.ci.ci import read, report
+from pipeline.changes import State, describe
+from pipeline.core.types import Refusal
+from tests.closure import ROOT
+
+STAGE = {
+    "foreach": "${recipes}",
+    "do": {
+        "cmd": f"{sys.executable} evaluate.py ${{key}}",
+        "deps": ["evaluate.py"],
+        "params": ["recipes.${key}.lr"],
+        "metrics": [{"eval/${key}/metrics.json": {"cache": False}}],
+    },
+}
+EVALUATE = """
+import json, sys, pathlib, re
+recipe = sys.argv[1]
+lr = float(re.search(recipe + r": \\{lr: ([\\d.]+)", pathlib.Path("params.yaml").read_text())[1])
+pathlib.Path("eval", recipe).mkdir(parents=True, exist_ok=True)
+scores = {"mean_iu": lr, "pixel_acc": 0.8, "iu": {"cat": lr, "dog": 1 - lr, "cow": None}, "absent": ["cow"]}
+metrics = {"semantic": scores, "images": 2, "ids_sha256": "abc", "scale": "miniature"}
+pathlib.Path("eval", recipe, "metrics.json").write_text(json.dumps(metrics))
+"""
+
+
+def sh(root: Path, *command: str) -> str:
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def params(root: Path, recipes: dict[str, float]) -> None:
+    rows = "".join(f"  {key}: {{lr: {lr}}}\n" for key, lr in recipes.items())
+    (root / "params.yaml").write_text(f"recipes:\n{rows}")
+
+
+def repro(root: Path) -> None:
+    sh(root, sys.executable, "-m", "dvc", "repro", "-q")
+
+
+def commit(root: Path) -> None:
+    sh(root, "git", "add", ".")
+    sh(root, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "a")
+
+
+def project(root: Path) -> Path:
+    """Two recipes, evaluated and committed as main."""
+    (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": STAGE}}))
+    (root / "evaluate.py").write_text(EVALUATE)
+    sh(root, "git", "init", "-qb", "main")
+    sh(root, sys.executable, "-m", "dvc", "init", "-q")
+    params(root, {"voc-fcn16s": 0.3, "voc-fcn8s": 0.4})
+    repro(root)
+    commit(root)
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A clone of origin's main, with a new lr that is committed and not run yet."""
+    sh(tmp_path, "git", "init", "-q", "--bare", "-b", "main", "origin.git")
+    (root := tmp_path / "clone").mkdir()
+    project(root)
+    params(root, {"voc-fcn16s": 0.3, "voc-fcn8s": 0.5})
+    commit(root)
+    sh(root, "git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    sh(root, "git", "push", "-q", "origin", "main")
+    return root
+
+
+def run(root: Path) -> subprocess.CompletedProcess[str]:
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": "/dev/null"}
+    command = [sys.executable, "-m", "ops.fcn", "ci", "commit"]
+    return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
+
+
+def branches(root: Path) -> dict[str, str]:
+    listed = sh(root, "git", "ls-remote", "--heads", "origin").splitlines()
+    return {name.removeprefix("refs/heads/"): commit for commit, name in (line.split("\t") for line in listed)}
+
+
+def test_results_of_all_stages_alone_go_to_the_branch_that_was_retrained_and_start_nothing(root: Path) -> None:
+    before = branches(root)
+    assert run(root).stderr == "Error: evaluate@voc-fcn8s did not run: fcn ci run first\n"
+    repro(root)
+    (root / "evaluate.txt").write_text("a note")
+    assert "evaluate.txt differs from the commit, and no stage writes it" in run(root).stderr
+    assert branches(root) == before
+    (root / "evaluate.txt").unlink()
+    done = run(root)
+    assert done.returncode == 0, done.stderr
+    head = sh(root, "git", "rev-parse", "HEAD")
+    assert branches(root) == {"main": head}
+    assert f"commit={head}\n" in done.stdout
+    assert "[skip ci]" in sh(root, "git", "log", "-1", "--format=%B")
+    changed = sh(root, "git", "show", "--format=", "--name-only").split()
+    assert changed == ["dvc.lock", "eval/voc-fcn8s/metrics.json"]
+
+
+def test_where_the_branch_has_moved_on_results_go_beside_it(root: Path, tmp_path: Path) -> None:
+    sh(tmp_path, "git", "clone", "-q", "origin.git", "other")
+    (tmp_path / "other/README").write_text("meanwhile")
+    commit(tmp_path / "other")
+    sh(tmp_path / "other", "git", "push", "-q")
+    moved = branches(root)["main"]
+    repro(root)
+    assert run(root).returncode == 0
+    head = sh(root, "git", "rev-parse", "HEAD")
+    assert branches(root) == {"main": moved, f"retrain/{head[:12]}": head}
+
+
+def scored(lr: float, ids: str = "abc") -> dict[str, object]:
+    """As ``EVALUATE`` writes."""
+    scores = {"mean_iu": lr, "pixel_acc": 0.8, "iu": {"cat": lr, "dog": 1 - lr, "cow": None}}
+    return {"semantic": scores, "ids_sha256": ids, "scale": "miniature"}
+
+
+def test_scores_classes_params_and_stages_of_what_changed_alone() -> None:
+    then = State({"voc-fcn16s": scored(0.3), "voc-fcn8s": scored(0.4)}, {"lr": "0.4"}, {"train": 1, "same": 2})
+    new = {"voc-fcn16s": scored(0.3), "voc-fcn8s": scored(0.4625), "voc-fcn4s": scored(0.5)}
+    text = describe("main", then, State(new, {"lr": "0.4625", "seed": "1"}, {"train": 3, "same": 2, "new": 4}))
+    assert re.sub(r" +\|", " |", re.sub(r"-+\|", "-|", text)) == (
+        """## What changed since `main`
+
+| recipe | mean IU | points | pixel acc. | published mean IU |
+|-|-|-|-|-|
+| voc-fcn8s | 40.0 → 46.2 | +6.2 | 80.0 | 65.5 |
+| voc-fcn4s | 50.0 | new | 80.0 | – |
+
+In percent. Recipes that score as before: 1.
+
+**Classes whose IU fell by more than 5 points**
+
+- voc-fcn8s, dog: 60.0 → 53.8
+
+**Params**
+
+- `lr`: 0.4 → 0.4625
+- `seed`: – → 1
+
+**Stages that ran**
+
+- `train`
+- `new`"""
+    )
+    other = describe("main", then, State({"voc-fcn16s": scored(0.2, "def")}, {str(n): "" for n in range(30)}, {}))
+    assert re.search(r"\| voc-fcn16s +\| 30.0 → 20.0 +\| other images +\|", other)
+    assert re.search(r"\| voc-fcn8s +\| 40.0 → – +\| gone +\|", other)
+    assert "Classes" not in other
+    assert "<details><summary>Params: 31</summary>\n\n- `" in other, "a long list is folded"
+
+
+def test_the_comment_points_to_pictures_and_runs_and_keeps_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root := project(tmp_path))
+    (root / "eval/voc-fcn16s/metrics.json").write_text(json.dumps(scored(0.2)))
+    gitlab = {"GITLAB_CI": "true", "CI_PROJECT_ID": "5", "CI_COMMIT_REF_NAME": "lr", "CI_PIPELINE_URL": "https://lab/9"}
+    more = {"FCN_BASE": "main", "PATH": "/nowhere", "MLFLOW_TRACKING_URI": "https://ada:s3cret@mlflow.example"}
+    done = CliRunner().invoke(report, env={"GITHUB_ACTIONS": "", **gitlab, **more})
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("## What changed since `main`")
+    assert "30.0 → 20.0" in done.stdout
+    assert done.stdout.endswith("[this run](https://lab/9)\n\nRuns: https://mlflow.example\n")
+    with pytest.raises(Refusal, match="unknown Git revision 'nowhere': git fetch"):
+        read(root, "nowhere")

@@ -64,7 +64,8 @@ def pairs(name: str, root: Path, images: str = "", labels: str = "") -> Pairs:
         return _read(name, root, images, labels, ())
     folders, impure = _pictures(root)
     both = list(_sides(folders))
-    both = both or [pair for pair in permutations(folders, 2) if _by_size(root, folders, *pair)][:1]
+    few = [*folders][:FEW]
+    both = both or [pair for pair in permutations(few, 2) if _by_size(root, folders, *pair)][:1]
     both = both or [(one, one) for one in sorted(folders, key=lambda each: -len(folders[each]))[:1]]
     affixes = _affixes(folders, both)
     if affixes is None:
@@ -103,10 +104,9 @@ def _sides(folders: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Pu
 
 
 def _by_size(root: Path, folders: Mapping[PurePosixPath, list[str]], one: PurePosixPath, other: PurePosixPath) -> bool:
-    """Whether two folders of other names have files of one name: labels are PNG, and the smaller files."""
-    stems = [{PurePosixPath(name).stem for name in folders[each]} for each in (one, other)]
+    """Whether two folders of other names hold pairs: labels are PNGs, and smaller files than photographs."""
     png = all(name.lower().endswith(".png") for name in folders[other])
-    if one == other or not png or not stems[0] & stems[1]:
+    if not png or _affixes(folders, [(one, other)]) is None:
         return False
     sizes = [sum((root / each / name).stat().st_size for name in folders[each][:20]) for each in (one, other)]
     return sizes[0] / len(folders[one][:20]) > sizes[1] / len(folders[other][:20])
@@ -236,6 +236,9 @@ def look(found: Pairs) -> Look:
         palette = image.getpalette() if encoding == "palette" else None
         for value in values.tolist() if palette else ():
             colors.setdefault(value, set()).add(tuple(palette[3 * value : 3 * value + 3] if palette else ()))
+    if {0, 255} < set(pixels) and len(pixels) > 8 and sorted(pixels)[-2] > 200:
+        what = "have nearly every value from 0 to 255, so their edges are soft"
+        raise Refusal(f"{found.root / found.labels}: labels {what}: save them without smoothing")
     if len(encodings) > 1 or any(len(each) > 1 for each in colors.values()):
         raise Refusal(f"{found.root / found.labels}: {_unlike(encodings)}: save all labels in one way")
     return Look(encoding=encodings.pop(), pixels=dict(sorted(pixels.items())), labels=len(chosen))
@@ -251,7 +254,7 @@ def _unlike(encodings: set[str]) -> str:
     return "palettes differ between files, so an index has no one meaning (RGB PNGs would do)"
 
 
-def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str]]:
+def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:
     """The texts of the row's ``classes`` and ``ignore``, from what was seen and the ``names`` that a person gave.
 
     Raises Refusal where only one value is seen, or the names are fewer or more than the values.
@@ -261,9 +264,11 @@ def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[li
     values = [value for value in seen.pixels if shown(value, by_color) not in void]
     if not by_color and not ignore and [*seen.pixels] == [0, 255]:
         values = [0, 255]
-    ignored = list(ignore) or [shown(value, by_color) for value in seen.pixels if value not in values]
+    ignored: list[str | int] = [int(text) if text.isdigit() else text for text in ignore]
+    ignored = ignored or [shown(each, True) if by_color else each for each in seen.pixels if each not in values]
     if any("=" in name for name in names):
-        return list(names), ignored
+        claimed = {part for name in names for part in name.partition("=")[2].split("|")}
+        return list(names), [each for each in ignored if str(each) not in claimed]
     if len(values) < 2 and not names:
         what = ", ".join(shown(value, by_color) for value in seen.pixels)
         raise Refusal(f"the {seen.labels} labels looked at hold {what or 'nothing'} alone: two classes are the least")

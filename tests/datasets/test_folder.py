@@ -16,11 +16,10 @@ from PIL import Image
 
 from pipeline.convert.check_folder import check
 from pipeline.core.types import Encoded, Refusal
-from pipeline.datasets.own import find, folder
+from pipeline.datasets.own import folder, splits
+from tests.datasets.world import COLORS, SCENE, encoded, lay, pixels, put, row
 
-COLORS = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255), (128, 128, 128)], np.uint8)
 VALUES = {"encoding": "index", "classes": ["a", "b"], "ignore": []}
-SCENE = np.array([[0, 0, 1, 3], [0, 2, 1, 3], [2, 2, 1, 3]], np.uint8)  # soil, leaf, stem; 3 is void
 
 
 @pytest.fixture(autouse=True)
@@ -29,39 +28,10 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder, "LEAST", 1)
 
 
-def row(place: Path, /, **changes: Any) -> dict[str, Any]:
-    fields = {
-        "root": str(place),
-        "encoding": "color",
-        "classes": ["soil=#000000", "leaf=#ff0000", "stem=#0000ff"],
-        "ignore": ["edge=#808080"],
-        "splits": ["train=0.5", "val=0.5"],
-    }
-    return {**fields, **changes}
-
-
-def put(path: Path, pixels: np.ndarray | Image.Image, **options: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    image.save(path, **options)
-    return path
-
-
-def lay(root: Path, *names: str) -> None:
-    """Pairs of 3×4 pixels, every one the same scene."""
-    for name in names:
-        put(root / f"images/{name}.png", np.full((3, 4, 3), 100, np.uint8))
-        put(root / f"labels/{name}.png", COLORS[SCENE])
-
-
 def palette_image(indices: np.ndarray, colors: np.ndarray) -> Image.Image:
     image = Image.fromarray(indices)
     image.putpalette(colors.tobytes())
     return image
-
-
-def encoded(path: Path) -> Encoded:
-    return Encoded(bytes=path.read_bytes(), path=str(path))
 
 
 def sample(root: Path, fields: Mapping[str, Any], image: str = "images/a.png", label: str = "labels/a.png") -> Any:
@@ -77,11 +47,6 @@ def refused(root: Path, told: str, fields: Mapping[str, Any] | None = None, **fi
 
 def ids(fields: Mapping[str, Any], split: str = "train") -> list[str]:
     return folder.parse("leaves", fields).ids(Path(fields["root"]), split)
-
-
-def pixels(file: Encoded) -> np.ndarray:
-    with Image.open(io.BytesIO(file.bytes)) as image:
-        return np.array(image)
 
 
 def test_three_encodings_of_one_scene_give_the_same_stored_label(tmp_path: Path) -> None:
@@ -214,9 +179,9 @@ PALETTE = palette_image(SCENE, COLORS)
     [
         ("color", "labels/x.png", SCENE, {}, r"is of mode L, but folders\.leaves\.encoding is color: set it to index"),
         ("index", "labels/x.png", PALETTE, {}, "is of mode P, .* set it to palette or color"),
-        ("index", "labels/x.png", np.dstack([SCENE, SCENE]), {}, "is of mode LA, .* save the label as 8-bit grey"),
-        ("index", "labels/x.png", SCENE.astype(np.uint16), {}, "has 16 bits a channel: save it with 8"),
-        ("index", "labels/x.png", Image.fromarray(SCENE > 1), {}, "has 1 bits a pixel: save it with 8"),
+        ("index", "labels/x.png", np.dstack([SCENE, SCENE]), {}, "is of mode LA, .* save the label as grey"),
+        ("color", "labels/x.png", SCENE.astype(np.uint16), {}, "has 16 bits a channel: save it with 8"),
+        ("color", "labels/x.png", Image.fromarray(SCENE > 1), {}, "is of mode 1, .*: set it to index or masks"),
         ("index", "labels/x.png", np.full((3, 4), 3, np.uint8), {}, "has no pixel of a class, all are void: leave it"),
         ("index", "labels/x.png", SCENE + 1, {}, r"has value 4 at row 0, column 3: give it a class in folders\.leaves"),
         ("color", "labels/x.png", np.dstack([COLORS[SCENE], 255 - SCENE]), {}, "has alpha 254 at row 0, column 2: "),
@@ -335,7 +300,7 @@ LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
 @pytest.mark.parametrize(
     ("files", "changes", "told"),
     [
-        ({"train.txt": "a\nb", "val.txt": "b\na"}, LISTS, r"train\.txt and .*val\.txt both list a and 1 more: "),
+        ({"train.txt": "a\nb", "val.txt": "b\na"}, LISTS, r"train\.txt and .*val\.txt both hold a and 1 more: "),
         ({"train.txt": "a\nb\na", "val.txt": "c"}, LISTS, r"train\.txt lists a twice: each id stands once in a split"),
         ({"train.txt": "leaf12", "val.txt": "a"}, LISTS, r"lists leaf12, .* no image: did you mean 'leaf_12'\?"),
         ({"train.txt": "zzz", "val.txt": "a"}, LISTS, r"lists zzz, of which there is no image: take it off the list"),
@@ -348,11 +313,11 @@ LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
         ({}, {"root": "nowhere"}, r"nowhere is no folder: put the data there, or correct folders\.leaves\.root"),
         ({}, {"images": "images/*.jpg"}, r"images is 'images/\*\.jpg', which matches no file: .* holds images, labels"),
         ({}, {"images": "images/lone*"}, r"no image has a label, .* lone and labels a, b: where .* \{id\}"),
-        ({}, {"images": "images/**/*.png"}, r"images/deep/a\.png and .*images/a\.png are both a: rename one"),
+        ({"images/a.jpg": ""}, {}, r"images/a\.png and .*images/a\.jpg are both a: rename one"),
         ({}, {"images": "images/*.{jpg,png}"}, r"leaves\.images is .*: the only braces are one \{id\}"),
         ({}, {"images": "{id}_*.png"}, r"the only braces are one \{id\}"),
         ({"x": "a images/gone.png\na images/a.png"}, {"images": "@x"}, r"gone\.png is missing, but .*/x lists it"),
-        ({"x": "x/a images/a.png\nb images/b.png"}, {"images": "@x"}, r"a\.png would have the id 'x/a': "),
+        ({"x": "../a images/a.png\nb images/b.png"}, {"images": "@x"}, r"a\.png would have the id '\.\./a': "),
         ({"x": "../a.png"}, {"images": "@x"}, r"/x names \.\./a\.png, outside the root: put the file into"),
         ({"x": "C:\\a.png"}, {"images": "@x"}, r"/x names .*a\.png, outside the root"),
         ({}, {"labels": "../*.png"}, r"folders\.leaves\.labels names \.\./\*\.png, outside the root"),
@@ -373,12 +338,74 @@ def test_names_that_cannot_be_meant_are_refused(
 
 def test_an_images_split_depends_on_its_id_alone_and_shares_sum_to_one_exactly() -> None:
     names = [f"image {number}" for number in range(2000)]
-    rules = find.parse_splits("splits", ["train=0.7", "val=0.2", "test=0.1"])
-    few, many = find.shared_out(rules, names[:300]), find.shared_out(rules, reversed(names))
+    rules = splits.parse("splits", ["train=0.7", "val=0.2", "test=0.1"])
+    few, many = splits.shared_out(rules, names[:300]), splits.shared_out(rules, reversed(names))
     assert all(set(few[split]) <= set(many[split]) for split in rules)
     assert sorted(name for split in rules for name in many[split]) == sorted(names)
     assert [len(many[split]) / 2000 for split in rules] == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
-    assert float(find.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
+    assert float(splits.position("abc")) == pytest.approx(0xBA7816BF / 2**32)  # FIPS 180-2's example of SHA-256
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "paths", "told"),
+    [
+        ("images/**/*.png", "labels/**/*.png", ["a/01", "b/01", "02"], ["02", "a/01", "b/01"]),
+        ("images/*/*.png", "labels/*/{id}.png", ["a/01", "b/01"], ["a/01", "b/01"]),
+        ("./images/[!b]/*.PNG", "labels/?/*.png", ["a/01", "b/01"], ["a/01"]),
+        ("images/{id}/*.png", "labels/{id}/x.png", ["a/x", "b/x"], ["a", "b"]),
+        ("images/*/x.png", "labels/*/x.png", ["a/x", "b/x"], ["a", "b"]),
+        ("images/x.png", "labels/x.png", ["x"], ["x"]),
+    ],
+)
+def test_what_wildcards_match_is_the_id_so_that_folders_are_part_of_it(
+    tmp_path: Path, images: str, labels: str, paths: list[str], told: list[str]
+) -> None:
+    lay(tmp_path, *paths)
+    (tmp_path / "all.txt").write_text("\n".join(told))
+    found = folder.parse("leaves", row(tmp_path, images=images, labels=labels, splits=["all=all.txt"]))
+    assert found.ids(tmp_path, "all") == told
+    for name, parts in found.read(tmp_path, told):
+        assert found.sample(name, parts).id == name
+
+
+def test_folders_are_splits(tmp_path: Path) -> None:
+    lay(tmp_path, "train/01", "train/night/01", "val/01", "trainee/02")
+    fields = row(
+        tmp_path, images="images/**/*.png", labels="labels/**/*.png", splits=["train=images/train", "val=images/val"]
+    )
+    assert (ids(fields), ids(fields, "val")) == (["train/01", "train/night/01"], ["val/01"])
+    assert check("leaves", fields)[1][:2] == [
+        "leaves: train 2, val 1 of 4 images",
+        "not used: images in no split: 1 (images/trainee/02.png)",
+    ]
+    fields["splits"] = ["train=images/train", "val=images"]
+    with pytest.raises(Refusal, match=r"images/train and .*images both hold train/01 and 1 more: an image belongs"):
+        ids(fields)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Refusal, match=r"splits names the folder .*empty, in which images finds none: correct one"):
+        ids(fields | {"splits": ["val=empty"]})
+
+
+def test_images_of_one_group_share_a_split(tmp_path: Path) -> None:
+    names = [f"cam_{video}_{frame:02d}" for video in range(12) for frame in range(3)]
+    lay(tmp_path, *names)
+    fields = row(tmp_path, group="{group}_*")
+    train, val = ids(fields), ids(fields, "val")
+    assert sorted(train + val) == sorted(names) and len(train) in range(3, 34)
+    assert not {name[:-3] for name in train} & {name[:-3] for name in val}
+    assert {name[:-3] for name in train} == {f"cam_{n}" for n in range(12) if splits.position(f"cam_{n}") < 0.5}
+    (tmp_path / "train.txt").write_text("cam_1_00\n")
+    (tmp_path / "val.txt").write_text("cam_1_01\n")
+    apart = r"cam_1_00 of train and cam_1_01 of val are of one group, cam_1: put them into one split"
+    cases: list[tuple[dict[str, Any], str]] = [
+        (LISTS, apart),
+        ({"group": "{group}/*"}, r"the id cam_0_00 does not fit folders\.leaves\.group, '\{group\}/\*': rename it, or"),
+        ({"group": "cam_*"}, r"leaves\.group is 'cam_\*': write one \{group\} and what follows or precedes it"),
+        ({"group": "{group}"}, r"leaves\.group is '\{group\}': write one"),
+    ]
+    for changes, told in cases:
+        with pytest.raises(Refusal, match=told):
+            ids(fields | changes)
 
 
 def test_lists_choose_and_the_rest_is_left_alone(tmp_path: Path) -> None:
@@ -407,14 +434,17 @@ def test_lists_choose_and_the_rest_is_left_alone(tmp_path: Path) -> None:
         ({"classes": ["a=#000000", "void=#ff0000"]}, r"classes\[1\] is named void, .* move it to folders\.leaves\."),
         ({"ignore": [None]}, r"ignore\[0\] is None: write a text, in quotes, .* \(# for a comment\)"),
         ({"ignore": [255]}, r"ignore\[0\] is '255': with encoding color give it colours"),
-        ({"splits": ["train"]}, r"splits has 'train': write split=lists/file\.txt, or split=0\.8"),
+        ({"splits": ["train"]}, r"splits has 'train': write split=lists/file\.txt, split=images/folder, or "),
         ({"splits": ["train=0.5", "train=0.5"]}, r"splits has 'train=0\.5' beside another of that name"),
-        ({"splits": ["train=0.5", "val=val.txt"]}, r"splits mixes lists with shares"),
+        ({"splits": ["train=0.5", "val=val.txt"]}, r"splits mixes lists or folders with shares"),
         ({"splits": ["train=0"]}, r"splits is train=0: let each share be above 0 and their sum 1 at most"),
         (VALUES | {"classes": ["a=1", "b"]}, r"classes\[1\] is 'b', yet others have values: give all of them or none"),
-        (VALUES | {"classes": ["a=1", "b=256"]}, r"classes\[1\] is 'b=256', with '256', which is neither a value"),
+        (
+            VALUES | {"classes": ["a=1", "b=65536"]},
+            r"classes\[1\] is 'b=65536', with '65536', which is neither a value",
+        ),
         (VALUES | {"classes": ["a=#010101|#020202", "b=#03f303"]}, r"classes\[0\] .* a class one colour to show it in"),
-        (VALUES | {"ignore": ["#808080"]}, r"ignore\[0\] is '#808080': with encoding index give it values \(0–255\)"),
+        (VALUES | {"ignore": ["#808080"]}, r"ignore\[0\] is '#808080': with encoding index give it values \(0–65535\)"),
         (VALUES | {"ignore": [-1]}, r"ignore\[0\] is '-1', with '-1', which is neither a value"),
     ],
 )

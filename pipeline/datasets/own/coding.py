@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.fields import bounded
+from pipeline.core.fields import bounded, nearest
 from pipeline.core.png import PASCAL
 from pipeline.core.types import Color, LabelSpec, Refusal
 
@@ -20,31 +20,37 @@ class Row:
     """``root`` and ``classes`` are needed; the rest says where the folder differs from what is usual.
 
     ``images`` and ``labels`` are globs or ``@list`` files relative to ``root``. ``encoding`` says what labels store:
-    ``index``, values of grey; ``palette``, values of a palette image; ``color``. ``parse`` reads ``classes`` and
-    ``ignore``, ``find.parse_splits`` reads ``splits``.
+    ``index``, values of grey; ``palette``, values of a palette image; ``color``; ``masks``, one file a class; ``coco``,
+    JSON of many images; ``labelme``, JSON of one. ``parse`` reads ``classes`` and ``ignore``, ``splits.parse`` reads
+    ``splits``, ``splits.grouped`` reads ``group``.
     """
 
     root: str
     images: str = "images/*"
     labels: str = "labels/*"
-    encoding: Literal["index", "palette", "color"] = "index"
+    encoding: Literal["index", "palette", "color", "masks", "coco", "labelme"] = "index"
     classes: tuple[str, ...]
     ignore: tuple[str | int, ...] = ()
     splits: tuple[str, ...] = ("train=0.8", "val=0.2")
+    group: str | None = None
     rows_per_shard: int = bounded(500, least=1)
 
 
 VOID = 255
 MOST = 254  # classes whose indices 8 bits hold beside void
 
-_PART = re.compile(r"\d{1,3}|#[0-9a-fA-F]{6}")
+BY_NAME = ("masks", "coco", "labelme")
+GREATEST = 65535  # value of a 16-bit label
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
     """How labels are stored: ``encoding`` of the row, and what each stored value means.
 
-    ``stored`` pairs every known value (0–255, or a colour as 0xrrggbb) with its class index or VOID, sorted by value.
+    ``stored`` pairs every known value (0–65535, or a colour as 0xrrggbb) with its class index or VOID, sorted by value;
+    ``named`` does so for the names that tools know classes by, where the encoding is one of ``BY_NAME``.
     ``painted`` says that the palette is the row's, not VOC's; ``name`` is the row's dotted name, for refusals.
     """
 
@@ -53,6 +59,15 @@ class Coding:
     label: LabelSpec
     painted: bool
     stored: tuple[tuple[int, int], ...]
+    named: Mapping[str, int]
+
+    def meaning(self, where: str, name: str) -> int:
+        """The class index of a name, or VOID; Refusal that begins with ``where`` for a name that is neither's."""
+        if name in self.named:
+            return self.named[name]
+        hint = nearest(name, self.named)
+        remedy = f"{hint}give it a class in {self.name}.classes, or list it in {self.name}.ignore"
+        raise Refusal(f"{where} is of {name!r}, which no class names: {remedy}")
 
     def classes(self, stored: NDArray[np.integer]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """H×W stored values → H×W class indices (255 = void), and where a value is known to neither (H×W)."""
@@ -75,28 +90,35 @@ class _Entry:
     name: str
     values: tuple[int, ...]
     colors: tuple[int, ...]
+    names: tuple[str, ...]
 
 
 def parse(name: str, row: Row) -> Coding:
     """Understand ``classes``, ``ignore`` and ``encoding``: class i is the i-th text, ``name`` or ``name=part|part``.
 
-    A part is a stored value (0–255) or a colour (#rrggbb). With encoding color the colours are what labels store, and
-    the first is the one shown; otherwise the values are stored (none given: the class's place in the list), and the
-    one colour is how the class is shown (none given: VOC's). ``ignore`` takes the same texts, and bare parts.
+    A part is a stored value (0–65535), a name (encodings ``BY_NAME``) or a colour (#rrggbb). With encoding color the
+    colours are what labels store, and the first is the one shown; otherwise the values or names are stored (none given:
+    the class's place in the list, or its name), and the one colour is how the class is shown (none given: VOC's).
+    ``ignore`` takes the same texts, and bare parts.
 
     Raises Refusal for what cannot be read, for names, values or colours given twice, and for too few or many classes.
     """
-    by_color = row.encoding == "color"
-    classes = [_entry(f"{name}.classes[{place}]", text) for place, text in enumerate(row.classes)]
-    ignored = [_entry(f"{name}.ignore[{place}]", str(text), bare=True) for place, text in enumerate(row.ignore)]
+    by_color, by_name = row.encoding == "color", row.encoding in BY_NAME
+    classes = [_entry(f"{name}.classes[{place}]", text, by_name) for place, text in enumerate(row.classes)]
+    ignored = [
+        _entry(f"{name}.ignore[{place}]", str(text), by_name, bare=True) for place, text in enumerate(row.ignore)
+    ]
     _check_names(name, classes)
     painted = _all_or_none(classes, "colors")
-    by_place = not by_color and not _all_or_none(classes, "values")
-    stored: dict[int, tuple[int, str]] = {}
+    by_place = not by_color and not by_name and not _all_or_none(classes, "values")
+    stored: dict[int | str, tuple[int, str]] = {}
     for meaning, entry in [*enumerate(classes), *((VOID, each) for each in ignored)]:
-        values = (meaning,) if by_place and meaning != VOID else entry.colors if by_color else entry.values
+        values: tuple[int | str, ...] = entry.colors if by_color else entry.names if by_name else entry.values
+        if by_place and meaning != VOID:
+            values = (meaning,)
         if not values or (entry.values if by_color else len(entry.colors) > (meaning != VOID)):
-            wanted = "colours (#rrggbb) alone" if by_color else "values (0–255), and a class one colour to show it in"
+            what = "names" if by_name else f"values (0–{GREATEST})"
+            wanted = "colours (#rrggbb) alone" if by_color else f"{what}, and a class one colour to show it in"
             raise Refusal(f"{entry.where} is {entry.text!r}: with encoding {row.encoding} give it {wanted}")
         for value in values:
             if value in stored:
@@ -110,22 +132,30 @@ def parse(name: str, row: Row) -> Coding:
         encoding=row.encoding,
         label=LabelSpec(classes=tuple(entry.name for entry in classes), palette=tuple(palette)),
         painted=painted,
-        stored=tuple(sorted((value, meaning) for value, (meaning, _) in stored.items())),
+        stored=tuple(sorted((value, meaning) for value, (meaning, _) in stored.items() if isinstance(value, int))),
+        named={value: meaning for value, (meaning, _) in stored.items() if isinstance(value, str)},
     )
 
 
-def _entry(where: str, text: str, *, bare: bool = False) -> _Entry:
+def _entry(where: str, text: str, by_name: bool, *, bare: bool = False) -> _Entry:
     name, equals, after = (piece.strip() for piece in text.partition("="))
     if bare and not equals:
         name, after = "void", name
     parts = [part.strip() for part in after.split("|")] if after else []
-    odd = next((part for part in parts if not _PART.fullmatch(part) or (part[0] != "#" and int(part) > 255)), None)
-    if not name or odd is not None:
-        what = "nothing before =" if not name else f"{odd!r}, which is neither a value (0–255) nor a colour (#rrggbb)"
+    colors = tuple(int(part[1:], 16) for part in parts if _COLOR.fullmatch(part))
+    rest = [part for part in parts if not _COLOR.fullmatch(part)]
+    odd = [part for part in rest if not part or part[0] == "#" or not (by_name or _is_value(part))]
+    if not name or odd:
+        kind = "name" if by_name else f"value (0–{GREATEST})"
+        what = f"{odd[0]!r}, which is neither a {kind} nor a colour (#rrggbb)" if name else "nothing before ="
         raise Refusal(f"{where} is {text!r}, with {what}: write name, or name= and such parts with | between them")
-    colors = tuple(int(part[1:], 16) for part in parts if part[0] == "#")
-    values = tuple(int(part) for part in parts if part[0] != "#")
-    return _Entry(where=where, text=text, name=name, values=values, colors=colors)
+    if by_name:
+        return _Entry(where=where, text=text, name=name, values=(), colors=colors, names=tuple(rest) or (name,))
+    return _Entry(where=where, text=text, name=name, values=tuple(map(int, rest)), colors=colors, names=())
+
+
+def _is_value(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,5}", text)) and int(text) <= GREATEST
 
 
 def _check_names(name: str, classes: Sequence[_Entry]) -> None:
@@ -147,6 +177,6 @@ def _all_or_none(classes: Sequence[_Entry], what: str) -> bool:
     return not without
 
 
-def shown(stored: int, by_color: bool) -> str:
+def shown(stored: int | str, by_color: bool) -> str:
     """A stored value as people write it: 7, or #ff0000."""
     return f"#{stored:06x}" if by_color else str(stored)

@@ -162,7 +162,7 @@ def test_the_lists_of_voc_are_the_splits_and_say_which_images_are_labelled(
             ("--classes", "soil=#000000,leaf=#ff0000|#e0e0c0", "--force"),
             {"encoding": "color", "classes": ["soil=#000000", "leaf=#ff0000|#e0e0c0"]},
         ),
-        (lambda label: png(np.uint8([10, 80])[label.clip(max=1)]), (), {"classes": ["class_0=10", "class_1=80"]}),
+        (lambda label: png(np.array([10, 80], np.uint8)[label.clip(max=1)]), (), {"classes": ["class_0=10", "class_1=80"]}),
     ],
 )
 def test_classes_are_what_labels_hold(

@@ -18,7 +18,8 @@ from stages.shared.dvc import WORD
 from stages.shared.stage import Stage
 
 if TYPE_CHECKING:
-    from pipeline.propose import Look, Pairs
+    from pipeline.pairs import Pairs
+    from pipeline.propose import Look
 
 WEIGHTS = {
     "imagenet": ("efficientnet_lite", "backbone: efficientnet_lite"),
@@ -43,14 +44,14 @@ WEIGHTS = {
 @click.option("--force", is_flag=True, help="Write over conf/scale/NAME.yaml.")
 def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: str, weights: str, force: bool) -> None:
     """Look at FOLDER, and write conf/scale/NAME.yaml: how to read it, and a recipe to train on it."""
-    from pipeline import propose  # NumPy and Pillow
+    from pipeline import pairs, propose  # matplotlib and Arrow
 
     path = Path("conf/scale", f"{name}.yaml")
     if not WORD.fullmatch(name) or not isinstance(yaml.safe_load(name), str):
         raise Refusal(f"{name!r} names no data set: write a word of letters, digits, _ and -, such as leaves")
     if path.exists() and not force:
         raise Refusal(f"{path} is there: choose another name, or write over it with --force")
-    found = propose.pairs(name, folder, images, labels)
+    found = pairs.find(name, folder, images, labels)
     seen = propose.look(found)
     classes, ignored = propose.classes(seen, _words(names), _words(ignore))
     row = {

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import psutil
-import yaml
 
 from ops import _remotes
 from ops._amount import size
@@ -21,7 +20,7 @@ from pipeline.registry import moved
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
-from stages.shared.dvc import load
+from stages.shared.dvc import load, refuse_conflicts
 from stages.shared.stage import Stage
 
 OK, FIX, NOTE, SKIP = "ok", "fix", "note", "skip"  # well; broken; worth knowing; not set up here
@@ -41,6 +40,8 @@ def runtime(root: Path, params: Params) -> Findings:
     kind = torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     texts = [f"{name} {wanted}" for name, wanted in named.items() if name not in versions.SETTINGS]
     yield OK, f"{', '.join(texts)}, {device.type} {kind}"
+    if device.type == "cpu" and (missing := determinism.outside()):
+        yield NOTE, f"{missing}: results repeat here but differ from dvc.lock's in their last bits"
     yield from _venv(root)
 
 
@@ -125,7 +126,8 @@ def mlflow(root: Path, params: Params) -> Findings:
     uri = store.chosen(root)
     if os.environ.get("FCN_TRACKING") == "off":
         yield SKIP, "FCN_TRACKING is off: stages tell nothing"
-    elif uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
+        return
+    if uri.startswith(store.SQLITE) and not Path(uri.removeprefix(store.SQLITE)).exists():
         yield NOTE, f"no {Path(uri).name} yet: the first run makes it"
     else:
         from pipeline.tracking.connect import connect
@@ -136,6 +138,8 @@ def mlflow(root: Path, params: Params) -> Findings:
         yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
         if was := moved.moved_from(uri):
             yield FIX, f"{Path(uri).name} says that runs keep their files in {was}, where it came from: fcn ui mends it"
+    if (aside := spool.place() / spool.ASIDE).is_file():
+        yield NOTE, f"{len(aside.read_text().splitlines())} events that MLflow does not take lie in {aside}"
 
 
 def _archives(root: Path, params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
@@ -158,10 +162,8 @@ def main(checks: tuple[str, ...]) -> None:
     Each line is ok; fix, with a remedy; note; or skip, of what is not set up.
     """
     root, states = Path.cwd(), set()
-    try:
-        params: Params = load(root / "params.yaml")
-    except yaml.YAMLError as error:
-        raise Refusal(f"params.yaml: {' '.join(str(error).split())}: python -m ops.compose writes it anew") from None
+    refuse_conflicts(root)
+    params: Params = load(root / "params.yaml")
     for name in (name for name in CHECKS if not checks or name in checks):
         try:
             found = [*CHECKS[name](root, params)]

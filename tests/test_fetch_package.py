@@ -11,8 +11,7 @@ import pytest
 
 from pipeline.core.types import Refusal
 from pipeline.fetch.archives import fetch, fetch_all
-from pipeline.fetch.download import Download
-from pipeline.fetch.package import Package
+from pipeline.fetch.download import Download, Package
 
 DATA = bytes(range(256)) * 100
 SHA256 = hashlib.sha256(DATA).hexdigest()

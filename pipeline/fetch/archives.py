@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
 from pipeline.fetch.download import Download, Row, SourceError, stored_name, transfer
+from pipeline.fetch.package import extract
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
@@ -88,7 +89,7 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
     if entry.package:
         try:
             _refuse_offline()
-            entry.package.extract(entry.name, part)
+            extract(entry.package, entry.name, part)
             digest = entry.verified(part)
             return part.replace(store / stored_name(digest)), digest
         except SourceError as error:

@@ -15,11 +15,14 @@ from typing import Literal
 from tqdm import tqdm
 
 from pipeline.core.types import Refusal
-from pipeline.fetch.package import Package, SourceError
 
 TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 3
 BLOCK = 1 << 20
+
+
+class SourceError(Exception):
+    """Why a source gave no usable file."""
 
 
 def transfer(url: str, part: Path, *, expected: int | None, pause: float = 1.0) -> None:
@@ -69,6 +72,21 @@ def _attempt(url: str, part: Path, expected: int | None) -> None:
 
 
 _DIGEST = re.compile(r"(?:(?:sha256:)?[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A release whose wheel holds a file to fetch; ``sha256`` is the wheel's."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name) or not re.fullmatch(r"[0-9][\w.+!]*", self.version):
+            raise Refusal(f"package {self.name!r} {self.version!r}: write a name and one version, such as 0.1.0")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise Refusal(f"package {self.name}: {self.sha256!r} is no digest: write the wheel's sha256 in small hex")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
-from tests.convolutionalize.test_convolutionalize import FILLED, KINDS, REAL, centre, tensor, voc_photo
+from tests.convolutionalize.test_convolutionalize import FILLED, KINDS, REAL, tensor, voc_photo
 
 FILE = "efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -180,7 +180,10 @@ def test_the_published_weights_name_the_animals_as_the_package_does(real: dict[s
     convolutionalize(tmp_path, "efficientnet_lite", 0, tmp_path / "out")
     spec, tensors = checkpoint.load(tmp_path / "out/efficientnet_lite-fcn.safetensors")
     for name, kind in zip(FILLED, KINDS, strict=True):
-        image = tensor(centre(voc_photo(name), 224)) - 127
+        photo = voc_photo(name)
+        left, top = ((side - min(photo.size)) // 2 for side in photo.size)
+        square = photo.crop((left, top, left + min(photo.size), top + min(photo.size)))
+        image = tensor(square.resize((256, 256)).crop((16, 16, 240, 240))) - 127
         want = reference(real, image / 128)
         got = logits(tensors, spec, image).mean((2, 3))
         assert torch.allclose(got, want, rtol=1e-4, atol=1e-4 * float(want.abs().max()))

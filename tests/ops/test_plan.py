@@ -236,7 +236,7 @@ def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
     assert said.output == "Error: no stage train: did you mean train-b?\n"
     (clone / "params.yaml").write_text("a: [")
     said = CliRunner().invoke(page.main, [])
-    assert said.output == "Error: unable to read: 'params.yaml', YAML file structure is corrupted\n"
+    assert said.output.startswith(f"Error: {clone}/params.yaml cannot be read (") and said.output.count("\n") == 1
     monkeypatch.chdir(clone.parent)
     said = CliRunner().invoke(page.main, [])
     assert said.exit_code == 1
@@ -376,8 +376,8 @@ def test_from_a_subfolder_the_clone_is_found_and_paths_mean_what_they_meant(bare
     for name in ("report.html", "report.md"):
         (bare / "results" / name).touch()
     os.chdir(bare / "sub")
-    said = CliRunner().invoke(fcn.main, ["report", "--out", "../results/x"]).output
-    assert said.startswith(f"Error: {bare}/sub/../results/x is among the results")
+    said = CliRunner().invoke(fcn.main, ["report", "--out", "../results/x.html"]).output
+    assert said.startswith(f"Error: {bare}/sub/../results/x.html is among the results")
 
 
 def test_what_keeps_dvc_from_reading_is_one_line_with_its_remedy(bare: Path) -> None:

@@ -170,7 +170,8 @@ def test_a_hash_that_dvc_never_wrote_is_told_and_nothing_is_blamed(world: Path) 
     assert done.exit_code == 1
     here = hashlib.md5(b"3").hexdigest()[:8]
     assert done.stdout == (
-        f"count  DIFFERS  n.txt: 00000000… in dvc.lock, {here}… here; changed since: nothing it reads\n"
+        f"count  DIFFERS  n.txt: 00000000… in dvc.lock, {here}… here; changed since: nothing it reads; this processor "
+        "should give the same: pytest tests/test_portable.py names an operation that does not\n"
     )
     relock(world, cmd="true")
     assert "count  DIFFERS  n.txt: 00000000… in dvc.lock, none here" in verify("count").stdout, (

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from pipeline.pairs import Pairs
     from pipeline.propose import Look
 
+# Each its file of conf/weights/, and what its recipe says. A thin net, hardly pretrained, takes larger steps.
 WEIGHTS = {
-    "imagenet": ("efficientnet_lite", "backbone: efficientnet_lite"),
-    "miniature": ("rendered", "backbone: vgg16, mean: measured"),
+    "imagenet": ("efficientnet_lite", "net: {backbone: efficientnet_lite}"),
+    "miniature": ("rendered", "net: {backbone: vgg16, mean: measured}\n    solver: {iterations: 400, lr: 3.0e-4}"),
 }
 
 
@@ -51,6 +52,8 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
         raise Refusal(f"{name!r} names no data set: write a word of letters, digits, _ and -, such as leaves")
     if path.exists() and not force:
         raise Refusal(f"{path} is there: choose another name, or write over it with --force")
+    if folder.is_absolute() and folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
     found = pairs.find(name, folder, images, labels)
     seen = propose.look(found)
     classes, ignored = propose.classes(seen, _words(names), _words(ignore))
@@ -113,7 +116,7 @@ bounds:
 
 recipes:
   {name}-fcn8s:
-    net: {{{net}}}
+    {net}
     data: {{shards: {name}}}
     evaluate: {{split: {scored}}}
 """

@@ -56,7 +56,7 @@ def find(name: str, root: Path, images: str = "", labels: str = "") -> Pairs:
     both = both or [(one, one) for one in sorted(folders, key=lambda each: -len(folders[each]))[:1]]
     affixes = _affixes(folders, both)
     if affixes is None:
-        raise Refusal(f"{root} has no images with labels: {_missing(folders)}")
+        raise Refusal(f"{root} has no images with labels: {_missing(root, folders)}")
     single = {image for image, label in both if image == label} | impure
     patterns = [
         _pattern([pair[side] for pair in both], affix, bool(single & {pair[side] for pair in both}))
@@ -178,8 +178,9 @@ def _read(name: str, root: Path, images: str, labels: str, splits: Sequence[str]
     return Pairs(root=root, images=images, labels=labels, splits=way, layout=layout)
 
 
-def _missing(folders: Mapping[PurePosixPath, list[str]]) -> str:
+def _missing(root: Path, folders: Mapping[PurePosixPath, list[str]]) -> str:
     there = "; ".join(f"{each}/ has {len(names)}, such as {names[0]}" for each, names in [*folders.items()][:4])
     looked = "looked for images/ with masks/, labels/ or annotations/, also in or around train/, val/ and test/"
     found = there or "no picture is there"
-    return f"{looked}, and for x.jpg beside x.png or x_mask.png; {found}: give --images and --labels"
+    json = "; for labels as JSON write the row by hand, docs/own-data.md" if next(root.rglob("*.json"), None) else ""
+    return f"{looked}, and for x.jpg beside x.png or x_mask.png; {found}: give --images and --labels{json}"

@@ -251,6 +251,7 @@ def test_what_cannot_be_read_is_refused_in_one_line_and_nothing_is_written(
     ("../leaves", "own", "names no data set"),
     ("2024", "own", "names no data set"),
     ("yes", "own", "names no data set"),
+    ("blätter", "own", "names no data set"),
     ("paper", "own", "write over it with --force"),
     ("leaves", "nowhere", "nowhere is no folder"),
     ("leaves", "conf", "no picture is there"),

@@ -50,6 +50,8 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
     path = Path("conf/scale", f"{name}.yaml")
     if not WORD.fullmatch(name) or not name.isascii() or not isinstance(yaml.safe_load(name), str):
         raise Refusal(f"{name!r} names no data set: write a word of a to z, digits, _ and -, such as leaves")
+    if not path.parent.is_dir():
+        raise Refusal(f"no {path.parent} here: go to the clone's folder")
     if path.exists() and not force:
         raise Refusal(f"{path} is there: choose another name, or write over it with --force")
     if folder.is_absolute() and folder.is_relative_to(Path.cwd()):

@@ -18,7 +18,7 @@ from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
 from pipeline.datasets.own import folder
 from pipeline.datasets.own.coding import MOST, shown
 from pipeline.datasets.own.folder import Folder
-from pipeline.datasets.own.images import decode
+from pipeline.datasets.own.images import decode, depth
 from pipeline.describe import pictures
 from pipeline.describe.pictures import SAMPLES
 from pipeline.pairs import Pairs
@@ -50,13 +50,15 @@ def look(found: Pairs) -> Look:
     chosen = _spread(names, LOOKED_AT)
     for name in chosen:
         file = found.layout.read(name)["semantic"]
-        image, _ = decode(file)
+        image, _ = decode(file, 16)
         if image.format in ("JPEG", "MPO"):
             raise Refusal(f"{file.path} is a JPEG, which blurs labels: export labels as PNG")
-        encoding = {"P": "palette", "L": "index", "1": "index"}.get(image.mode, "color")
+        encoding = {"P": "palette", "L": "index", "1": "index", "I;16": "index"}.get(image.mode, "color")
         encodings.add(encoding)
         step = isqrt(image.width * image.height // PIXELS) + 1
         stored = np.asarray(image.convert("RGB") if encoding == "color" else image)[::step, ::step]
+        if image.mode == "L" and (bits := depth(image, file.bytes)) < 8:  # which Pillow spreads over 0–255
+            stored = stored // (255 // (2**bits - 1))
         if stored.ndim == 3:
             stored = stored.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
         values, counts = np.unique(stored.astype(np.uint32), return_counts=True)
@@ -91,10 +93,10 @@ def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[li
     Raises Refusal where only one value is seen, or the names are fewer or more than the values.
     """
     by_color = seen.encoding == "color"
-    void = set(ignore) or ({shown(VOC_VOID, True)} if by_color else {"255"})
+    void = set(ignore) or ({shown(VOC_VOID, True)} if by_color else {"255", "65535"})
     values = [value for value in seen.pixels if shown(value, by_color) not in void]
-    if not by_color and not ignore and [*seen.pixels] == [0, 255]:
-        values = [0, 255]
+    if not by_color and not ignore and [*seen.pixels] in ([0, 255], [0, 65535]):
+        values = [*seen.pixels]
     ignored: list[str | int] = [int(text) if text.isdigit() else text for text in ignore]
     ignored = ignored or [shown(each, True) if by_color else each for each in seen.pixels if each not in values]
     if any("=" in name for name in names):

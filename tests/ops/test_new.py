@@ -61,6 +61,16 @@ def grey(label: Label) -> bytes:
     return png(label)
 
 
+def bits(label: Label) -> bytes:
+    scratch = io.BytesIO()
+    Image.fromarray((label == 1).astype(np.uint8) * 255).convert("1").save(scratch, "PNG")
+    return scratch.getvalue()
+
+
+def deep(label: Label) -> bytes:
+    return png(np.where(label == 255, 65535, label.astype(np.uint16)))
+
+
 def others(label: Label) -> bytes:
     return png(np.array([10, 80], np.uint8)[label.clip(max=1)])
 
@@ -166,6 +176,8 @@ def test_the_lists_of_voc_are_the_splits_and_say_which_images_are_labelled(
             ("--classes", "soil=#000000,leaf=#ff0000|#e0e0c0", "--force"),
             {"encoding": "color", "classes": ["soil=#000000", "leaf=#ff0000|#e0e0c0"]},
         ),
+        (bits, (), {"classes": ["background", "object"]}),
+        (deep, (), {"classes": ["background", "object"], "ignore": [65535]}),
         (others, (), {"classes": ["class_0=10", "class_1=80"]}),
     ],
 )

@@ -10,6 +10,7 @@ from pipeline.core.fields import bounded, read
 from pipeline.core.types import Refusal
 
 STRIDES = (4, 8, 16, 32)
+SMALLEST = 32  # pixels: the coarsest cell of a smaller image may lie outside of it
 # A 375×500 image has 187,500 pixels: the same step on the mean of its losses takes a rate that many times the sum's.
 SLOWEST_FOR_MEAN = 1e-7
 FASTEST_FOR_SUM = 1e-3
@@ -39,11 +40,16 @@ class Net:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """The split that it learns from; ``jitter`` mirrors and shifts its samples (section 4.3: no improvement)."""
+    """The split that it learns from; ``jitter`` mirrors and shifts its samples (section 4.3: no improvement).
+
+    ``crop`` is the side in pixels of a random window of each sample, 0 the whole of it: for pictures that are too large
+    for memory. A smaller picture is taken whole.
+    """
 
     shards: str
     split: str
     alter: Literal["none", "jitter"] = "none"
+    crop: int = bounded(0, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +96,8 @@ class Recipe:
 def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     """Read the groups ``net``, ``data`` and ``solver`` of the row ``recipes.<name>`` of params.yaml.
 
-    Raises Refusal for an unknown, missing or ill-typed field, a stride that no net has, virtual ranks that do not
-    divide the batch, and a rate that belongs to the other reduction.
+    Raises Refusal for an unknown, missing or ill-typed field, a stride that no net has, a window below 32 px, virtual
+    ranks that do not divide the batch, and a rate that belongs to the other reduction.
     """
     recipe = read(Recipe, f"recipes.{name}", {"name": name, **row})
     where, net, solver = f"recipes.{name}", recipe.net, recipe.solver
@@ -100,6 +106,8 @@ def parse(name: str, row: Mapping[str, Any]) -> Recipe:
     for field, names in (("inputs", net.inputs), ("heads", net.heads)):
         if len(set(names)) < len(names):
             raise Refusal(f"{where}.net.{field} names a column twice: {', '.join(names)}")
+    if 0 < recipe.data.crop < SMALLEST:
+        raise Refusal(f"{where}.data.crop is {recipe.data.crop}: write 0 for whole images, or {SMALLEST} px or more")
     if solver.sampling > 1:
         raise Refusal(f"{where}.solver.sampling is {solver.sampling}: it is a share of the cells, at most 1")
     if solver.batch % (ranks := solver.virtual_ranks):

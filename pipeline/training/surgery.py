@@ -24,7 +24,9 @@ from pipeline.weights import checkpoint
 FINER = (16, 8, 4)  # strides with a skip
 CHOSEN = ("inputs", "streams", "stride", "skip_scales", "fusion", "upsampling")  # by the recipe, as they are
 
-Report = dict[str, str]  # tensor -> copied | bilinear | random | zero
+SHOWN = 12  # names in a line: an FCN-8s of two heads scores in so many tensors
+DROPPED = "dropped, for its classes are others"
+Report = dict[str, str]  # tensor -> copied | bilinear | random | zero; init's tensor -> DROPPED
 
 
 @torch.no_grad()
@@ -49,27 +51,44 @@ def transplant(
 
 
 def inherit(net: nn.Module, spec: NetSpec, parent: NetSpec, tensors: Mapping[str, Tensor]) -> Report:
-    """Start the net of ``spec`` from a checkpoint: a convolutionalized classifier, or a coarser net of its heads.
+    """Start the net of ``spec`` from a checkpoint: a convolutionalized classifier, or a trained net.
 
-    From a classifier all score layers stay zero and its own is dropped; from a coarser net only the skips that the
-    parent lacks do. Learned upsampling begins bilinear.
+    From a classifier all score layers stay zero and its own is dropped. From a net of the same classes, of its stride
+    or a coarser one, only the skips that it lacks do. A head whose classes have other names than the ``parent``'s, or
+    which the ``parent`` has not, begins at zero whatever the strides: the ``parent``'s layers for it are dropped, and
+    so reported. Learned upsampling that nothing fills begins bilinear.
 
-    Raises Refusal when the two nets differ in anything but stride, padding, skips and new heads; a classifier may be
-    shown other inputs, and another mean subtracted.
+    Raises Refusal when the two nets differ in anything but stride, padding, skips and new heads; for a classifier and
+    for other classes another mean may be subtracted, and a classifier may be shown other inputs.
     """
     classifier = any(name.startswith("score.") for name in tensors)
-    for field in ("backbone", "width", "crop", "streams", *(() if classifier else ("inputs", "mean"))):
-        if (ours := getattr(spec, field)) != (theirs := getattr(parent, field)):
-            raise Refusal(f"the net has {field} {ours} but its init has {theirs}: take {field} from the init")
+    new = [head for head, ours in spec.heads.items() if classifier or not _same_classes(ours, parent.heads.get(head))]
+    free = {"inputs", "mean"} if classifier else {"mean"} if new else set()
+    for field in ("backbone", "width", "crop", "streams", "inputs", "mean"):
+        here, there = getattr(spec, field), getattr(parent, field)
+        if field not in free and here != there:
+            raise Refusal(f"the net has {field} {here} but its init has {there}: take {field} from the init")
     grown = ["*.upscore*"] if spec.upsampling == "learned" else []
+    scores = _layers_of(new, "score_*")
     if classifier:
         first = f"backbone.{plugins.load('backbones', spec.backbone).FIRST}.weight"
         tensors = {**tensors, first: first_filters(tensors[first], spec.inputs)}
-        scores = [f"{head}.score_*" for head in spec.heads]
         return transplant(net, tensors, fresh=[*grown, *scores], dropped=["score.*"])
+    gone = _layers_of([head for head in parent.heads if head in new or head not in spec.heads], "*")
+    kept = {name: tensor for name, tensor in tensors.items() if not _matches(name, gone)}
     finer = [stride.bit_length() - 1 for stride in FINER if spec.stride <= stride < parent.stride]
     skips = [f"*{head}.score_pool{n}.*" for head in spec.heads for n in finer]
-    return transplant(net, tensors, fresh=[*grown, *skips])
+    report = transplant(net, kept, fresh=[*grown, *scores, *skips])
+    return report | {f"init's {name}": DROPPED for name in tensors if name not in kept}
+
+
+def _same_classes(ours: LabelSpec, theirs: LabelSpec | None) -> bool:
+    return theirs is not None and ours.classes == theirs.classes
+
+
+def _layers_of(heads: Sequence[str], layers: str) -> list[str]:
+    """Patterns of the tensors of ``heads``, in a net of one stream and of several."""
+    return [f"{stream}{head}.{layers}" for head in heads for stream in ("", "*.")]
 
 
 def first_filters(first: Tensor, inputs: Sequence[str]) -> Tensor:
@@ -147,6 +166,6 @@ def summary(report: Report) -> list[str]:
     lines = []
     for fate in sorted(set(report.values())):
         names = [name for name, met in report.items() if met == fate]
-        shown = ", ".join(names if len(names) <= 6 else [names[0], "…", names[-1]])
+        shown = ", ".join(names if len(names) <= SHOWN else [names[0], "…", names[-1]])
         lines.append(f"{fate}: {len(names)} tensors ({shown})")
     return lines

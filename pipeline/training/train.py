@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -14,7 +15,7 @@ from pipeline.core.types import Refusal
 from pipeline.fcn.net import FCN, LateFCN
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.shards.reader import Shards
-from pipeline.shards.schema import Manifest
+from pipeline.shards.schema import ROW_GROUP, Manifest, read_manifest
 from pipeline.training import surgery
 from pipeline.training.feed import Feed
 from pipeline.training.loss import History, balance
@@ -22,6 +23,9 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
 from pipeline.weights import checkpoint
+
+GROUPS = 64  # row groups of photographs that stay in memory, 2 MB each
+ENCODED = 1 << 30  # bytes of larger pictures that do
 
 Call = Callable[[], None]  # after each iteration
 Watching = Callable[[FCN | LateFCN, Solver, Feed, History], Call]
@@ -40,20 +44,22 @@ def train(
     snapshots: Snapshots | None = None,
     group: Group = ALONE,
     workers: int = 1,
+    rows: Sequence[int] | None = None,
     watch: Watching | None = None,
 ) -> None:
     """Write the weights ``model`` and the losses ``history``; ``say`` hears where the first weights come from.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
-    ranks; the first writes and speaks. ``workers`` as in ``Feed``. What ``watch`` makes of the training is called
-    after each iteration; it only looks on.
+    ranks; the first writes and speaks. ``workers`` and ``rows`` as in ``Feed``. What ``watch`` makes of the training is
+    called after each iteration; it only looks on.
 
     Raises Refusal when recipe, shards and init do not fit together, the processes cannot share the virtual ranks
     evenly, a label is no class, or the loss is not finite; Stopped when ``snapshots`` are asked to stop.
     """
     _check_share(recipe, group)
-    samples = Shards(shards, columns=[*recipe.net.inputs, *recipe.net.heads])
+    groups = _groups(read_manifest(shards))
+    samples = Shards(shards, columns=[*recipe.net.inputs, *recipe.net.heads], groups=groups)
     net, report = surgery.start(recipe, init, samples.manifest)
     for line in surgery.summary(report) if group.leads else ():
         say(line)
@@ -69,15 +75,18 @@ def train(
         net=net.spec,
         device=device,
         jitter=recipe.data.alter == "jitter",
+        crop=recipe.data.crop,
         sampling=recipe.solver.sampling,
         group=group,
         workers=workers,
+        rows=rows,
     )
     if snapshots:
         snapshots.resume(solver, losses)
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
-    run(solver, feed, losses, recipe.name, snapshots, look)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused, in one line
+        run(solver, feed, losses, recipe.name, snapshots, look)
     tensors = net.state_dict()
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
@@ -88,6 +97,12 @@ def train(
         losses.write(history)
     if snapshots:
         snapshots.clear()
+
+
+def _groups(manifest: Manifest) -> int:
+    """How many row groups stay in memory: one of pictures of 40 MB has 640 MB."""
+    size = sum(shard.bytes for shard in manifest.shards) * ROW_GROUP / max(1, manifest.rows)
+    return max(1, min(GROUPS, int(ENCODED / max(1, size))))
 
 
 def _check_share(recipe: Recipe, group: Group) -> None:

@@ -34,7 +34,8 @@ def watch(
     moments = {solver.spec.iterations * moment // MOMENTS for moment in range(MOMENTS + 1)}
     photo = read_manifest(shards).spec.images[0]
     samples = Shards(shards, columns={photo, *net.spec.inputs, *net.spec.heads}, verify=False)
-    examples = [samples[index] for index in sorted({k * len(samples) // IMAGES for k in range(IMAGES)})]
+    chosen = sorted({k * len(samples) // IMAGES for k in range(IMAGES)})
+    examples = [feed.cut(index, samples[index]) for index in chosen]
     shown = 0
     began, waited, first = time.perf_counter(), feed.waited, solver.iteration
 

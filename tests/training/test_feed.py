@@ -16,7 +16,8 @@ import torch
 from pipeline.core.types import Refusal
 from pipeline.runtime.distributed import Group
 from pipeline.shards.reader import Shards
-from pipeline.training.feed import CELL, JITTER, Feed, Item, Move, drawn, move, prefetch, sampled
+from pipeline.training.alter import CELL, JITTER, Move, move, sampled, window
+from pipeline.training.feed import Feed, Item, drawn, prefetch
 from tests.training.world import GEOMETRIC, IDS, SEMANTIC, SPEC, shards
 
 HEADS = {"semantic": SEMANTIC, "geometric": GEOMETRIC}
@@ -76,6 +77,47 @@ def test_jitter_and_sampling_change_what_counts_and_nothing_else(tmp_path: Path)
     for item in jittered:
         beyond = (item.image.abs() < 0.5).all(1)  # the mean, rounded to a pixel
         assert bool((item.labels["semantic"][beyond] == 255).float().mean() > 0.9)
+
+
+def test_a_window_is_cut_from_image_and_labels_alike_after_the_move(tmp_path: Path) -> None:
+    folder = shards(tmp_path / "train")
+    heads = ("semantic", "geometric")
+    wholes, parts = ([i for b in feed(folder, *heads, **more).batches(0, 40, 1) for i in b] for more in OPTIONS)
+    for whole, part in zip(wholes, parts, strict=True):
+        maps = {head: label.numpy()[0] for head, label in whole.labels.items()}
+        rows, columns = window(1337, whole.draw, 42, maps, dict.fromkeys(heads, 255))
+        assert part.image.shape == (1, 3, min(42, whole.image.shape[2]), 42)
+        assert torch.equal(part.image, whole.image[..., rows, columns])
+        assert all(torch.equal(part.labels[head], whole.labels[head][..., rows, columns]) for head in heads)
+        assert part.valid == {head: int((part.labels[head] != 255).sum()) for head in heads}
+
+
+OPTIONS: list[dict[str, object]] = [{"jitter": True}, {"jitter": True, "crop": 42}]
+
+
+def test_windows_are_a_pure_function_uniform_and_whole_where_the_picture_is_small() -> None:
+    labels, ignored = {"semantic": np.zeros((40, 90), np.uint8)}, {"semantic": 255}
+    places = [window(1337, draw, 64, labels, ignored) for draw in range(3000)]
+    assert places == [window(1337, draw, 64, labels, ignored) for draw in range(3000)]
+    assert places != [window(1338, draw, 64, labels, ignored) for draw in range(3000)]
+    assert all(rows == slice(0, 64) for rows, _ in places)
+    lefts = Counter(columns.start for _, columns in places)
+    assert set(lefts) == set(range(90 - 64 + 1))
+    assert max(lefts.values()) < 2 * min(lefts.values())
+
+
+def test_a_window_without_a_valid_pixel_is_drawn_again_ten_times_at_most() -> None:
+    """A sixth of the picture is labelled, by the second head."""
+    void, some = np.full((64, 3 * 64), 255, np.uint8), np.full((64, 3 * 64), 255, np.uint8)
+    some[:, :32] = 1
+    ignored = {"semantic": 255, "geometric": 255}
+    seen = [window(1, n, 64, {"semantic": void, "geometric": some}, ignored)[1].start < 32 for n in range(400)]
+    assert 0.85 < np.mean(seen) < 0.97  # 1 - (97 / 129) ** TRIES = 0.94
+    assert window(1, 0, 64, {"semantic": void}, {"semantic": 255})[0] == slice(0, 64)
+
+
+def test_only_the_rows_that_it_is_given_are_drawn(tmp_path: Path) -> None:
+    assert {item.id for item in items(shards(tmp_path / "train"), rows=[4, 1])} == {IDS[1], IDS[4]}
 
 
 def test_refuses_a_label_that_is_no_class_by_the_samples_name(tmp_path: Path) -> None:

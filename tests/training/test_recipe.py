@@ -48,6 +48,8 @@ def test_a_row_says_what_differs_from_the_defaults() -> None:
         ({"sampling": 0}, "solver.sampling is 0.0: it must be greater than 0"),
         ({"skip_scales": 0.01}, "net.skip_scales is 0.01: write a list of numbers, or []"),
         ({"alter": "mirror"}, "data.alter is 'mirror': choose none or jitter"),
+        ({"crop": 31}, "data.crop is 31: write 0 for whole images, or 32 px or more"),
+        ({"crop": -1}, "data.crop is -1: it must be at least 0"),
         ({"mean": "mine"}, "net.mean is 'mine': choose init or published or measured"),
         ({"start": "scratch"}, "net.start is 'scratch': choose init or random"),
         ({"init": None}, "net.init is None: write a text"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from pipeline.backbones.shared.random_start import INPUT_STD, random_start
 from pipeline.core import plugins
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.fcn.net import FCN
+from pipeline.fcn.net import FCN, make
 from pipeline.spec import NetSpec
 from pipeline.training import surgery
 
@@ -36,14 +37,50 @@ def test_refuses_a_parent_of_other_make() -> None:
     ):
         with pytest.raises(Refusal, match=f"has {next(iter(changed))}"):
             surgery.inherit(FCN(SPEC), SPEC, replace(SPEC, **changed), parent)  # type: ignore[arg-type]
-    with pytest.raises(Refusal, match=r"semantic\.score_fr\.weight has no place"):
-        other = replace(SPEC, heads={"geometric": LABELS})
-        surgery.inherit(FCN(other), other, SPEC, parent)
     with pytest.raises(Refusal, match=r"score_pool4.weight has no place"):
         surgery.inherit(FCN(SPEC), SPEC, replace(SPEC, stride=16), FCN(replace(SPEC, stride=16)).state_dict())
-    with pytest.raises(Refusal, match=r"semantic.score_fr.weight is 3×512×1×1 in the net but 2×512×1×1 in the init"):
-        three = replace(SPEC, heads={"semantic": LabelSpec(classes=("a", "b", "c"), palette=((0, 0, 0),) * 3)})
-        surgery.inherit(FCN(three), three, SPEC, parent)
+
+
+OTHERS = LabelSpec(classes=("road", "car", "sky"), palette=((0, 0, 0),) * 3)
+AS_MANY = LabelSpec(classes=("background", "dog"), palette=LABELS.palette)
+
+
+@pytest.mark.parametrize("labels", [OTHERS, AS_MANY], ids=["more classes", "as many"])
+@pytest.mark.parametrize("upsampling", ["fixed", "learned"])
+@pytest.mark.parametrize(("theirs", "ours"), [(32, 8), (16, 16), (8, 32)], ids=["finer", "same stride", "coarser"])
+def test_other_classes_take_all_but_the_score_layers(
+    theirs: int, ours: int, upsampling: Literal["fixed", "learned"], labels: LabelSpec
+) -> None:
+    parent = FCN(replace(SPEC, stride=theirs, upsampling=upsampling))
+    for number, tensor in enumerate(parent.state_dict().values(), 1):
+        tensor.fill_(number)
+    spec = replace(SPEC, stride=ours, upsampling=upsampling, heads={"semantic": labels}, mean=(1.0, 2.0, 3.0))
+    net, fresh = FCN(spec), FCN(spec).state_dict()
+    report = surgery.inherit(net, spec, parent.spec, parent.state_dict())
+    for name, tensor in net.state_dict().items():
+        head = name.startswith("semantic.")
+        assert torch.equal(tensor, (fresh if head else parent.state_dict())[name])
+        assert report.pop(name) == ("copied" if not head else "bilinear" if ".upscore" in name else "zero")
+    dropped = {f"init's {name}" for name in parent.state_dict() if name.startswith("semantic.")}
+    assert report == dict.fromkeys(dropped, surgery.DROPPED)
+
+
+def test_only_the_head_of_other_classes_begins_anew() -> None:
+    """In every stream; a head that the net has not is dropped, one of the same classes is held to the rules."""
+    late = replace(SPEC, streams="late", inputs=("color", "hha"), mean=SPEC.mean * 2)
+    parent = make(replace(late, heads={"semantic": LABELS, "parts": LABELS, "geometric": LABELS}))
+    for tensor in parent.state_dict().values():
+        tensor.fill_(7)
+    spec = replace(late, heads={"semantic": OTHERS, "geometric": LABELS})
+    net = make(spec)
+    report = surgery.inherit(net, spec, parent.spec, parent.state_dict())
+    zero = {name for name, tensor in net.state_dict().items() if not tensor.any()}
+    layers = [f"{stream}.semantic.score_fr.{kind}" for stream in late.inputs for kind in ("weight", "bias")]
+    assert zero == {*layers} == {name for name, fate in report.items() if fate == "zero"}
+    assert len([name for name, fate in report.items() if fate == surgery.DROPPED]) == 8
+    finer = make(replace(parent.spec, stride=16))
+    with pytest.raises(Refusal, match=r"geometric.score_pool4.weight has no place"):
+        surgery.inherit(net, spec, finer.spec, finer.state_dict())
 
 
 def test_filters_of_a_classifier_meet_hha_in_caffes_order() -> None:

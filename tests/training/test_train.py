@@ -18,7 +18,20 @@ from pipeline.training.surgery import start
 from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
-from tests.training.world import DIVERGING, IDS, MOMENTS, SEMANTIC, SPEC, Seen, classifier, fit, losses, recipe, shards
+from tests.training.world import (
+    DIVERGING,
+    GEOMETRIC,
+    IDS,
+    MOMENTS,
+    SEMANTIC,
+    SPEC,
+    Seen,
+    classifier,
+    fit,
+    losses,
+    recipe,
+    shards,
+)
 
 SCRIPT = """
 import sys
@@ -59,7 +72,7 @@ def test_the_loss_falls_and_the_weights_carry_their_net(tmp_path: Path) -> None:
 
 
 def test_any_number_of_decoding_threads_gives_the_same_bytes(tmp_path: Path) -> None:
-    row = recipe(batch=2, alter="jitter", sampling=0.5)
+    row = recipe(batch=2, alter="jitter", sampling=0.5, crop=40)
     runs = [fit(tmp_path, f"with {workers}", row=row, workers=workers) for workers in (1, 0, 4)]
     assert runs[0] == runs[1] == runs[2]
 
@@ -79,6 +92,24 @@ def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
     assert fresh == {"semantic.score_pool4.weight", "semantic.score_pool4.bias"}
     state = net.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in checkpoint.load(coarse)[1].items())
+
+
+def test_a_net_of_other_classes_is_a_start(tmp_path: Path) -> None:
+    """A net of three classes, trained for a while, begins one of two others; its score layers are told by name."""
+    fit(tmp_path, row=recipe(stride=16, iterations=3))
+    init, other, said = tmp_path / "run/model.safetensors", tmp_path / "other", [""]
+    init.rename(tmp_path / "init.safetensors")
+    (tmp_path / "train").rename(other)
+    shards(tmp_path / "train", (0, 1, 255), GEOMETRIC)
+    fit(tmp_path, row=recipe(stride=8, mean="measured", iterations=3), say=said.append)
+    spec, tensors = checkpoint.load(tmp_path / "run/model.safetensors")
+    assert (spec.heads, spec.mean, spec.stride) == ({"semantic": GEOMETRIC}, MOMENTS.mean, 8)
+    assert tensors["semantic.score_fr.weight"].any()
+    layers = [f"semantic.score_{name}.{kind}" for name in ("fr", "pool4", "pool3") for kind in ("weight", "bias")]
+    dropped = sorted(f"init's {name}" for name in layers[:4])
+    assert said[1].startswith("copied: 30 tensors (backbone.conv1_1.weight, …, ")
+    assert said[2] == f"dropped, for its classes are others: 4 tensors ({', '.join(dropped)})"
+    assert said[3] == f"zero: 6 tensors ({', '.join(layers)})"
 
 
 def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:
@@ -122,12 +153,14 @@ def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path) -> None:
-    row = recipe(iterations=40)
+@pytest.mark.parametrize("crop", [0, 32])
+def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path, crop: int) -> None:
+    row = recipe(iterations=40, crop=crop)
     alone = fit(tmp_path, "alone", row=row)
     assert fit(tmp_path, "watched", row=row, watch=partial(watch, seen := Seen(), tmp_path / "train")) == alone
     keys = [f"training/{place:02d}-{name}" for place, name in enumerate(IDS)]
     assert seen.pictures == [(step, key) for step in range(0, 41, 5) for key in keys]
+    assert all(crop in (0, *shape[:2]) for shape in seen.shapes)
 
 
 def test_the_curve_is_the_history_in_at_most_300_points(tmp_path: Path) -> None:

@@ -32,17 +32,17 @@ KINDS: dict[str, type] = {"net": Net, "data": Data, "solver": SolverSpec}
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
 
 
-def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255)) -> Path:
+def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255), semantic: LabelSpec = SEMANTIC) -> Path:
     """Pictures of 40 to 45 px, each of one label and its colour under a strip of the last; two label columns."""
-    spec = DatasetSpec(name="noise", images=("color",), labels={"semantic": SEMANTIC, "geometric": GEOMETRIC})
+    spec = DatasetSpec(name="noise", images=("color",), labels={"semantic": semantic, "geometric": GEOMETRIC})
     rows = []
     for number, name in enumerate(IDS):
         rng = np.random.default_rng(number)
         height, width = 40 + number, 44
-        semantic = np.full((height, width), labels[number % len(labels)], np.uint8)
-        semantic[:4] = labels[-1]
-        color = (rng.integers(0, 60, (height, width, 3)) + 60 * (semantic[..., None] % 4)).astype(np.uint8)
-        columns = {"color": encoded(color), "semantic": encoded(semantic), "geometric": encoded(semantic // 2 % 2)}
+        label = np.full((height, width), labels[number % len(labels)], np.uint8)
+        label[:4] = labels[-1]
+        color = (rng.integers(0, 60, (height, width, 3)) + 60 * (label[..., None] % 4)).astype(np.uint8)
+        columns = {"color": encoded(color), "semantic": encoded(label), "geometric": encoded(label // 2 % 2)}
         rows.append({"id": name, **columns, "height": height, "width": width})
     return written(folder, spec, rows, split="train", moments={"color": MOMENTS})
 
@@ -138,6 +138,7 @@ class Seen:
     def __init__(self) -> None:
         self.points: list[tuple[int, Mapping[str, float]]] = []
         self.pictures: list[tuple[int, str]] = []
+        self.shapes: list[tuple[int, ...]] = []
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
         self.points.append((step, values))
@@ -155,3 +156,4 @@ class Seen:
         assert truth["semantic"].shape == predicted["semantic"].shape
         assert predicted["semantic"].max() < len(heads["semantic"].classes)
         self.pictures.append((step, key))
+        self.shapes.append(image.shape)

@@ -67,7 +67,7 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
     propose.draw(name, row, sheet)
     scored = next((split for split in ("val", "test") if split in found.layout.splits), "train")
     with files.replacing(path) as scratch:
-        scratch.write_text(_scale(name, row, weights, scored), encoding="utf-8")
+        scratch.write_text(_scale(name, row, weights, scored, seen.large), encoding="utf-8")
     click.echo("\n".join(_table(found, seen, row)))
     click.echo(f"wrote {path}. Look at {sheet}: do labels lie on their images, and are classes what you mean?")
     click.echo(f"next:\n  python -m ops.compose scale={name}\n  fcn data check {name}\n  fcn run")
@@ -84,6 +84,8 @@ def _table(found: Pairs, seen: Look, row: Mapping[str, Any]) -> Iterator[str]:
         meaning = names.get(value, 255)
         name = coding.label.classes[meaning] if meaning < len(coding.label.classes) else "void"
         yield f"  {shown(value, by_color):>7}  {100 * pixels / sum(seen.pixels.values()):6.2f} %  {name}"
+    if seen.large:
+        yield "pictures are large: the recipe trains on random windows of 512×512 (data.crop)"
     yield "splits: " + ", ".join(f"{split} {len(ids)}" for split, ids in found.layout.splits.items())
 
 
@@ -96,9 +98,10 @@ def _flow(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n").strip()
 
 
-def _scale(name: str, row: Mapping[str, Any], weights: str, scored: str) -> str:
+def _scale(name: str, row: Mapping[str, Any], weights: str, scored: str, large: bool) -> str:
     """The YAML of the row without its defaults, and of a recipe of what differs from conf/recipe/own.yaml."""
     group, net = WEIGHTS[weights]
+    crop = ", crop: 512" if large else ""  # random windows
     defaults = {each.name: each.default for each in fields(Row)}
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     said = {key: value for key, value in row.items() if plain[key] != defaults[key]}
@@ -119,6 +122,6 @@ bounds:
 recipes:
   {name}-fcn8s:
     {net}
-    data: {{shards: {name}}}
+    data: {{shards: {name}{crop}}}
     evaluate: {{split: {scored}}}
 """

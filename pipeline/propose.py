@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import isqrt
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -27,15 +28,17 @@ LOOKED_AT = 48  # labels; `fcn data check` reads all
 PIXELS = 4_000_000  # of a label at most, every n-th row and column of a larger one
 FEW = 20  # values up to here are places in a list, though a label may miss some
 VOC_VOID = 0xE0E0C0
+LARGE = 1_500_000  # pixels of most pictures, above which training on whole ones is slow and takes gigabytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What labels store: how, each value's number of pixels and its palette's colours, and how many were looked at."""
+    """What labels store: how, and each value's pixels; how many were looked at, and whether most are LARGE."""
 
     encoding: str
     pixels: Mapping[int, int]
     labels: int
+    large: bool
 
 
 def look(found: Pairs) -> Look:
@@ -45,6 +48,7 @@ def look(found: Pairs) -> Look:
     """
     names = found.ids
     encodings: set[str] = set()
+    sizes: list[int] = []
     pixels: Counter[int] = Counter()
     colors: dict[int, set[tuple[int, ...]]] = {}
     chosen = _spread(names, LOOKED_AT)
@@ -55,6 +59,7 @@ def look(found: Pairs) -> Look:
             raise Refusal(f"{file.path} is a JPEG, which blurs labels: export labels as PNG")
         encoding = {"P": "palette", "L": "index", "1": "index", "I;16": "index"}.get(image.mode, "color")
         encodings.add(encoding)
+        sizes.append(image.width * image.height)
         step = isqrt(image.width * image.height // PIXELS) + 1
         stored = np.asarray(image.convert("RGB") if encoding == "color" else image)[::step, ::step]
         if image.mode == "L" and (bits := depth(image, file.bytes)) < 8:  # which Pillow spreads over 0–255
@@ -74,7 +79,9 @@ def look(found: Pairs) -> Look:
         raise Refusal(f"{found.root / found.labels}: labels {what}: save them without smoothing")
     if len(encodings) > 1 or any(len(each) > 1 for each in colors.values()):
         raise Refusal(f"{found.root / found.labels}: {_unlike(encodings)}: save all labels in one way")
-    return Look(encoding=encodings.pop(), pixels=dict(sorted(pixels.items())), labels=len(chosen))
+    return Look(
+        encoding=encodings.pop(), pixels=dict(sorted(pixels.items())), labels=len(chosen), large=median(sizes) > LARGE
+    )
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from ops import compose
 from ops.fcn import main
+from pipeline import propose
 from pipeline.core.png import PASCAL, png
 from pipeline.miniature import leaves
 from tests.closure import ROOT
@@ -209,6 +210,16 @@ def test_a_recipe_says_what_differs_and_params_say_all(
         {"shards": "leaves", "split": "val"},
     )
     assert (row["solver"]["reduction"], row["solver"]["lr"]) == ("mean", rate)
+
+
+def test_large_pictures_are_trained_on_by_windows(
+    project: Path, pictures: list[tuple[bytes, Label]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(propose, "LARGE", 1000)
+    lay(pictures, "images/{n}.jpg", "masks/{n}.png", binary)
+    new()
+    data = yaml.safe_load(Path("params.yaml").read_text())["recipes"]["leaves-fcn8s"]["data"]
+    assert data == {"shards": "leaves", "split": "train", "crop": 512}
 
 
 def soft(label: Label) -> bytes:

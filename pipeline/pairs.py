@@ -182,5 +182,7 @@ def _missing(root: Path, folders: Mapping[PurePosixPath, list[str]]) -> str:
     there = "; ".join(f"{each}/ has {len(names)}, such as {names[0]}" for each, names in [*folders.items()][:4])
     looked = "looked for images/ with masks/, labels/ or annotations/, also in or around train/, val/ and test/"
     found = there or "no picture is there"
-    json = "; for labels as JSON write the row by hand, docs/own-data.md" if next(root.rglob("*.json"), None) else ""
-    return f"{looked}, and for x.jpg beside x.png or x_mask.png; {found}: give --images and --labels{json}"
+    hint = "; for labels as JSON write the row by hand, docs/own-data.md" if next(root.rglob("*.json"), None) else ""
+    if any("mask" in name.lower() for names in folders.values() for name in names):
+        hint = "; masks beside images that are PNGs, too, must move into a folder of their own"
+    return f"{looked}, and for x.jpg beside x.png or x_mask.png; {found}: give --images and --labels{hint}"

@@ -138,6 +138,12 @@ def test_pairs_are_found_where_tools_put_them(
     assert (row["encoding"], row["classes"], row["ignore"]) == ("palette", ["background", "object"], [255])
 
 
+def test_patterns_say_what_names_do_not(project: Path, pictures: list[tuple[bytes, Label]]) -> None:
+    lay(pictures, "a/b/{n}_left.jpg", "c/{n}_truth.png")
+    row = new("--images", "a/b/{id}_left.jpg", "--labels", "c/{id}_truth.png")
+    assert (row["images"], row["labels"]) == ("a/b/{id}_left.jpg", "c/{id}_truth.png")
+
+
 @pytest.mark.parametrize(("image", "label", "images", "labels", "split"), SPLITS)
 def test_folders_named_as_splits_are_the_splits(
     project: Path, pictures: list[tuple[bytes, Label]], image: str, label: str, images: str, labels: str, split: str
@@ -240,7 +246,7 @@ def jpeg(label: Label) -> bytes:
     ("image", "label", "encode", "more", "reason"),
     [
         ("pics/{n}.jpg", "elsewhere/{n}_{split}.png", palette, (), "has no label"),
-        ("{n}.png", "{n}_mask.png", palette, (), "give --images and --labels"),
+        ("{n}.png", "{n}_mask.png", palette, (), "must move into a folder of their own"),
         ("images/{n}.jpg", "notes/{n}.txt", palette, (), "looked for images/ with masks/"),
         ("images/{n}.jpg", "masks/{n}.png", jpeg, (), "is a JPEG, which blurs labels"),
         ("images/{n}.jpg", "masks/{n}.png", soft, (), "their edges are soft"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from PIL import Image
 
 from pipeline.convert import writer
 from pipeline.core import files
@@ -44,54 +45,62 @@ class Look:
 def look(found: Pairs) -> Look:
     """Decode some of the labels, spread evenly.
 
-    Raises Refusal for labels that no row can read: JPEGs, soft edges, more values than classes can be.
+    Palettes that number colours anew in every file are read by colour. Raises Refusal for labels that no row can read:
+    JPEGs, soft edges, more values than classes can be.
     """
-    names = found.ids
+    chosen = _spread(found.ids, LOOKED_AT)
     encodings: set[str] = set()
     sizes: list[int] = []
     pixels: Counter[int] = Counter()
-    colors: dict[int, set[tuple[int, ...]]] = {}
-    chosen = _spread(names, LOOKED_AT)
+    painted: Counter[int] = Counter()
+    colors: dict[int, set[int]] = {}
     for name in chosen:
         file = found.layout.read(name)["semantic"]
         image, _ = decode(file, 16)
-        if image.format in ("JPEG", "MPO"):
-            raise Refusal(f"{file.path} is a JPEG, which blurs labels: export labels as PNG")
         encoding = {"P": "palette", "L": "index", "1": "index", "I;16": "index"}.get(image.mode, "color")
         encodings.add(encoding)
         sizes.append(image.width * image.height)
-        step = isqrt(image.width * image.height // PIXELS) + 1
-        stored = np.asarray(image.convert("RGB") if encoding == "color" else image)[::step, ::step]
-        if image.mode == "L" and (bits := depth(image, file.bytes)) < 8:  # which Pillow spreads over 0–255
-            stored = stored // (255 // (2**bits - 1))
-        if stored.ndim == 3:
-            stored = stored.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-        values, counts = np.unique(stored.astype(np.uint32), return_counts=True)
-        if len(values) > MOST:
-            what = f"{len(values)} colours or values, more than classes can be: it has soft edges, or is a photograph"
-            raise Refusal(f"{file.path} has {what}; export labels without smoothing, or give --images and --labels")
-        pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-        palette = image.getpalette() if encoding == "palette" else None
-        for value in values.tolist() if palette else ():
-            colors.setdefault(value, set()).add(tuple(palette[3 * value : 3 * value + 3] if palette else ()))
-    if {0, 255} < set(pixels) and len(pixels) > 8 and sorted(pixels)[-2] > 200:
+        counts = _counts(file, image, encoding)
+        pixels.update(counts)
+        palette = bytes(image.getpalette() or ()).ljust(3 * 256, b"\0") if encoding == "palette" else b""
+        for value, count in counts.items():
+            color = int.from_bytes(palette[3 * value : 3 * value + 3]) if palette else value
+            colors.setdefault(value, set()).add(color)
+            painted[color] += count
+    if {0, 255} < set(pixels) and len(pixels) > 8 and sorted(pixels)[-2] > 200 and encodings == {"index"}:
         what = "have nearly every value from 0 to 255, so their edges are soft"
         raise Refusal(f"{found.root / found.labels}: labels {what}: save them without smoothing")
-    if len(encodings) > 1 or any(len(each) > 1 for each in colors.values()):
-        raise Refusal(f"{found.root / found.labels}: {_unlike(encodings)}: save all labels in one way")
+    if len(encodings) > 1 and "index" in encodings:
+        what = f"labels store {' and '.join(sorted(encodings))}"
+        raise Refusal(f"{found.root / found.labels}: {what}: save all labels in one way")
+    by_color = encodings != {"index"} and (len(encodings) > 1 or any(len(each) > 1 for each in colors.values()))
     return Look(
-        encoding=encodings.pop(), pixels=dict(sorted(pixels.items())), labels=len(chosen), large=median(sizes) > LARGE
+        encoding="color" if by_color else encodings.pop(),
+        pixels=dict(sorted((painted if by_color else pixels).items())),
+        labels=len(chosen),
+        large=median(sizes) > LARGE,
     )
+
+
+def _counts(file: Encoded, image: Image.Image, encoding: str) -> dict[int, int]:
+    """How many pixels have each value, or colour as 0xrrggbb; of a label above ``PIXELS`` some are counted."""
+    if image.format in ("JPEG", "MPO"):
+        raise Refusal(f"{file.path} is a JPEG, which blurs labels: export labels as PNG")
+    step = isqrt(image.width * image.height // PIXELS) + 1
+    stored = np.asarray(image.convert("RGB") if encoding == "color" else image)[::step, ::step]
+    if image.mode == "L" and (bits := depth(image, file.bytes)) < 8:  # which Pillow spreads over 0–255
+        stored = stored // (255 // (2**bits - 1))
+    if stored.ndim == 3:
+        stored = stored.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    values, counts = np.unique(stored.astype(np.uint32), return_counts=True)
+    if len(values) > MOST:
+        what = f"{len(values)} colours or values, more than classes can be: it has soft edges, or is a photograph"
+        raise Refusal(f"{file.path} has {what}; export labels without smoothing, or give --images and --labels")
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 def _spread(names: Sequence[str], most: int) -> list[str]:
     return [names[place] for place in sorted({step * len(names) // most for step in range(most)})]
-
-
-def _unlike(encodings: set[str]) -> str:
-    if len(encodings) > 1:
-        return f"labels store {' and '.join(sorted(encodings))}"
-    return "palettes differ between files, so an index has no one meaning (RGB PNGs would do)"
 
 
 def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:

@@ -72,6 +72,13 @@ def deep(label: Label) -> bytes:
     return png(np.where(label == 255, 65535, label.astype(np.uint16)))
 
 
+def renumbered(label: Label) -> bytes:
+    """As programs save that reduce colours: a palette in an order of the file's own."""
+    turned = bool(label.shape[0] % 2) ^ bool(label[0, 0] == 1) ^ bool(label.sum() % 2)
+    colors = [(0, 0, 0), (255, 0, 0)][:: -1 if turned else 1]
+    return png((label == 1).astype(np.uint8) ^ turned, [*colors, *PASCAL[2:]])
+
+
 def others(label: Label) -> bytes:
     return png(np.array([10, 80], np.uint8)[label.clip(max=1)])
 
@@ -183,6 +190,7 @@ def test_the_lists_of_voc_are_the_splits_and_say_which_images_are_labelled(
             ("--classes", "soil=#000000,leaf=#ff0000|#e0e0c0", "--force"),
             {"encoding": "color", "classes": ["soil=#000000", "leaf=#ff0000|#e0e0c0"]},
         ),
+        (renumbered, (), {"encoding": "color", "classes": ["background=#000000", "object=#ff0000"]}),
         (bits, (), {"classes": ["background", "object"]}),
         (deep, (), {"classes": ["background", "object"], "ignore": [65535]}),
         (others, (), {"classes": ["class_0=10", "class_1=80"]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -17,6 +18,7 @@ from stages.shared.stage import Stage
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--tile", type=int, help="Label tiles of this many pixels; 0 never; by default where memory needs it.")
+@click.option("--scores", type=click.Choice(["npz", "png"]), help="Also write the probability of each class.")
 def main(
     paths: tuple[Path, ...],
     recipe: str | None,
@@ -25,6 +27,7 @@ def main(
     out: Path,
     device: str,
     tile: int | None,
+    scores: Literal["npz", "png"] | None,
 ) -> None:
     """Label PATHS, pictures and folders of them: a palette PNG of class indices and an overlay with legend for each."""
     _nets.writable(out, folder=True)
@@ -37,11 +40,15 @@ def main(
     pictures, passed = label.find(paths, out)
     with _nets.weights(here, recipe, model, registry) as weights:
         net = build(weights)
-    segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}), tile)
+    chosen = determinism.start({"threads": _nets.threads(here), "device": device})
+    segmenter = Segmenter(net, chosen, tile, scores=bool(scores))
     if tile and tile < segmenter.reach.side:
         click.echo(f"tiles of {tile} px: near seams labels are approximate; exact from {segmenter.reach.side} px on")
-    refused = label.label(pictures, out, segmenter)
-    folders = ", ".join(f"{head}/ and {head}-overlay/" for head in segmenter.heads)
+    refused = label.label(pictures, out, segmenter, scores)
+    folders = ", ".join(
+        f"{head}/, {head}-overlay/ and {head}-scores/" if scores else f"{head}/ and {head}-overlay/"
+        for head in segmenter.heads
+    )
     click.echo(f"labelled {len(pictures) - len(refused)} of {len(pictures)} images into {out}: {folders}")
     if passed:
         names = ", ".join(map(str, passed[:10])) + (", …" if len(passed) > 10 else "")

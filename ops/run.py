@@ -35,14 +35,17 @@ SERIAL = (  # SIGTERM ends DVC's stage, which hears it too; DVC then writes dvc.
 @click.option("--pull", is_flag=True, help="Bring what is needed and not here from the remote, cached runs too.")
 @click.option("--allow-missing", is_flag=True, help="Run nothing merely because DVC's files are not here.")
 @click.option("--keep-going", "-k", is_flag=True, help="After a failure, run all that does not need what failed.")
+@click.option("--strict", is_flag=True, help="Start no net after another's alarm ($FCN_STRICT=1).")
 @click.argument("targets", nargs=-1, type=click.UNPROCESSED, metavar="[STAGES…] [OPTIONS OF DVC REPRO]")
-def main(jobs: int | None, gpus: str | None, targets: tuple[str, ...], **flags: Any) -> None:
+def main(jobs: int | None, gpus: str | None, strict: bool, targets: tuple[str, ...], **flags: Any) -> None:
     """Reproduce STAGES (all of dvc.yaml's if none is named) in the order of their dependencies.
 
     Independent stages run side by side; results and dvc.lock are those of `dvc repro`, which has the last word. A stage
     that crashes is begun once more. Any option but these is `dvc repro`'s, which then runs one stage after another.
     SIGTERM and Ctrl-C reach every process.
     """
+    if strict:
+        os.environ["FCN_STRICT"] = "1"
     if any(target.startswith("-") for target in targets):
         if jobs or gpus:
             raise click.UsageError(f"--jobs and --gpus go without dvc repro's own options: {' '.join(targets)}")

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import click
+from tqdm import tqdm
+
 from pipeline.core.types import Refusal
 from pipeline.live.live import Live
 from pipeline.lock_file import is_locked
@@ -22,7 +25,9 @@ from pipeline.tracking.commit import checked_out, origin
 from pipeline.tracking.record import EVALUATIONS, dotted, keyless, read_scores, shortened
 from stages.shared.dvc import digest, stage, stages
 
+ALARMS = ".alarms"  # in the folder of spools: a file for each stage that raised one
 MODES = ("live", "spool", "off")
+DIGESTS = "data/digests"  # of files without a published one: `download` writes them, and they are committed
 
 
 @contextmanager
@@ -34,7 +39,9 @@ def watched(
     $FCN_TRACKING is ``live`` (the default), ``spool``, where no process sends the events before ``fcn sync``, as where
     MLflow is not installed, or ``off``: None. $FCN_SPOOL names the folder. Processes that do not lead have None too.
 
-    Raises Refusal for another $FCN_TRACKING, and nothing else of its own: tracking never decides.
+    An alarm is a line on stderr and the tag ``alarm``. With $FCN_STRICT=1 no net starts to train after another's alarm.
+
+    Raises Refusal for another $FCN_TRACKING and for such an alarm, and nothing else of its own: tracking never decides.
     """
     mode = os.environ.get("FCN_TRACKING", "live")
     if mode not in MODES:
@@ -43,12 +50,24 @@ def watched(
         yield None
         return
     spools = spool.place()
+    alarm = spools / ALARMS / fingerprint.stage
+    if fingerprint.stage.startswith("train@"):
+        alarm.unlink(missing_ok=True)  # of an earlier attempt
+        _refuse_after_alarm(spools / ALARMS)
+
+    def warn(text: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            click.echo(f"warning: {fingerprint.stage}: {text}", err=True)
+        with suppress(OSError):  # a full disk is no reason to end
+            alarm.parent.mkdir(parents=True, exist_ok=True)
+            alarm.write_text(text, encoding="utf-8")
+
     events = spool.Spool(spools / fingerprint.stage / fingerprint.digest, say)
     events.begin(**_begin(fingerprint))
     if mode == "live":
         _start_follower(spools)
     try:
-        yield Live(events)
+        yield Live(events, warn)
     except Exception as error:
         events.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
         raise
@@ -62,6 +81,14 @@ def watched(
     with suppress(Refusal, OSError):  # as its entry in dvc.lock will give it: by it `publish` finds the run
         tags = {"dvc.outputs": digest({out: md5(Path(out)) for out in stage(fingerprint.stage).outs})}
     events.end(spool.FINISHED, tags)
+
+
+def _refuse_after_alarm(alarms: Path) -> None:
+    if os.environ.get("FCN_STRICT", "0") in ("", "0"):
+        return
+    for alarm in sorted(alarms.glob("*")):
+        text = alarm.read_text(encoding="utf-8")
+        raise Refusal(f"FCN_STRICT is set and {alarm.name} raised an alarm ({text}): train it anew, or remove {alarm}")
 
 
 def _start_follower(spools: Path) -> None:
@@ -97,8 +124,8 @@ def _begin(fingerprint: Fingerprint) -> dict[str, dict[str, str]]:
 def written() -> set[str]:
     """What stages write, so that it makes no work tree dirty."""
     with suppress(Refusal):
-        return {"dvc.lock", *(out for stage in stages(Path()).values() for out in stage.outs)}
-    return {"dvc.lock"}
+        return {"dvc.lock", DIGESTS, *(out for stage in stages(Path()).values() for out in stage.outs)}
+    return {"dvc.lock", DIGESTS}
 
 
 def md5(path: Path) -> str:

@@ -17,7 +17,8 @@ from stages.shared.stage import Stage
 def main(key: str) -> None:
     """data/shards/KEY → data/reports/KEY."""
     versions.check("parquet", declared(f"describe@{key}")["parquet"])
-    describe(Path("data/shards") / key, Path("data/reports") / key)
+    for line in describe(Path("data/shards") / key, Path("data/reports") / key):
+        click.echo(f"{key}: {line}", err=True)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from stages.shared.stage import Stage
 def main(key: str) -> None:
     """Put the files of params.yaml's downloads.KEY into its folder, weights with their manifest."""
     row = declared(f"download@{key}")[f"downloads.{key}"]
-    for path, digest in archives.fetch_all(f"downloads.{key}", row).items():
-        click.echo(f"{path} is taken on trust: list sha256 {digest} in params.yaml", err=True)
+    for path, known in archives.fetch_all(f"downloads.{key}", row).items():
+        click.echo(f"{path} is taken on trust: its sha256 is in {known} now, commit that file", err=True)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main(recipe: str, workers: int) -> None:
                 snapshots=snapshots,
                 group=group,
                 workers=workers,
-                watch=partial(watch, observer, shards) if observer else None,
+                watch=partial(watch, observer, shards, hopeful=row.net.start == "init") if observer else None,
             )
 
 

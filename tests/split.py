@@ -32,6 +32,7 @@ def written(
     split: str = "val",
     ids_sha256: str = "",
     moments: Mapping[str, Moments] | None = None,
+    pixels: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Path:
     """``folder``, now with one shard of ``rows`` and its manifest."""
     folder.mkdir(parents=True)
@@ -42,7 +43,7 @@ def written(
         split=split,
         ids=tuple(row["id"] for row in rows),
         ids_sha256=ids_sha256,
-        pixels={},
+        pixels=pixels or {},
         moments=moments or {},
         shards=(Shard(file=path.name, rows=len(rows), bytes=path.stat().st_size, sha256=files.sha256(path)),),
         digest="",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import socket
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -27,12 +28,29 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``data`` at every path; ``cuts`` are the lengths after which coming responses break off."""
+    """Serves ``data`` at every path but those in ``gone``.
 
-    def __init__(self, data: bytes, *, cuts: tuple[int, ...] = (), ranges: bool = True, status: int = 200) -> None:
+    ``cuts`` are the lengths after which coming responses break off, ``extra`` is how many bytes more it claims (None:
+    it tells no length), ``mark`` the ETag. One that is not ``exact`` sends pieces whatever If-Range says.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        cuts: tuple[int, ...] = (),
+        ranges: bool = True,
+        status: int = 200,
+        extra: int | None = 0,
+        mark: str = "",
+        exact: bool = True,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.data, self.cuts, self.ranges, self.status = data, list(cuts), ranges, status
+        self.extra, self.mark, self.exact = extra, mark, exact
         self.asked: list[str | None] = []
+        self.paths: list[str] = []
+        self.gone: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -43,17 +61,24 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.asked.append(asked)
-        data, start, status = self.server.data, 0, self.server.status
-        if asked and self.server.ranges and status == 200:
-            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
-            status = 206 if start < len(data) else 416
+        server, asked = self.server, self.headers.get("Range")
+        server.asked.append(asked)
+        server.paths.append(self.path)
+        start, status = 0, 404 if self.path in server.gone else server.status
+        same = self.headers.get("If-Range") in (None, server.mark) or not server.exact
+        if asked and server.ranges and same and status == 200:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            status = 206 if start < len(server.data) else 416
         self.send_response(status)
-        start = min(start, len(data))
-        self.send_header("Content-Length", str(len(data) - start))
+        start = min(start, len(server.data))
+        if server.mark:
+            self.send_header("ETag", server.mark)
+        if status == 416:
+            self.send_header("Content-Range", f"bytes */{len(server.data)}")
+        if server.extra is not None:
+            self.send_header("Content-Length", str(len(server.data) - start + server.extra))
         self.end_headers()
-        self.wfile.write(data[start:][: self.server.cuts.pop(0) if self.server.cuts else None])
+        self.wfile.write(server.data[start:][: server.cuts.pop(0) if server.cuts else None])
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -64,9 +89,11 @@ def serving(data: bytes, **how: Any) -> Iterator[Server]:
     with Server(data, **how) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +154,7 @@ def test_a_broken_download_goes_on_where_it_stopped_or_starts_over(ranges: bool)
             get(server.url)
         assert arrives(server.url)  # as a later run
         assert server.asked[-1] == ("bytes=100000-" if ranges else None)
-    assert not Path(".downloads/file.bin.part").exists()
+    assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
     with serving(DATA, cuts=(100_000, 50_000), ranges=ranges) as server:
         shutil.rmtree(".downloads")
         assert arrives(server.url)
@@ -161,13 +188,82 @@ def test_any_listed_digest_will_do(algorithm: str) -> None:
         assert server.asked == [None]
 
 
-def test_without_a_digest_what_comes_is_trusted_and_no_old_piece() -> None:
-    with serving(DATA, cuts=(10, 10, 10)) as server:
-        with pytest.raises(Refusal):
+@pytest.mark.parametrize(
+    ("mark", "later", "exact", "asked"),
+    [
+        ('"v1"', '"v1"', True, ["bytes=30-"]),
+        ('"v1"', '"v2"', True, ["bytes=30-"]),  # answered by the whole
+        ('"v1"', '"v2"', False, ["bytes=30-", None]),  # by a piece of the new one, which is not taken
+        ('W/"v1"', 'W/"v1"', True, [None]),  # says nothing of bytes
+        ("", "", True, [None]),
+    ],
+)
+def test_without_a_digest_a_piece_goes_on_only_while_the_server_calls_it_the_same(
+    mark: str, later: str, exact: bool, asked: list[str | None]
+) -> None:
+    old = DATA if mark == later else DATA[::-1]
+    with serving(old, cuts=(10, 10, 10), mark=mark, exact=exact) as server:
+        with pytest.raises(Refusal, match="connection closed after"):
             get(server.url, sha256=())
-        assert arrives(server.url, sha256=())
-        assert server.asked[-1] is None
+        server.data, server.mark, before = DATA, later, len(server.asked)
+        assert arrives(server.url, sha256=())  # as a later run
+        assert server.asked[before:] == asked
+        assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
     assert get("nothing", sha256=(SHA256,)) == SHA256, "the store knows it"
+
+
+def test_without_a_digest_another_urls_piece_is_not_gone_on_with() -> None:
+    with serving(DATA[::-1], cuts=(10, 10, 10), mark='"a"') as first, serving(DATA, mark='"a"') as second:
+        assert arrives(first.url, second.url, sha256=())
+        assert second.asked == [None]
+
+
+PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>"
+
+
+@pytest.mark.parametrize("known", [(), (SHA256,)])
+def test_a_web_page_is_refused_where_an_archive_was_asked_for(known: tuple[str, ...]) -> None:
+    with serving(PAGE) as login, serving(DATA) as server:
+        with pytest.raises(
+            Refusal, match=r"could not fetch file\.bin: http\S+: sends a web page, not the file; put"
+        ) as told:
+            get(login.url, sha256=known)
+        assert "\n" not in str(told.value) and list(Path(".downloads").iterdir()) == []
+        assert len(login.asked) == 1, "asked again it says the same"
+        assert arrives(login.url, server.url, sha256=known)
+
+
+ZIPPED = BytesIO()
+with zipfile.ZipFile(ZIPPED, "w") as packed:
+    packed.writestr("a", DATA)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "how", "why"),
+    [
+        ("a.bin", DATA, {"extra": 100}, "connection closed after 300000 of 300100 bytes"),
+        ("a.bin", DATA, {"extra": None}, "tells no length, so a cut would not be seen"),
+        ("a.zip", ZIPPED.getvalue(), {"extra": -50}, "is no zip, or a zip cut short"),
+        ("a.tgz", b"Not found", {}, "is no gzip"),
+        ("a.bin", b"", {}, "is empty"),
+    ],
+)
+def test_what_cannot_be_the_file_is_never_trusted(name: str, data: bytes, how: dict[str, Any], why: str) -> None:
+    with serving(data, **how) as server, pytest.raises(Refusal, match=why):
+        fetch(Download(name=name, urls=(server.url,)), Path("raw"), pause=0.0)
+    with serving(ZIPPED.getvalue()) as server:
+        fetch(Download(name="a.zip", urls=(server.url,)), Path("raw"), pause=0.0)
+    assert [path.name for path in Path("raw").iterdir()] == ["a.zip"]
+
+
+def test_with_a_digest_a_wrong_length_neither_hinders_nor_deceives() -> None:
+    with serving(DATA, extra=None) as untold, serving(DATA, extra=100) as more, serving(DATA, extra=-100) as less:
+        assert arrives(untold.url)
+        shutil.rmtree(".downloads")
+        assert arrives(more.url), "asked for the rest, it has none"
+        shutil.rmtree(".downloads")
+        with pytest.raises(Refusal, match=r"has sha256 \w+ \(299900 bytes\)"):
+            get(less.url)
 
 
 def test_a_file_url_serves_offline_and_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +298,7 @@ def test_a_mirror_comes_first_and_stays_untouched(tmp_path: Path, monkeypatch: p
     FILE.unlink()
     with serving(DATA[1:]) as server, pytest.raises(Refusal, match=r"has sha256 \w+ \(299999 bytes\)"):
         get(server.url)
-    assert list(Path(".downloads").iterdir()) == [] and not FILE.exists()
+    assert not Path(".downloads/file.bin.part").exists() and not FILE.exists()
 
 
 def test_a_folder_holds_what_its_row_lists_or_stays_as_it_was(tmp_path: Path) -> None:
@@ -213,9 +309,49 @@ def test_a_folder_holds_what_its_row_lists_or_stays_as_it_was(tmp_path: Path) ->
     with pytest.raises(Refusal):
         fetch_all("downloads.x", {"folder": "raw", "files": [file, {"name": "b.bin", "sha256": ["1" * 64]}]})
     assert [path.name for path in Path("raw").iterdir()] == ["stale"]
-    assert fetch_all("downloads.x", {"folder": "raw", "files": [file]}) == {Path("raw/a.bin"): SHA256}, "on trust"
-    assert fetch_all("downloads.x", {"folder": "raw", "files": [{**file, "sha256": [SHA256]}]}) == {}
+    fetch_all("downloads.x", {"folder": "raw", "files": [file]})
     assert [path.name for path in Path("raw").iterdir()] == ["a.bin"]
+
+
+def test_a_file_without_a_digest_is_trusted_once_and_checked_ever_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Path("data/digests/x.sha256")
+    with serving(DATA) as server:
+        row = {"folder": "raw", "files": [{"name": "file.bin", "urls": [server.url]}]}
+        assert fetch_all("downloads.x", row) == {FILE: known}
+        assert known.read_text() == f"{SHA256}  file.bin\n", "as sha256sum --check reads it"
+        shutil.rmtree(".downloads")
+        assert fetch_all("downloads.x", row) == {}, "the same file again"
+        shutil.rmtree(".downloads")
+        server.data = DATA[::-1]
+        with pytest.raises(
+            Refusal, match=rf"expected {SHA256}; .*; or remove file\.bin from {known}, to trust what"
+        ) as told:
+            fetch_all("downloads.x", row)
+        assert "\n" not in str(told.value) and FILE.read_bytes() == DATA
+        (tmp_path / "mirror").mkdir()
+        (tmp_path / "mirror/file.bin").write_bytes(b"another")
+        monkeypatch.setenv("FCN_MIRROR", str(tmp_path / "mirror"))
+        with pytest.raises(Refusal, match=rf"FCN_MIRROR.* has sha256 \w+ \(7 bytes\), expected {SHA256}"):
+            fetch_all("downloads.x", row)
+        monkeypatch.delenv("FCN_MIRROR")
+        known.write_text("")
+        assert fetch_all("downloads.x", row) == {FILE: known}
+        assert FILE.read_bytes() == DATA[::-1]
+
+
+def test_what_came_before_a_failure_is_not_fetched_again() -> None:
+    with serving(DATA) as server:
+        urls = {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("a.bin", "b.bin", "c.bin")}
+        row = {"folder": "raw", "files": [{"name": name, "urls": [url]} for name, url in urls.items()]}
+        server.gone = {"/c.bin"}
+        with pytest.raises(Refusal, match=r"could not fetch c\.bin: .*HTTP 404"):
+            fetch_all("downloads.x", row)
+        assert not Path("raw").exists()
+        server.gone = set()
+        assert fetch_all("downloads.x", row) == {Path("raw/c.bin"): Path("data/digests/x.sha256")}
+        assert server.paths == ["/a.bin", "/b.bin", "/c.bin", "/c.bin"]
 
 
 MANIFEST = {

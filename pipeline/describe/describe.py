@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.describe.pictures import bars, sheet
+from pipeline.describe.near import Pair, alike, difference_hash
+from pipeline.describe.pictures import bars, couples, sheet
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import MANIFEST, Manifest, read_manifest
 
@@ -28,32 +29,38 @@ class Survey(NamedTuple):
     """What one walk over a split learned.
 
     ``facts`` go into metrics.json; ``fingerprints`` are sha256s of the photographs' decoded pixels, in row order, so a
-    photograph packed anew keeps its own.
+    photograph packed anew keeps its own; ``hashes`` are what they look like.
     """
 
     manifest: Manifest
     facts: dict[str, Any]
     fingerprints: Sequence[str]
+    hashes: Sequence[int]
 
 
-def describe(shards: Path, out: Path) -> None:
+def describe(shards: Path, out: Path) -> list[str]:
     """Write into ``out``, from every split's folder in ``shards``:
 
     ``metrics.json``: per split the counts, sizes, means, class and void shares, and duplicates; how many images any two
-    splits share. ``classes/<split>-<head>.csv`` and ``pictures/classes-<head>.png``: how often each class occurs.
-    ``pictures/sheet-<split>.png``: contact sheets. ``fingerprints.parquet``: split, id and sha256 of the pixels.
+    splits share, and how many of the second only look like one of the first. ``classes/<split>-<head>.csv`` and
+    ``pictures/classes-<head>.png``: how often each class occurs. ``pictures/sheet-<split>.png``: contact sheets.
+    ``fingerprints.parquet``: split, id and sha256 of the pixels.
 
+    Returns a line for each two splits with images that look alike; ``pictures/alike.png`` shows the first.
     Raises Refusal where there is no finished split.
     """
     folders = sorted(path.parent for path in shards.glob(f"*/{MANIFEST}"))
     if not folders:
         raise Refusal(f"{shards} holds no finished split: run its convert stage")
     found = {folder.name: survey(folder) for folder in folders}
+    pairs = {splits: _pairs(*(found[split] for split in splits)) for splits in combinations(found, 2)}
     with files.replacing(out / "pictures") as pictures, files.replacing(out / "classes") as classes:
         pictures.mkdir()
         classes.mkdir()
         for folder in folders:
             sheet(folder).save(pictures / f"sheet-{folder.name}.png")
+        if any(pairs.values()):
+            couples([shards / split for split in found], pairs).save(pictures / "alike.png")
         spec = found[folders[0].name].manifest.spec
         for head, label in spec.labels.items():
             tables = {split: one.facts["labels"][head] for split, one in found.items()}
@@ -63,10 +70,27 @@ def describe(shards: Path, out: Path) -> None:
                 frame.to_csv(classes / f"{split}-{head}.csv", index_label="class", lineterminator="\n")
     _write_fingerprints(out / "fingerprints.parquet", found)
     shared: dict[str, dict[str, int]] = {}
-    for one, other in combinations(found, 2):
+    near: dict[str, dict[str, int]] = {}
+    for (one, other), alikes in pairs.items():
         shared.setdefault(one, {})[other] = len({*found[one].fingerprints} & {*found[other].fingerprints})
+        near.setdefault(one, {})[other] = len(alikes)
     numbers = {split: one.facts for split, one in found.items()}
-    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared})
+    files.write_json(out / "metrics.json", {"splits": numbers, "shared": shared, "alike": near})
+    return [_told(found, *splits, alikes) for splits, alikes in pairs.items() if alikes]
+
+
+def _pairs(one: Survey, other: Survey) -> list[Pair]:
+    """Each image of ``other`` that looks like one of ``one``, but is none of them; the most alike first."""
+    same = {*one.fingerprints}
+    found = (pair for pair in alike(one.hashes, other.hashes) if other.fingerprints[pair[1]] not in same)
+    return sorted(found, key=lambda pair: (pair[2], pair))
+
+
+def _told(found: Mapping[str, Survey], one: str, other: str, pairs: Sequence[Pair]) -> str:
+    first, second, bits = pairs[0]
+    count = f"{len(pairs)} of {len(found[other].fingerprints)} images of {other} look like one of {one}"
+    names = f"{found[other].manifest.ids[second]} like {found[one].manifest.ids[first]} ({bits} of 64 bits differ)"
+    return f"{count}, as {names}: look at pictures/alike.png"
 
 
 def _write_fingerprints(path: Path, found: Mapping[str, Survey]) -> None:
@@ -88,7 +112,7 @@ def survey(folder: Path) -> Survey:
     spec = read_manifest(folder).spec
     shards = Shards(folder, columns=[spec.images[0], *spec.labels])
     sizes: list[tuple[int, ...]] = []
-    fingerprints = []
+    fingerprints, hashes = [], []
     shown = {head: np.zeros(len(label.classes), np.int64) for head, label in spec.labels.items()}
     rows = (shards[row] for row in range(len(shards)))
     name = f"{spec.name}/{shards.manifest.split}"
@@ -96,6 +120,7 @@ def survey(folder: Path) -> Survey:
         image = example.images[spec.images[0]]
         sizes.append(image.shape[:2])
         fingerprints.append(hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest())
+        hashes.append(difference_hash(image))
         for head, label in example.labels.items():
             shown[head] += np.bincount(label.ravel(), minlength=256)[: len(shown[head])] > 0
     manifest = shards.manifest
@@ -114,7 +139,7 @@ def survey(folder: Path) -> Survey:
         "labels": {head: _classes(manifest, head, counts.tolist()) for head, counts in shown.items()},
         "duplicates": len(fingerprints) - len(set(fingerprints)),
     }
-    return Survey(manifest, facts, fingerprints)
+    return Survey(manifest, facts, fingerprints, hashes)
 
 
 def _classes(manifest: Manifest, head: str, images: Sequence[int]) -> dict[str, Any]:

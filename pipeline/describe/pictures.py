@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from pipeline.core.types import DatasetSpec, LabelSpec
+from pipeline.describe.near import Pair
 from pipeline.shards.reader import Example, Shards
 
 SAMPLES = 16
@@ -35,10 +36,32 @@ def sheet(folder: Path) -> Image.Image:
     shards = Shards(folder, groups=1)
     spec, rows = shards.manifest.spec, len(shards)
     strips = [_strip(spec, shards[row]) for row in sorted({place * rows // SAMPLES for place in range(SAMPLES)})]
+    columns = " | ".join([*spec.images, *spec.labels])
+    title = f"{spec.name}/{shards.manifest.split}: {len(strips)} of {rows} samples, {columns}"
+    return _laid(title, strips, [_legend(head, label) for head, label in spec.labels.items()])
+
+
+def couples(folders: Sequence[Path], pairs: Mapping[tuple[str, str], Sequence[Pair]]) -> Image.Image:
+    """The first ``SAMPLES`` of ``pairs`` of any two splits, by the splits' names, side by side."""
+    shards = {folder.name: Shards(folder, groups=1) for folder in folders}
+    strips = []
+    for splits, found in pairs.items():
+        for places in found[:SAMPLES]:
+            both = [shards[split] for split in splits]
+            left, right = (_strip(each.manifest.spec, each[place]) for each, place in zip(both, places, strict=False))
+            strip = Image.new("RGB", (left.width + GAP + right.width, LINE + max(left.height, right.height)), "white")
+            _write(strip, (0, 0), " and ".join(splits), 11)
+            strip.paste(left, (0, LINE))
+            strip.paste(right, (left.width + GAP, LINE))
+            strips.append(strip)
+    return _laid("Images of two splits that look alike", strips, [])
+
+
+def _laid(title: str, strips: Sequence[Image.Image], legends: Sequence[Image.Image]) -> Image.Image:
+    """Strips in rows below the title, legends below them."""
     step = strips[0].width + 3 * GAP
     across = max(1, WIDTH // step)
     lines = [strips[start : start + across] for start in range(0, len(strips), across)]
-    legends = [_legend(head, label) for head, label in spec.labels.items()]
     placed, top = [], TITLE
     for line in lines:
         placed += [(strip, (GAP + place * step, top)) for place, strip in enumerate(line)]
@@ -47,8 +70,7 @@ def sheet(folder: Path) -> Image.Image:
         placed.append((legend, (0, top)))
         top += legend.height
     picture = Image.new("RGB", (WIDTH, top), "white")
-    columns = " | ".join([*spec.images, *spec.labels])
-    _write(picture, (GAP, 5), f"{spec.name}/{shards.manifest.split}: {len(strips)} of {rows} samples, {columns}", 15)
+    _write(picture, (GAP, 5), title, 15)
     for part, corner in placed:
         picture.paste(part, corner)
     return picture

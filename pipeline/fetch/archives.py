@@ -5,35 +5,66 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download, Row, SourceError, stored_name, transfer
+from pipeline.fetch.download import Download, Row, stored_name
 from pipeline.fetch.package import extract
+from pipeline.fetch.transfer import SourceError, origin, transfer
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
+# Committed, and no out: DVC removes outs before a stage runs, and one that it keeps (persist) has no cached runs
+DIGESTS = Path("data/digests")
 
-def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, str]:
+
+def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, Path]:
     """Fetch ``files`` of the ``downloads`` row called ``name`` into its ``folder``, which then holds no others.
 
-    Returns the sha256 of each file for which none is listed: it is taken on trust.
+    A file without a listed digest is taken on trust once: its sha256 goes into a list in ``DIGESTS``, at once, and is
+    asked for ever after. Returns the files that were trusted now, each with its list.
 
     A ``manifest`` says how a classifier's weights want their input; it is written beside them. Raises Refusal for
-    a row or a manifest that lacks something or has a stranger.
+    a row or a manifest that lacks something or has a stranger, and for a file that is not the one trusted before.
     """
     read = fields.read(Row, name, row)
     if read.manifest and len(read.files) > 1:
         raise Refusal(f"{name} has a manifest for {len(read.files)} files: it describes one file of weights")
-    folder = Path(read.folder)
+    folder, known = Path(read.folder), DIGESTS / f"{name.removeprefix('downloads.')}.sha256"
+    trusted = {}
     with files.replacing(folder) as scratch:
         scratch.mkdir()
-        digests = {entry: fetch(entry, scratch) for entry in read.files}
+        for entry in read.files:
+            if _fetch_trusted(entry, scratch, known):
+                trusted[folder / entry.name] = known
         if read.manifest:
             files.write_json(scratch / "manifest.json", {"file": read.files[0].name, "classes": [], **row["manifest"]})
-    return {folder / entry.name: digest for entry, digest in digests.items() if not entry.sha256}
+    return trusted
+
+
+def _fetch_trusted(entry: Download, folder: Path, known: Path) -> bool:
+    """``fetch``, with the digest that ``known`` has of an entry without any; whether one was added to it."""
+    lines = dict(line.split("  ", 1)[::-1] for line in _lines(known))
+    if entry.sha256:
+        fetch(entry, folder)
+    elif entry.name in lines:
+        try:
+            fetch(replace(entry, sha256=(lines[entry.name],)), folder)
+        except Refusal as refusal:
+            raise Refusal(f"{refusal}; or remove {entry.name} from {known}, to trust what comes now") from None
+    else:
+        lines[entry.name] = fetch(entry, folder)
+        with files.replacing(known) as scratch:  # as sha256sum writes it
+            scratch.write_text("".join(f"{lines[name]}  {name}\n" for name in sorted(lines)), encoding="utf-8")
+        return True
+    return False
+
+
+def _lines(known: Path) -> list[str]:
+    return known.read_text(encoding="utf-8").splitlines() if known.exists() else []
 
 
 def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> str:
@@ -77,12 +108,11 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
     """Try each URL, then the package; the file then lies in ``store`` under its digest."""
     store.mkdir(parents=True, exist_ok=True)
     part = store / f"{entry.name}.part"
-    if not entry.sha256:
-        part.unlink(missing_ok=True)  # no digest shows whether an old piece belongs to this file
     reasons = []
     for url in entry.urls:
         try:
             digest = _from_url(url, entry, part, pause)
+            origin(part).unlink(missing_ok=True)
             return part.replace(store / stored_name(digest)), digest
         except SourceError as error:
             reasons.append(f"{url}: {error}")
@@ -108,7 +138,7 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
         _refuse_offline()
     while True:
         fresh = not part.exists()
-        transfer(url, part, expected=entry.bytes if remote else None, pause=pause)
+        transfer(url, part, expected=entry.bytes if remote else None, known=bool(entry.sha256), pause=pause)
         try:
             return entry.verified(part)
         except SourceError:

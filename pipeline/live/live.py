@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,13 +15,20 @@ SIDE = 256  # pixels of a picture's longer side at most: all 72 panels of a trai
 
 
 class Live:
-    """Writes what it observes to ``spool``."""
+    """Writes what it observes to ``spool``; ``warn`` hears of alarms."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, warn: Callable[[str], None] = lambda text: None) -> None:
         self.spool = spool
+        self.warn = warn
+        self._alarms: list[str] = []
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
         self.spool.point(step, values)
+
+    def alarm(self, step: int, text: str) -> None:
+        self._alarms.append(text)
+        self.spool.tag({"alarm": "; ".join(self._alarms)})
+        self.warn(text)
 
     def labels(
         self,

@@ -19,6 +19,9 @@ class Observer(Protocol):
     def point(self, step: int, values: Mapping[str, float]) -> None:
         """``values`` by curve at ``step``; a step shown before, by a process that was killed, may come again."""
 
+    def alarm(self, step: int, text: str) -> None:
+        """At ``step`` the work looks futile, and ``text`` says why; it goes on all the same."""
+
     def labels(
         self,
         step: int,

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from pipeline.core.files import replacing
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.serving import picture
 from pipeline.serving.picture import SUFFIXES, Pixels
-from pipeline.serving.segment import Segmenter
+from pipeline.serving.segment import ONE, SCORES, Segmenter
 
 QUALITY = 92  # of an overlay's JPEG
 OPAQUE = 0.6  # of a class's colour over the picture
@@ -55,10 +56,14 @@ def find(paths: Sequence[Path], out: Path) -> tuple[dict[str, Path], list[Path]]
     return found, passed
 
 
-def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list[Refusal]:
+def label(
+    pictures: Mapping[str, Path], out: Path, segmenter: Segmenter, scores: Literal["npz", "png"] | None = None
+) -> list[Refusal]:
     """Write ``out``/HEAD/NAME.png, a palette PNG of class indices, and ``out``/HEAD-overlay/NAME.jpg for each picture.
 
-    ``out``/HEAD-classes.csv tells indices, names and colours. Returns why pictures were left out, if any were.
+    ``out``/HEAD-classes.csv tells indices, names and colours. With ``scores``, which ``segmenter`` then gives, also
+    ``out``/HEAD-scores/NAME.npz, ``probabilities`` H×W×classes float16; or a 16-bit PNG of each class, 65535 being 1:
+    ``out``/HEAD-scores/NAME-000.png for class 0. Returns why pictures were left out, if any were.
 
     Raises Refusal, before it writes, for a net that sees more than photographs.
     """
@@ -81,7 +86,21 @@ def label(pictures: Mapping[str, Path], out: Path, segmenter: Segmenter) -> list
             with replacing(out / f"{head}-overlay" / f"{name}.jpg") as scratch:
                 drawn = Image.fromarray(overlay(pixels, labels[head], spec))
                 drawn.save(scratch, format="JPEG", quality=QUALITY, subsampling=0)
+            if scores:
+                _write_scores(out / f"{head}{SCORES}" / name, scores, labels[head + SCORES], spec)
     return refused
+
+
+def _write_scores(path: Path, form: str, parts: NDArray[np.uint16], spec: LabelSpec) -> None:
+    """``path`` is the files' without suffix."""
+    if form == "npz":
+        with replacing(path.with_name(f"{path.name}.npz")) as scratch, scratch.open("wb") as file:
+            halves = (parts / np.float32(ONE)).astype(np.float16)
+            np.savez_compressed(file, probabilities=halves, classes=np.array(spec.classes))
+        return
+    for index in range(parts.shape[2]):
+        with replacing(path.with_name(f"{path.name}-{index:03d}.png")) as scratch:
+            Image.fromarray(np.ascontiguousarray(parts[..., index])).save(scratch, format="PNG")
 
 
 def _write_classes(path: Path, spec: LabelSpec) -> None:

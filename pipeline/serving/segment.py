@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from pipeline.core.types import Refusal
-from pipeline.evaluation.predict import Pixels, predict
+from pipeline.evaluation.predict import predict
 from pipeline.fcn import inputs
 from pipeline.fcn.bilinear import matrix
 from pipeline.fcn.net import COARSEST, FCN, LateFCN, make
@@ -25,6 +26,9 @@ WHOLE = 0  # as a side: never tile
 SCRATCH = 2  # of what torch's tensors take: measured on a CPU, a forward pass takes 1.2 to 1.5 times as much
 SAMPLE = 1024  # pixels of the side of the image whose memory is counted; nothing is computed
 LARGEST = 4096  # pixels of a tile's side where memory is plenty
+SCORES = "-scores"
+ONE = 65535
+FLOATS = 3  # a class and pixel that probabilities take beside the net's scores: softmax, its rounding, what is kept
 MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
 
 
@@ -35,11 +39,17 @@ class Segmenter:
     tiles that do, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
     (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
 
+    With ``scores`` each head's probabilities come along, under its name and ``SCORES``: H×W×classes uint16, of which
+    ``ONE`` is 1.
+
     Raises Refusal for a side that tiles cannot have.
     """
 
-    def __init__(self, net: FCN | LateFCN, device: torch.device, side: int | None = None) -> None:
+    def __init__(
+        self, net: FCN | LateFCN, device: torch.device, side: int | None = None, *, scores: bool = False
+    ) -> None:
         self.net, self.device = net, device
+        self.softmax = _Softmax(net) if scores else None
         self.side = tiles.checked(side) if side else side
         self.heads = net.spec.heads
 
@@ -48,8 +58,8 @@ class Segmenter:
         """How far the net looks; smaller tiles than its ``side`` are an approximation."""
         return tiles.reach(self.net.spec)
 
-    def __call__(self, images: Images, name: str) -> dict[str, Pixels]:
-        """{column: H×W×3 uint8, a depth H×W uint16} to {head: H×W uint8 class indices}.
+    def __call__(self, images: Images, name: str) -> dict[str, NDArray[Any]]:
+        """{column: H×W×3 uint8, a depth H×W uint16} to {head: H×W uint8 class indices}, and probabilities if wanted.
 
         Raises Refusal naming ``name`` where an input is missing, the inputs' sizes differ or memory does not suffice.
         """
@@ -96,7 +106,9 @@ class Segmenter:
         spec = self.net.spec
         with torch.device("meta"):
             net = make(spec).eval()
-        return SCRATCH * machine.peak(net, len(spec.mean), SAMPLE, SAMPLE) / (SAMPLE + 2 * spec.padding) ** 2
+        classes = sum(len(label.classes) for label in self.heads.values()) if self.softmax else 0
+        peak = machine.peak(net, len(spec.mean), SAMPLE, SAMPLE) / (SAMPLE + 2 * spec.padding) ** 2
+        return SCRATCH * peak + 4 * classes * FLOATS
 
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
@@ -112,9 +124,9 @@ class Segmenter:
             )
         return side
 
-    def _tiled(self, images: Images, height: int, width: int, side: int, name: str) -> dict[str, Pixels]:
+    def _tiled(self, images: Images, height: int, width: int, side: int, name: str) -> dict[str, NDArray[Any]]:
         plan = tiles.cut(height, width, side, self.reach)
-        labels = {head: np.empty((height, width), np.uint8) for head in self.heads}
+        labels: dict[str, NDArray[Any]] = {}
         shown = (
             {column: image[slice(*tile.shown[0]), slice(*tile.shown[1])] for column, image in images.items()}
             for tile in plan
@@ -124,8 +136,27 @@ class Segmenter:
             (top, _), (left, _) = tile.shown
             (first, last), (begin, end) = tile.kept
             for head, label in parts.items():
+                if head not in labels:
+                    labels[head] = np.empty((height, width, *label.shape[2:]), label.dtype)
                 labels[head][first:last, begin:end] = label[first - top : last - top, begin - left : end - left]
         return labels
 
-    def _predict(self, examples: Iterable[Example]) -> Iterator[tuple[Example, dict[str, Pixels]]]:
-        return predict(self.net, self.net.spec, examples, self.device)
+    def _predict(self, examples: Iterable[Example]) -> Iterator[tuple[Example, dict[str, NDArray[Any]]]]:
+        for example, labels in predict(self.softmax or self.net, self.net.spec, examples, self.device):
+            yield example, labels | (self.softmax.last if self.softmax else {})
+
+
+class _Softmax(nn.Module):
+    """``net``, of whose scores ``last`` keeps the probabilities."""
+
+    def __init__(self, net: FCN | LateFCN) -> None:
+        super().__init__()
+        self.net = net
+        self.last: dict[str, NDArray[np.uint16]] = {}
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        scores: dict[str, torch.Tensor] = self.net(image)
+        for head, score in scores.items():
+            parts = score.softmax(1).mul_(ONE).round_()[0].permute(1, 2, 0)
+            self.last[head + SCORES] = parts.cpu().numpy().astype(np.uint16)
+        return scores

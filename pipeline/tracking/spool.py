@@ -43,9 +43,9 @@ def spools(root: Path) -> Iterator[Path]:
 class Spool:
     """The events of one stage and fingerprint in ``folder``.
 
-    Lines are ``begin`` (once for each process that took the work up), ``point``, ``picture`` and ``end``; each has its
-    time in ms. A step is written once: resumed work repeats the iterations after its snapshot, with equal losses. The
-    file is locked while its process lives.
+    Lines are ``begin`` (once for each process that took the work up), ``point``, ``tag``, ``picture`` and ``end``; each
+    has its time in ms. A step is written once: resumed work repeats the iterations after its snapshot, with equal
+    losses. The file is locked while its process lives.
 
     Nothing here raises OSError: when the disk is full, ``say`` gets one line and the work goes on unwatched.
     """
@@ -81,6 +81,10 @@ class Spool:
         if fresh:
             self._last |= dict.fromkeys(fresh, step)
             self._write({"event": "point", "step": step, "values": fresh})
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Tags of the run that are known only while it goes on."""
+        self._write({"event": "tag", "tags": dict(tags)})
 
     def picture(self, step: int, key: str, pixels: NDArray[np.uint8]) -> None:
         """``pixels``, H×W×3 RGB."""

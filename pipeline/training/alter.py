@@ -22,8 +22,8 @@ class Move:
     """A sample is ``mirrored`` left to right, then shifted ``down`` and ``right`` by whole pixels."""
 
     mirrored: bool
-    down: int
-    right: int
+    down: int = 0
+    right: int = 0
 
     def apply(self, pixels: NDArray[Pixel], fill: Any) -> NDArray[Pixel]:
         """Move an H×W or H×W×C map; what comes from beyond its edge is ``fill``, one value or one a channel."""
@@ -35,11 +35,15 @@ class Move:
         return moved
 
 
-def move(seed: int, draw: int) -> Move:
-    """The move of a draw, a pure function of its arguments: half are mirrored, shifts are uniform to ±32 pixels."""
+def move(seed: int, draw: int, alter: str = "jitter") -> Move:
+    """The move of a draw, a pure function of its arguments: half are mirrored, shifts are uniform to ±32 pixels.
+
+    To ``mirror`` does not shift.
+    """
     rng = np.random.default_rng(determinism.mix(seed, "move", draw))
     down, right = rng.integers(-JITTER, JITTER + 1, 2).tolist()
-    return Move(mirrored=bool(rng.random() < 0.5), down=down, right=right)
+    mirrored = bool(rng.random() < 0.5)
+    return Move(mirrored=mirrored, down=down, right=right) if alter == "jitter" else Move(mirrored=mirrored)
 
 
 def window(

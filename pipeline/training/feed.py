@@ -54,10 +54,10 @@ class Item:
 class Feed:
     """A run's items by draw, as ``net`` takes them; each is a pure function of (seed, draw).
 
-    ``jitter`` mirrors and shifts them, ``crop`` is the side in pixels of the window that is then cut (0: none), and
-    ``sampling`` is the share of cells whose pixels count (``alter``). ``rows`` are those of the shards that are drawn;
-    None means all. A process of ``group`` decodes its own share of each batch, in ``workers`` threads; with none the
-    solver waits for each sample. ``waited`` are the seconds it has waited so far.
+    ``alter`` may ``mirror`` them or ``jitter``, which shifts them too; ``crop`` is the side in pixels of a window that
+    is then cut (0: none), and ``sampling`` is the share of cells whose pixels count (``alter``). ``rows`` are those of
+    the shards that are drawn; None means all. A process of ``group`` decodes its own share of each batch, in
+    ``workers`` threads; with none the solver waits for each sample. ``waited`` are the seconds it has waited so far.
 
     A picture is decoded whole, whatever the window: neither simplejpeg nor Pillow decodes a part. One of 12,000×9,000
     takes 0.9 s as JPEG, as much again for its label's PNG, and 0.5 GB in each thread.
@@ -67,7 +67,7 @@ class Feed:
     seed: int
     net: NetSpec
     device: torch.device
-    jitter: bool = False
+    alter: str = "none"
     crop: int = 0
     sampling: float = 1.0
     rows: Sequence[int] | None = None
@@ -105,8 +105,8 @@ class Feed:
             raise Refusal(f"{example.id} in {self.shards.folder}: {refusal}") from None
 
     def _altered(self, draw: int, example: Example) -> Example:
-        if self.jitter:
-            moved, images, labels = move(self.seed, draw), example.images, example.labels
+        if self.alter != "none":
+            moved, images, labels = move(self.seed, draw, self.alter), example.images, example.labels
             images = {column: moved.apply(images[column], self._fill[column]) for column in self.inputs}
             labels = {head: moved.apply(labels[head], spec.ignore_label) for head, spec in self.labels.items()}
             example = replace(example, images=images, labels=labels)

@@ -40,7 +40,8 @@ class Net:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """The split that it learns from; ``jitter`` mirrors and shifts its samples (section 4.3: no improvement).
+    """The split that it learns from, altered or not: ``mirror`` mirrors half of the samples left to right, ``jitter``
+    also shifts them (section 4.3: no improvement).
 
     ``crop`` is the side in pixels of a random window of each sample, 0 the whole of it: for pictures that are too large
     for memory. A smaller picture is taken whole.
@@ -48,13 +49,13 @@ class Data:
 
     shards: str
     split: str
-    alter: Literal["none", "jitter"] = "none"
+    alter: Literal["none", "mirror", "jitter"] = "none"
     crop: int = bounded(0, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SolverSpec:
-    """Caffe's SGD with momentum at a fixed rate.
+    """Caffe's SGD with momentum at a fixed rate, or at one that falls to 0 along a line, as ``schedule`` says.
 
     One iteration takes ``batch`` images, one at a time, and follows the average of their gradients. ``reduction`` says
     what an image's loss is: the ``sum`` over its valid pixels (the authors' "heavy" nets: batch 1, momentum 0.99,
@@ -72,6 +73,7 @@ class SolverSpec:
 
     iterations: int = bounded(least=1)
     lr: float = bounded(above=0)
+    schedule: Literal["constant", "linear"] = "constant"
     momentum: float = bounded(least=0, below=1)
     seed: int = bounded(1337, least=0)
     batch: int = bounded(1, least=1)
@@ -81,6 +83,10 @@ class SolverSpec:
     tune: Literal["all", "scores"] = "all"
     sampling: float = bounded(1.0, above=0)
     balance: Literal["none", "median"] = "none"
+
+    def rate(self, iteration: int) -> float:
+        """The learning rate of the step number ``iteration``, from 0 on."""
+        return self.lr if self.schedule == "constant" else self.lr * (1 - iteration / self.iterations)
 
 
 @dataclass(frozen=True, kw_only=True)

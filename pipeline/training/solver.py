@@ -73,7 +73,7 @@ class Solver:
             param.grad, *others = self.group.stack(parts)
             for other in others:  # ((p0 + p1) + p2) + …: floats add up differently in any other order
                 param.grad += other
-        self._momentum.update(self.spec.lr)
+        self._momentum.update(self.spec.rate(self.iteration))
         self.iteration += 1
         return tally
 

@@ -74,7 +74,7 @@ def train(
         seed=recipe.solver.seed,
         net=net.spec,
         device=device,
-        jitter=recipe.data.alter == "jitter",
+        alter=recipe.data.alter,
         crop=recipe.data.crop,
         sampling=recipe.solver.sampling,
         group=group,

@@ -17,27 +17,44 @@ from pipeline.shards.schema import read_manifest
 from pipeline.training.feed import Feed
 from pipeline.training.loss import History
 from pipeline.training.solver import Solver
+from pipeline.watching import alarms
 
 IMAGES = 8  # of the training split, spread evenly
 MOMENTS = 8  # and the start, where a 16s shows what its 32s knew
 
 
 def watch(
-    observer: Observer, shards: Path, net: FCN | LateFCN, solver: Solver, feed: Feed, history: History
+    observer: Observer,
+    shards: Path,
+    net: FCN | LateFCN,
+    solver: Solver,
+    feed: Feed,
+    history: History,
+    *,
+    hopeful: bool = True,
 ) -> Callable[[], None]:
     """Show ``observer`` the training of ``net`` on ``shards``; call what comes back after each iteration.
 
     It sees the history's rows, those of a resumed training again: the process before may have died before they were
     sent; and at nine moments the labels of ``IMAGES`` of ``shards``: which, depends on their number. A moment costs
-    eight forward passes and leaves the net and the global random numbers as they were.
+    eight forward passes and leaves the net and the global random numbers as they were. Each of the ``alarms`` comes
+    once, none where no net is ``hopeful`` to learn: the paper's start from random weights is none.
     """
     moments = {solver.spec.iterations * moment // MOMENTS for moment in range(MOMENTS + 1)}
-    photo = read_manifest(shards).spec.images[0]
+    manifest, total = read_manifest(shards), solver.spec.iterations
+    photo = manifest.spec.images[0]
+    least = alarms.guess(manifest.pixels, net.spec.heads, solver.spec.balance != "none")
+    raised: set[str] = set()
     samples = Shards(shards, columns={photo, *net.spec.inputs, *net.spec.heads}, verify=False)
     chosen = sorted({k * len(samples) // IMAGES for k in range(IMAGES)})
     examples = [feed.cut(index, samples[index]) for index in chosen]
     shown = 0
     began, waited, first = time.perf_counter(), feed.waited, solver.iteration
+
+    def alarm(kind: str, text: str) -> None:
+        if text and hopeful and kind not in raised:
+            raised.add(kind)
+            observer.alarm(solver.iteration, text)
 
     def look() -> None:
         nonlocal shown, began, waited, first
@@ -49,12 +66,17 @@ def watch(
                 speed = {"images_per_second": images / (now - began), "data_wait": wait}
                 began, waited, first = now, feed.waited, solver.iteration
             # As history.tsv has it: per valid pixel
-            observer.point(done, {"loss": round(loss, 6), "learning_rate": solver.spec.lr, **speed})
-        shown = len(history.rows)
+            observer.point(done, {"loss": round(loss, 6), "learning_rate": solver.spec.rate(done - 1), **speed})
+            if done * alarms.PARTS // total > (done - history.every) * alarms.PARTS // total:
+                alarm("loss", alarms.of_loss(history.rows, total, least))
+        shown, seen = len(history.rows), list[dict[str, Pixels]]()
         for place, example in enumerate(examples if solver.iteration in moments else ()):
             key = f"training/{place:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', example.id)}"
             predicted = _predicted(net, example)
             observer.labels(solver.iteration, key, example.images[photo], example.labels, predicted, net.spec.heads)
+            seen.append(predicted)
+        truth = [example.labels for example in examples]
+        alarm("labels", alarms.of_labels(solver.iteration, total, truth, seen, net.spec.heads))
 
     look()
     return look

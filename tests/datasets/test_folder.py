@@ -314,6 +314,7 @@ LISTS = {"splits": ["train=train.txt", "val=val.txt"]}
         ({}, {"images": "images/*.jpg"}, r"images is 'images/\*\.jpg', which matches no file: .* holds images, labels"),
         ({}, {"images": "images/lone*"}, r"no image has a label, .* lone and labels a, b: where .* \{id\}"),
         ({"images/a.jpg": ""}, {}, r"images/a\.png and .*images/a\.jpg are both a: rename one"),
+        ({}, {"images": "images/[]a]*.png"}, r"by which images/a\.png has no id: use"),
         ({}, {"images": "images/*.{jpg,png}"}, r"leaves\.images is .*: the only braces are one \{id\}"),
         ({}, {"images": "{id}_*.png"}, r"the only braces are one \{id\}"),
         ({"x": "a images/gone.png\na images/a.png"}, {"images": "@x"}, r"gone\.png is missing, but .*/x lists it"),
@@ -401,6 +402,7 @@ def test_images_of_one_group_share_a_split(tmp_path: Path) -> None:
         (LISTS, apart),
         ({"group": "{group}/*"}, r"the id cam_0_00 does not fit folders\.leaves\.group, '\{group\}/\*': rename it, or"),
         ({"group": "cam_*"}, r"leaves\.group is 'cam_\*': write one \{group\} and what follows or precedes it"),
+        ({"group": "{group}[z-a]"}, r"leaves\.group is .*, of which \[\] is not understood"),
         ({"group": "{group}"}, r"leaves\.group is '\{group\}': write one"),
     ]
     for changes, told in cases:

@@ -94,7 +94,7 @@ MASKS = {"leaf": SCENE == 1, "stem": SCENE == 2, "edge": SCENE == 3}
 
 def masks(root: Path, pattern: str = "masks/a_{}.png") -> None:
     for place, (name, mask) in enumerate(MASKS.items()):
-        kinds = (Image.fromarray(mask), mask.astype(np.uint8), mask.astype(np.uint8) * 255)
+        kinds = (Image.fromarray(mask), np.dstack(3 * [mask.astype(np.uint8)]), mask.astype(np.uint16) * 65535)
         put(root / pattern.format(name), kinds[place])
 
 
@@ -118,15 +118,16 @@ def test_a_later_class_lies_over_an_earlier_and_names_may_hold_what_parts_them(t
     ("file", "content", "changes", "told"),
     [
         ("masks/a_root.png", SCENE, {}, r"a_root\.png is a mask of root, which no class names: give it a class in"),
-        ("masks/a_leaf.png", SCENE, {}, r"a_leaf\.png has value 1 at row 0, column 2, and 2 elsewhere: a mask"),
+        ("masks/a_leaf.png", SCENE, {}, r"a_leaf\.png has value 1 at row 0, column 2, and 3 elsewhere: a mask"),
         ("masks/a_leaf.png", SCENE[:2] // 4, {}, r"a_stem\.png is 3×4 \(height×width\) but .*a_leaf\.png is 2×4: the"),
-        ("masks/a_leaf.png", COLORS[SCENE], {}, r"a_leaf\.png is of mode RGB, but .* is masks: set it to color"),
+        ("masks/a_leaf.png", np.dstack(4 * [SCENE]), {}, r"a_leaf\.png is of mode RGBA, but .*: save the mask as grey"),
         ("masks/a_leaf.jpg", SCENE // 4, {"labels": "masks/{id}_{class}.*"}, r"a_leaf\.png and .*\.jpg are both a: "),
         ("masks/b_leaf.png", SCENE, {}, r"b_leaf\.png has no image b in images/\*: add it, or take the label out"),
         ("images/b.png", COLORS[SCENE], {}, r"b\.png has no label b in masks/\{id\}_\{class\}\.png: add it"),
         ("masks/a_edge.png", SCENE * 0 + 1, {}, r"a_.*\.png has no pixel of a class, all are void: leave it"),
         ("x", SCENE, {"labels": "masks/*.png"}, r"labels is 'masks/\*\.png': write \{class\} for the class's name"),
-        ("x", SCENE, {"labels": "masks/*_{class}.png"}, r"write \{id\} for the rest of the file's name"),
+        ("x", SCENE, {"labels": "masks/*_{class}.png"}, r"the only braces are one \{id\} and one \{class\} amid plain"),
+        ("x", SCENE, {"labels": "masks/a_{class}.png"}, r"write \{id\} for the rest of the file's name"),
         ("x", SCENE, {"labels": "@x"}, r"is the list @x: with encoding masks write a pattern with "),
         ("x", SCENE, {"encoding": "index", "ignore": [], "labels": "{id}_{class}.png"}, "it only where the enc"),
     ],
@@ -205,6 +206,16 @@ def test_an_image_of_which_coco_says_nothing_is_all_of_the_first_class(tmp_path:
     assert not label(named(tmp_path, "coco")).any()
 
 
+def test_names_are_one_however_they_are_spelled_and_wherever_they_lay_once(tmp_path: Path) -> None:
+    photograph(tmp_path, "Bla\u0308tter")  # as macOS writes ä
+    for path in ("Bl\u00e4tter.png", "C:\\data\\Bl\u00e4tter.png", "/home/x/Bla\u0308tter.png"):
+        coco(tmp_path, *SQUARES, images=[{"id": 5, "file_name": path, "height": 3, "width": 4}])
+        np.testing.assert_array_equal(label(named(tmp_path, "coco"), "Bl\u00e4tter"), STORED)
+    put(tmp_path / "masks/Bla\u0308tter_Stra\u00dfe_u\u0308.png", MASKS["leaf"])
+    fields = named(tmp_path, "masks", labels="masks/{id}_{class}.png", classes=["soil", "Stra\u00dfe_\u00fc"])
+    np.testing.assert_array_equal(label(fields, "Bl\u00e4tter"), MASKS["leaf"])
+
+
 def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
     photograph(tmp_path, "train/a", "val/a")
     for split, name in {"train": "leaf", "val": "stem"}.items():
@@ -227,7 +238,7 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
         ([annotation("leaf", [[0, 0, 1, 1]])], {}, r"annotations\[0\] has 2 points, or one that is no number"),
         ([annotation("leaf", [[0, 0, 1]])], {}, r"annotations\[0\] is not understood \(ValueError"),
         ([annotation("leaf", [box(50, 0, 60, 3)])], {}, r"lies outside the image \(x 50 to 60, .* it is 3×4"),
-        ([annotation("leaf", {"counts": [3, 4], "size": [3, 4]})], {}, r"has runs of 7 pixels, the image 12: export"),
+        ([annotation("leaf", {"counts": [3, 4], "size": [3, 4]})], {}, r"has runs of 7 pixels, or one below 0, the"),
         ([annotation("leaf", {"counts": [12], "size": [4, 3]})], {}, r"is of size \[4, 3\] \(height, width\) in an im"),
         ([{**SQUARES[0], "image_id": 6}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(6\)\)"),
         ([{**SQUARES[0], "category_id": 9}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(9\)\)"),
@@ -240,6 +251,8 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
             {"images": [{"id": n, "file_name": f"x/{n}.png", "height": 3, "width": 4} for n in "ab"]},
             r"coco\.json has no image x/b in images/\*: add it, or take the label out",
         ),
+        ([], {"images": [{"id": 1, "file_name": "a.png", "height": 9e4, "width": 9e4}]}, r"is 90000×9"),
+        ([], {"images": [{"id": 1, "file_name": "", "height": 3, "width": 4}]}, r"no image has a label"),
         ([], {"images": []}, r"no image has a label, images being named such as a and labels "),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from pipeline.convert import writer
 from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
 from pipeline.describe.describe import describe
+from pipeline.describe.near import difference_hash
 from pipeline.describe.pictures import WIDTH
 from pipeline.leaks import leaks
 
@@ -108,6 +109,49 @@ def test_pictures_show_every_split_and_head(root: Path) -> None:
         assert not sheet.info, "neither when nor by what it was drawn"
         seen = {color for _, color in sheet.getcolors(1 << 20) or ()}
     assert {*LABEL.palette, (50, 50, 255)} <= seen, "two labels, the legend, a photograph"
+
+
+@dataclass(frozen=True)
+class Roll(Coast):
+    """Photographs by number, and what people do to them: ``7``, or ``7s`` saved anew, ``7b`` made brighter, ``7h``
+    half its size, ``7x`` mirrored. ``0`` is a plain wall."""
+
+    def read(self, raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, str]]:  # type: ignore[override]
+        yield from ((name, name) for name in wanted)
+
+    def sample(self, name: str, way: str) -> Sample:  # type: ignore[override]
+        coarse = np.random.default_rng(int(way[0])).integers(0, 200, (6, 7, 3), np.uint8)
+        image = Image.fromarray(coarse * (way[0] != "0")).resize((70, 60), Image.Resampling.BICUBIC)
+        if "h" in way:
+            image = image.resize((35, 30), Image.Resampling.LANCZOS)
+        pixels = np.array(image)[:, :: -1 if "x" in way else 1] + np.uint8(20 * ("b" in way))
+        if "s" in way:
+            pixels = np.clip(pixels.astype(int) + np.random.default_rng(1).integers(-4, 5, pixels.shape), 0, 255)
+        label = Encoded(bytes=png(np.zeros(pixels.shape[:2], np.uint8)), path="x.png")
+        depth = Encoded(bytes=png(np.ones(pixels.shape[:2], np.uint16)), path="x.png")
+        color = Encoded(bytes=png(pixels.astype(np.uint8)), path="x.png")
+        height, width = pixels.shape[:2]
+        images = {"color": color, "depth": depth}
+        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": label})
+
+
+def test_images_that_look_alike_across_splits_are_told_and_shown_and_stay(tmp_path: Path) -> None:
+    roll = Roll({"train": [*"0123456789"], "val": ["0b", "1", "2s", "3b", "4h", "5x"]})
+    writer.convert("roll", lambda: roll, Path(), tmp_path / "shards", rows_per_shard=9, expect=None, processes=1)
+    (told,) = describe(tmp_path / "shards", tmp_path / "report")
+    assert told.startswith("3 of 6 images of val look like one of train, as ")
+    report = json.loads((tmp_path / "report/metrics.json").read_text())
+    assert (report["alike"], report["shared"]) == ({"train": {"val": 3}}, {"train": {"val": 1}})
+    assert report["splits"]["val"]["images"] == 6
+    with Image.open(tmp_path / "report/pictures/alike.png") as picture:
+        assert picture.width == WIDTH
+
+
+def test_a_hash_is_of_whole_numbers() -> None:
+    """Computed once on an AMD EPYC; another processor or NumPy must find the same."""
+    pixels = (np.arange(61 * 83 * 3) ** 2 // 97 % 251).astype(np.uint8).reshape(61, 83, 3)
+    assert difference_hash(pixels) == 9639297173691127636
+    assert difference_hash(np.zeros((1, 1, 3), np.uint8)) == 0
 
 
 def test_nothing_to_describe_is_refused(tmp_path: Path) -> None:

@@ -77,6 +77,31 @@ def written(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("tile", [0, 256])
+@pytest.mark.parametrize("form", ["npz", "png"])
+def test_scores_are_probabilities_whose_largest_is_the_label(world: Path, form: str, tile: int) -> None:
+    wrote(world / "photos/a.png", 40, 600)
+    wrote(world / "photos/deep/b.png", 20, 50)
+    done = predict("photos", "--recipe", "siftflow-fcn8s", "--out", "out", "--scores", form, "--tile", str(tile))
+    assert "semantic/, semantic-overlay/ and semantic-scores/" in done.stdout
+    for name, size in {"a": (40, 600), "deep/b": (20, 50)}.items():
+        for head, label in HEADS.items():
+            place = world / f"out/{head}-scores/{name}"
+            if form == "npz":
+                with np.load(f"{place}.npz") as file:
+                    parts = file["probabilities"].astype(np.float32)
+                    assert file["classes"].tolist() == list(label.classes)
+            else:
+                channels = [Image.open(f"{place}-{index:03d}.png") for index in range(len(label.classes))]
+                assert {channel.mode for channel in channels} == {"I;16"}
+                parts = np.dstack([np.asarray(channel) for channel in channels]) / np.float32(65535)
+            assert parts.shape == (*size, len(label.classes))
+            np.testing.assert_allclose(parts.sum(2), 1, atol=0.01)
+            with Image.open(world / f"out/{head}/{name}.png") as opened:
+                shown = np.take_along_axis(parts, np.asarray(opened)[..., None].astype(int), 2)[..., 0]
+            np.testing.assert_array_equal(shown, parts.max(2))
+
+
 def test_all_pictures_of_a_folder_are_labelled_in_one_go_and_the_broken_ones_told_at_the_end(world: Path) -> None:
     for number in range(20):
         wrote(world / f"photos/{number // 10}/{number:03d}.{'jpg' if number % 2 else 'PNG'}", 33 + number, 60, number)

@@ -90,7 +90,8 @@ def test_archives_arrive_and_trust_is_told() -> None:
     file = {"name": "a.bin", "urls": [Path("a.bin").absolute().as_uri()], "bytes": 1}
     ran = run("download", "downloads", "voc", {"folder": "data/raw/voc", "files": [file]})
     assert (ran.exit_code, Path("data/raw/voc/a.bin").read_bytes()) == (0, b"a")
-    assert f"data/raw/voc/a.bin is taken on trust: list sha256 {hashlib.sha256(b'a').hexdigest()}" in ran.stderr
+    assert "data/raw/voc/a.bin is taken on trust: its sha256 is in data/digests/voc.sha256 now, commit" in ran.stderr
+    assert Path("data/digests/voc.sha256").read_text() == f"{hashlib.sha256(b'a').hexdigest()}  a.bin\n"
     ran = run("download", "downloads", "voc", {"folder": "x", "files": [{"name": "b.bin", "sha256": ["0" * 64]}]})
     assert ran.exit_code == 1
     assert ran.stderr.startswith("Error: could not fetch b.bin: no URL is listed; put it into a folder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,3 +93,29 @@ def test_every_end_is_told(
     assert [event["values"] for event in scores] == ([{"mean_iu/semantic": 0.5}] if status == "FINISHED" else [])
     assert end["status"] == status
     assert end["tags"].get("live.error") == ("ValueError: why" if status == "FAILED" else None)
+
+
+def test_an_alarm_is_a_line_and_a_tag_and_with_strict_no_net_starts_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FCN_TRACKING", "spool")
+    with watched(FINGERPRINT, [], say=print) as observer:
+        assert observer
+        observer.alarm(5, "it is stuck")
+        observer.alarm(9, "one class")
+    assert capsys.readouterr().err == "warning: train@x: it is stuck\nwarning: train@x: one class\n"
+    events = spool.read(tmp_path / ".spool/train@x" / FINGERPRINT.digest / spool.EVENTS, 0)[0]
+    assert [event["tags"] for event in events if event["event"] == "tag"][-1] == {"alarm": "it is stuck; one class"}
+    after, scored = (replace(FINGERPRINT, stage=stage) for stage in ("train@y", "evaluate@x"))
+    with watched(after, [], say=print):
+        pass  # nothing decides
+    monkeypatch.setenv("FCN_STRICT", "1")
+    with pytest.raises(Refusal, match=r"train@x raised an alarm \(one class\): train it anew, or remove .*/train@x"):
+        watched(after, [], say=print).__enter__()
+    with watched(scored, [], say=print):
+        pass
+    with watched(FINGERPRINT, [], say=print):
+        pass  # trained anew, with nothing to say
+    with watched(after, [], say=print):
+        pass

@@ -66,9 +66,18 @@ def test_an_item_is_the_picture_minus_the_mean_and_its_labels(tmp_path: Path) ->
         assert item.valid[head] == int((example.labels[head] != 255).sum())
 
 
+def test_mirror_flips_some_samples_and_moves_none(tmp_path: Path) -> None:
+    folder = shards(tmp_path / "train")
+    plain, mirrored = items(folder), items(folder, alter="mirror")
+    flipped = [bool(torch.equal(one.image.flip(3), other.image)) for one, other in zip(plain, mirrored, strict=True)]
+    same = [bool(torch.equal(one.image, other.image)) for one, other in zip(plain, mirrored, strict=True)]
+    assert any(flipped) and any(same)
+    assert all(one != other for one, other in zip(flipped, same, strict=True))
+
+
 def test_jitter_and_sampling_change_what_counts_and_nothing_else(tmp_path: Path) -> None:
     folder = shards(tmp_path / "train")
-    plain, jittered, sampled = items(folder), items(folder, jitter=True), items(folder, sampling=0.25)
+    plain, jittered, sampled = items(folder), items(folder, alter="jitter"), items(folder, sampling=0.25)
     assert [item.id for item in plain] == [item.id for item in jittered] == [item.id for item in sampled]
     assert any(not torch.equal(one.image, other.image) for one, other in zip(plain, jittered, strict=True))
     for one, other in zip(plain, sampled, strict=True):
@@ -92,7 +101,7 @@ def test_a_window_is_cut_from_image_and_labels_alike_after_the_move(tmp_path: Pa
         assert part.valid == {head: int((part.labels[head] != 255).sum()) for head in heads}
 
 
-OPTIONS: list[dict[str, object]] = [{"jitter": True}, {"jitter": True, "crop": 42}]
+OPTIONS: list[dict[str, object]] = [{"alter": "jitter"}, {"alter": "jitter", "crop": 42}]
 
 
 def test_windows_are_a_pure_function_uniform_and_whole_where_the_picture_is_small() -> None:

@@ -47,7 +47,7 @@ def test_a_row_says_what_differs_from_the_defaults() -> None:
         ({"sampling": 1.5}, "solver.sampling is 1.5: it is a share of the cells, at most 1"),
         ({"sampling": 0}, "solver.sampling is 0.0: it must be greater than 0"),
         ({"skip_scales": 0.01}, "net.skip_scales is 0.01: write a list of numbers, or []"),
-        ({"alter": "mirror"}, "data.alter is 'mirror': choose none or jitter"),
+        ({"alter": "flip"}, "data.alter is 'flip': choose none or mirror or jitter"),
         ({"crop": 31}, "data.crop is 31: write 0 for whole images, or 32 px or more"),
         ({"crop": -1}, "data.crop is -1: it must be at least 0"),
         ({"mean": "mine"}, "net.mean is 'mine': choose init or published or measured"),
@@ -83,3 +83,9 @@ def test_the_remedy_is_a_number_in_yaml(text: str) -> None:
         recipe(weight_decay=text)
     remedy = str(refusal.value).rpartition("write it with a dot, ")[2] if "dot" in str(refusal.value) else text
     assert yaml.safe_load(remedy) == float(text)
+
+
+def test_a_rate_stays_or_falls_along_a_line() -> None:
+    rates = {kind: recipe(iterations=4, lr=1e-7, schedule=kind).solver.rate for kind in ("constant", "linear")}
+    assert [rates["linear"](iteration) / 1e-7 for iteration in range(4)] == pytest.approx([1, 0.75, 0.5, 0.25])
+    assert rates["constant"](3) == 1e-7

@@ -32,19 +32,33 @@ KINDS: dict[str, type] = {"net": Net, "data": Data, "solver": SolverSpec}
 SPEC = NetSpec(backbone="vgg16", width=1 / 32, crop=32, padding=20, mean=(120.0, 115.0, 105.0))
 
 
-def shards(folder: Path, labels: Sequence[int] = (0, 1, 2, 255), semantic: LabelSpec = SEMANTIC) -> Path:
-    """Pictures of 40 to 45 px, each of one label and its colour under a strip of the last; two label columns."""
+def shards(
+    folder: Path, labels: Sequence[int] = (0, 1, 2, 255), semantic: LabelSpec = SEMANTIC, shuffled: bool = False
+) -> Path:
+    """Pictures of 40 to 45 px, each of one label and its colour under a strip of the last; two label columns.
+
+    ``shuffled`` labels have nothing to do with their pictures: each pixel has one of ``labels`` by chance.
+    """
     spec = DatasetSpec(name="noise", images=("color",), labels={"semantic": semantic, "geometric": GEOMETRIC})
-    rows = []
+    rows, counts = [], {head: np.zeros(256, int) for head in spec.labels}
     for number, name in enumerate(IDS):
         rng = np.random.default_rng(number)
         height, width = 40 + number, 44
         label = np.full((height, width), labels[number % len(labels)], np.uint8)
         label[:4] = labels[-1]
         color = (rng.integers(0, 60, (height, width, 3)) + 60 * (label[..., None] % 4)).astype(np.uint8)
-        columns = {"color": encoded(color), "semantic": encoded(label), "geometric": encoded(label // 2 % 2)}
+        if shuffled:
+            label = rng.choice(np.array(labels, np.uint8), label.shape)
+        maps = {"semantic": label, "geometric": label // 2 % 2}
+        columns = {"color": encoded(color), **{head: encoded(each) for head, each in maps.items()}}
+        for head, each in maps.items():
+            counts[head] += np.bincount(each.reshape(-1), minlength=256)
         rows.append({"id": name, **columns, "height": height, "width": width})
-    return written(folder, spec, rows, split="train", moments={"color": MOMENTS})
+    pixels = {
+        head: {**dict(zip(labels.classes, map(int, counts[head]), strict=False)), "void": int(counts[head][255])}
+        for head, labels in spec.labels.items()
+    }
+    return written(folder, spec, rows, split="train", moments={"color": MOMENTS}, pixels=pixels)
 
 
 def classifier(path: Path) -> Path:
@@ -139,9 +153,13 @@ class Seen:
         self.points: list[tuple[int, Mapping[str, float]]] = []
         self.pictures: list[tuple[int, str]] = []
         self.shapes: list[tuple[int, ...]] = []
+        self.alarms: list[tuple[int, str]] = []
 
     def point(self, step: int, values: Mapping[str, float]) -> None:
         self.points.append((step, values))
+
+    def alarm(self, step: int, text: str) -> None:
+        self.alarms.append((step, text))
 
     def labels(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from pipeline.core.types import Encoded, Refusal
+from pipeline.datasets.own.pattern import plain
 from pipeline.datasets.own.polygons import ODD, parsed
 
 
@@ -35,17 +36,18 @@ def listed(root: Path, files: Iterable[str], images: Mapping[str, str], problems
 
     Raises Refusal for a file that is not COCO's.
     """
+    paths = {name: PurePosixPath(plain(path)) for name, path in images.items()}
     by_name: dict[str, list[str]] = {}
-    for name, path in images.items():
-        by_name.setdefault(PurePosixPath(path).name, []).append(name)
+    for name, path in paths.items():
+        by_name.setdefault(path.name, []).append(name)
     found: dict[str, Listed] = {}
     for file in files:
         for one in _images(root / file, (root / file).stat().st_mtime_ns):
-            target = PurePosixPath(one.file_name.replace("\\", "/"))
+            target = PurePosixPath(plain(one.file_name.replace("\\", "/")))
             names = by_name.get(target.name, [])
-            scores = [_likeness(PurePosixPath(file), target, PurePosixPath(images[name])) for name in names]
+            scores = [_likeness(PurePosixPath(plain(file)), target, paths[name]) for name in names]
             names = [name for name, score in zip(names, scores, strict=True) if score == max(scores)]
-            name = names[0] if names else str(target.with_suffix(""))
+            name = names[0] if names else str(target.parent / target.stem)
             if len(names) > 1:
                 both = " or ".join(str(root / images[name]) for name in names[:2])
                 problems.append(f"{root / file} lists {one.file_name}, which may be {both}: write more of its path")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.types import Refusal, visible
-from pipeline.datasets.own.pattern import Match, globbed
+from pipeline.datasets.own.pattern import Match, globbed, plain
 
 Files = Mapping[str, Mapping[str, str]]
 """Paths relative to the root by id, and there by what ``{class}`` matched, "" without it."""
@@ -34,7 +33,7 @@ def find(
     if listed and kinds:
         raise Refusal(f"{where} is the list {pattern}: with encoding masks write a pattern with {{id}} and {{class}}")
     files: dict[str, dict[str, str]] = {}
-    matches = _listed(where, root, pattern[1:]) if listed else _globbed(where, root, pattern, kinds)
+    matches = _listed(where, root, pattern[1:]) if listed else globbed(where, root, inside(where, root, pattern), kinds)
     for name, path, kind, known in matches:
         of = files.setdefault(name, {}) if known else {}
         if not name.isprintable() or "\\" in name or not all(part.strip(".") for part in name.split("/")):
@@ -92,22 +91,12 @@ def inside(where: str, root: Path, path: str) -> str:
     return path
 
 
-def plain(name: str) -> str:
-    """An id in one spelling: macOS writes ä as two characters, Linux as one."""
-    return unicodedata.normalize("NFC", name)
-
-
 def _listed(where: str, root: Path, path: str) -> Iterator[Match]:
     """Each line ``id path``, or a path alone."""
     for line in lines(where, root, path):
         name, *rest = line.split(maxsplit=1)
         target = inside(str(root / path), root, rest[0] if rest else name)
         yield Match(plain(name if rest else PurePosixPath(target).stem), target)
-
-
-def _globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Iterator[Match]:
-    for match in globbed(where, root, str(PurePosixPath(inside(where, root, pattern))), kinds):
-        yield match._replace(id=plain(match.id))
 
 
 def unused(others: Mapping[str, list[str]], images: Mapping[str, str], labels: Files, kept: Collection[str]) -> str:

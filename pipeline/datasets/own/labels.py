@@ -22,7 +22,7 @@ _GREY = ("index", "masks")
 _SUITS = {
     **dict.fromkeys(("L", "1", "I;16"), _GREY),
     "P": ("palette", "color", "masks"),
-    "RGB": ("color",),
+    "RGB": ("color", "masks"),
     "RGBA": ("color",),
 }
 
@@ -52,15 +52,17 @@ def _of_masks(coding: Coding, files: Mapping[str, Encoded]) -> NDArray[np.uint8]
     names, label = sorted(files, key=coding.named.__getitem__), None
     for name in names:
         mask = np.asarray(_opened(coding, files[name]))
+        mask = mask.max(2) if mask.ndim == 3 else mask
         if label is None:
             label = np.zeros(mask.shape, np.uint8)
         if mask.shape != label.shape:
             one, other = ("×".join(map(str, each.shape)) for each in (mask, label))
             sizes = f"{one} (height×width) but {files[names[0]].path} is {other}"
             raise Refusal(f"{files[name].path} is {sizes}: the masks of an image are of one size")
-        if len(values := np.unique(mask[mask != 0])) > 1:
-            row, column = np.argwhere(mask == values[0])[0]
-            what = f"value {values[0]} at row {row}, column {column}, and {values[1]} elsewhere"
+        values = mask[mask != 0]
+        if values.size and values.min() != values.max():
+            row, column = np.argwhere(mask == values.min())[0]
+            what = f"value {values.min()} at row {row}, column {column}, and {values.max()} elsewhere"
             raise Refusal(
                 f"{files[name].path} has {what}: a mask has 0 and one other value, save it without soft edges"
             )
@@ -92,9 +94,12 @@ def _opened(coding: Coding, file: Encoded) -> Image.Image:
         raise Refusal(f"{file.path} is {image.format}, {blurs} as PNG")
     if orientation != 1:
         raise Refusal(f"{file.path} has EXIF orientation {orientation}: save the label upright, without it")
+    if (bits := depth(image, file.bytes)) > 8 and image.mode != "I;16":  # of which Pillow drops the lower bits
+        raise Refusal(f"{file.path} has {bits} bits a channel: save it with 8")
     suits = _SUITS.get(image.mode, ())
     if coding.encoding not in suits:
         remedy = f"set it to {' or '.join(suits)}" if suits else "save the label as grey, palette or 8-bit RGB PNG"
+        remedy = "save the mask as grey PNG" if coding.encoding == "masks" else remedy
         raise Refusal(f"{file.path} is of mode {image.mode}, but {coding.name}.encoding is {coding.encoding}: {remedy}")
     if coding.encoding == "color":
         return image.convert("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else image

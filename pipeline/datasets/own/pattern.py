@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -30,6 +31,7 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
     its ending: ``*/rgb/*.png`` finds a/rgb/01.png as ``a/01``. ``{class}`` matches one of ``kinds``. Endings match in
     capitals too. Raises Refusal for other braces, and where nothing is found.
     """
+    pattern = str(PurePosixPath(pattern))  # ./images//*.jpg is images/*.jpg
     _check(where, pattern, bool(kinds))
     stem, dot, ending = re.sub(r"\{\w+\}", "*", pattern).rpartition(".")
     if dot and not re.search(r"[/\[]", ending):  # CAM1.JPG is of *.jpg
@@ -39,17 +41,25 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
     if not paths:
         here = sorted(entry.name for entry in root.iterdir())[:5]
         raise Refusal(f"{where} is {pattern!r}, which matches no file: {root} holds {', '.join(here) or 'nothing'}")
-    strict, loose = _regex(pattern, kinds), _regex(pattern, ())
+    known = {plain(kind): kind for kind in kinds}
+    strict, loose = (_regex(plain(pattern), names) for names in (known, ()))
     for path in paths:
-        if match := strict.fullmatch(path):
-            yield Match(_id(match), path, match.groupdict().get("class", ""))
-        elif match := loose.fullmatch(path):
+        if match := strict.fullmatch(plain(path)):
+            yield Match(_id(match), path, known[match["class"]] if known else "")
+        elif match := loose.fullmatch(plain(path)):
             yield Match(_id(match), path, match["class"], known=False)
+        else:
+            raise Refusal(f"{where} is {pattern!r}, by which {path} has no id: use *, ?, ** and [a-z] alone")
+
+
+def plain(name: str) -> str:
+    """A name in one spelling: macOS writes ä as two characters, Linux as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _check(where: str, pattern: str, classed: bool) -> None:
     marks, (*_, last) = re.findall(r"\{.*?\}|[{}]", pattern), pattern.split("/")
-    beside = any("{id}" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
+    beside = any("{" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
     if {*marks} - {"{id}", "{class}"} or len({*marks}) < len(marks) or beside:
         raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text")
     if ("{class}" in marks) != classed:
@@ -84,11 +94,10 @@ def translated(text: str, marks: Mapping[str, str]) -> str:
 
 
 def _set(token: str) -> str:
-    if len(token) == 1 or token[0] != "[":
+    if len(token) == 1 or token == "[!]" or token[0] != "[":
         return re.escape(token)
-    return (
-        f"[{'^' if token[1] == '!' else ''}{re.escape(token[1 + (token[1] == '!') : -1]).replace(chr(92) + '-', '-')}]"
-    )
+    letters = re.sub(r"([\\^\[&~|])", r"\\\1", token[1:-1])
+    return f"[^{letters[1:]}]" if letters[0] == "!" else f"[{letters}]"
 
 
 def _id(match: re.Match[str]) -> str:

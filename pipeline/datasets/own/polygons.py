@@ -17,6 +17,9 @@ ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowErro
 """What reading JSON of another form raises."""
 
 
+LARGEST = 178_956_970  # pixels of the largest image that Pillow takes
+
+
 def parsed(data: bytes, path: str) -> Any:
     try:
         return json.loads(data)
@@ -38,6 +41,8 @@ def drawn(coding: Coding, file: Encoded) -> NDArray[np.uint8]:
     try:
         keys = ("height", "width") if by_coco else ("imageHeight", "imageWidth")
         height, width = (int(document[key]) for key in keys)
+        if height * width > LARGEST:
+            raise _Odd(f"says that the image is {height}×{width} (height×width): correct it")
         label = np.zeros((height, width), np.uint8)
         for place, entry in _annotations(document) if by_coco else _shapes(document):
             name, pieces = _coco(*entry) if by_coco else _labelme(entry)
@@ -63,14 +68,18 @@ Pieces = list[tuple[str, Any]]
 
 
 def _annotations(document: Any) -> Iterator[tuple[str, Any]]:
-    entries = sorted(document["annotations"].items(), key=lambda item: not item[1][1].get("iscrowd"))
+    entries = sorted(document["annotations"].items(), key=lambda item: not _is_crowd(item[1][1]))
     return ((f"annotations[{number}]", entry) for number, entry in entries)
 
 
 def _coco(name: str, what: Mapping[str, Any]) -> tuple[str | None, Pieces]:
     parts = what.get("segmentation") or _nothing()
     pieces = [("runs", parts)] if isinstance(parts, dict) else [("polygon", part) for part in parts]
-    return None if what.get("iscrowd") else name, pieces
+    return None if _is_crowd(what) else name, pieces
+
+
+def _is_crowd(what: Mapping[str, Any]) -> bool:
+    return bool(int(what.get("iscrowd") or 0))
 
 
 def _nothing() -> Any:
@@ -124,7 +133,7 @@ def _runs(data: Mapping[str, Any], height: int, width: int) -> Piece:
     if [*data["size"]] != [height, width]:
         raise _Odd(f"is of size {data['size']} (height, width) in an image of {[height, width]}: export both anew")
     if min(counts, default=0) < 0 or sum(counts) != height * width:
-        raise _Odd(f"has runs of {sum(counts)} pixels, the image {height * width}: export it again")
+        raise _Odd(f"has runs of {sum(counts)} pixels, or one below 0, the image {height * width}: export it again")
     values = np.arange(len(counts)) % 2 == 1
     return 0, 0, np.repeat(values, counts).reshape(width, height).T
 

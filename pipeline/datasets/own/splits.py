@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.fields import nearest
 from pipeline.core.types import Refusal
-from pipeline.datasets.own.find import inside, lines, plain
-from pipeline.datasets.own.pattern import translated
+from pipeline.datasets.own.find import inside, lines
+from pipeline.datasets.own.pattern import plain, translated
 
 Rule = str | Fraction
 """A list file or a folder relative to the root, or the share of ids that a split takes."""
@@ -119,7 +119,10 @@ def grouped(where: str, pattern: str | None) -> Callable[[str], str]:
         return lambda name: name
     if re.findall(r"\{.*?\}|[{}]", pattern) != ["{group}"] or pattern == "{group}":
         raise Refusal(f"{where} is {pattern!r}: write one {{group}} and what follows or precedes it, as {{group}}_*")
-    regex = re.compile(translated(pattern, {"{group}": "(?P<group>.+)"}))
+    try:
+        regex = re.compile(translated(pattern, {"{group}": "(?P<group>.+)"}))
+    except re.error as error:
+        raise Refusal(f"{where} is {pattern!r}, of which [] is not understood ({error}): write such as [a-z]") from None
 
     def one(name: str) -> str:
         if match := regex.fullmatch(name):

@@ -98,13 +98,15 @@ def stages(root: Path) -> dict[str, Stage]:
 
 
 def stage(address: str, root: Path = Path()) -> Stage:
-    """One stage. Raises Refusal for a key that params.yaml lacks."""
+    """One stage, or the one of the same body that has its key. Raises Refusal for a key that params.yaml lacks."""
     name, _, key = address.partition("@")
-    params, body = load(root / "params.yaml"), _stages(load(root / "dvc.yaml"), root / "dvc.yaml")[name]
-    group = _group(body)
+    params, found = load(root / "params.yaml"), _stages(load(root / "dvc.yaml"), root / "dvc.yaml")
+    body = found[name].get("do", found[name])
+    groups = [_group(each) for each in found.values() if each.get("do", each) is body]  # describe, describe-folder
+    group = next((each for each in groups if key in (params.get(each) or {})), _group(found[name]))
     if key and key not in (rows := _rows(group, params.get(group) or {})):
         raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
-    return _stage(address, body.get("do", body), params, group)
+    return _stage(address, body, params, group)
 
 
 def _group(body: Mapping[str, Any]) -> str:

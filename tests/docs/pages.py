@@ -97,15 +97,21 @@ def shell(root: Path, command: str) -> str:
     return done.stdout
 
 
-def small(to: Path) -> Path:
-    """The working tree as git would commit it, its miniature ``cut``, run once and committed in ``to``."""
+def copied(to: Path) -> Path:
+    """The working tree as git would commit it, without results, as a repository in ``to``."""
     listed = subprocess.check_output(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, text=True)
     for name in listed.split("\0"):
         if name and name != "dvc.lock" and not name.startswith(("eval/", "results/")) and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             (to / name).write_bytes((ROOT / name).read_bytes())
-    (to / SCALE).write_text(cut((to / SCALE).read_text()))
     shell(to, "git init -qb main && git config user.name t && git config user.email t@localhost")
+    return to
+
+
+def small(to: Path) -> Path:
+    """``copied``, its miniature ``cut``, run once and committed."""
+    copied(to)
+    (to / SCALE).write_text(cut((to / SCALE).read_text()))
     shell(to, "python -m ops.compose && git add -A && git commit -qm small")
     shell(to, "fcn run --jobs 2 leaks report && git add -A && git commit -qm ran")
     return to

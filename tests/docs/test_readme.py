@@ -45,7 +45,7 @@ def test_the_tree_names_every_folder_of_the_library() -> None:
     tree = README.read_text(encoding="utf-8").partition("## The tree")[2]
     named = {name for line in re.findall(r"^      ((?:\w+/ )+)", tree, re.MULTILINE) for name in line.split()}
     folders = {f"{path.parent.name}/" for path in ROOT.glob("pipeline/*/*.py")}
-    assert named - {"scale/", "study/", "weights/", "recipe/"} == folders
+    assert named - {"scale/", "study/", "recipe/"} == folders
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

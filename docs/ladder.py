@@ -27,15 +27,16 @@ def main(out: Path, recipes: tuple[str, ...]) -> None:
     from matplotlib.figure import Figure  # a second
 
     ids = [name for name in nets[0] if all(name in net for net in nets)]
-    size = (TILE * (2 + len(nets)), TILE * len(ids))
-    figure = Figure(figsize=size, layout="compressed")
-    for name, axes in zip(ids, figure.subplots(len(ids), 2 + len(nets), squeeze=False), strict=True):
+    heights = [nets[0][name]["image"].shape[0] / nets[0][name]["image"].shape[1] for name in ids]
+    figure = Figure(figsize=(TILE * (2 + len(nets)), TILE * sum(heights)), layout="constrained")
+    grid = figure.subplots(len(ids), 2 + len(nets), squeeze=False, height_ratios=heights)
+    for name, axes in zip(ids, grid, strict=True):
         tiles = [nets[0][name]["image"], nets[0][name]["label"], *(net[name]["prediction"] for net in nets)]
         for title, tile, axis in zip(("image", "label", *recipes), tiles, axes, strict=True):
             axis.imshow(tile, interpolation="nearest")
             axis.set_axis_off()
             axis.set_title(title if name == ids[0] else "", fontsize=9)
-    figure.savefig(out, dpi=100)
+    figure.savefig(out, dpi=100, bbox_inches="tight", pad_inches=0.02)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def agrees(folder: Path, net_spec: NetSpec) -> onnxruntime.InferenceSession:
             label = scores.max(1).indices.numpy()
             assert got[head].dtype == np.uint8 and got[head].shape == (1, height, width)
             assert np.array_equal(got[head], np.where((best - second < 6e-6 * span).numpy(), got[head], label))
-            assert (got[head] == label).mean() > 0.9999 and len(np.unique(label)) > 1
+            assert (got[head] == label).mean() > 0.9999
+            assert len(np.unique(label)) > 1 or height == onnx.SMALLEST, "one cell of stride 32 is one class"
     return session
 
 

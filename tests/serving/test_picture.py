@@ -172,7 +172,8 @@ def test_what_is_no_picture_is_refused_with_a_remedy_and_a_large_one_raises_no_w
     large = encoded(Image.new("L", (9500, 9500)), "PNG")
     assert picture.read(large, "a").shape == (9500, 9500, 3)
     (tmp_path / "large.png").write_bytes(large)
-    stage = "from pipeline.shards import decode; decode.label(open('large.png', 'rb').read())"
+    stage = "import pyarrow as pa; from pipeline.shards.reader import decode_label as read\n"
+    stage += "with pa.OSFile('large.png') as file: read(file.read_buffer())"
     command, env = [sys.executable, "-W", "error", "-c", stage], {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True).stderr == b""
     bomb = png(struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000)))

@@ -58,7 +58,7 @@ def plan(stages: tuple[str, ...]) -> None:
 def run(ctx: click.Context, jobs: int | None, gpus: str | None, stages: tuple[str, ...]) -> None:
     """Run what changed (of STAGES, or all) under $FCN_OVERRIDES, pulling only what that needs."""
     override(Path.cwd(), os.environ)
-    ctx.invoke(run_command.main, jobs=jobs, gpus=gpus, pull=True, allow_missing=True, arguments=stages)
+    ctx.invoke(run_command.main, jobs=jobs, gpus=gpus, pull=True, allow_missing=True, targets=stages)
 
 
 @main.command(cls=Stage)

@@ -46,10 +46,10 @@ def clone(to: Path) -> Path:
 
 
 def small(to: Path, images: int) -> Path:
-    """A clone of miniature VOC alone, from rendering to the report; without nets there is nothing to publish."""
+    """A clone of miniature VOC alone, from rendering on; without nets there is nothing to report or to publish."""
     root = clone(to)
     stages = yaml.safe_load((root / "dvc.yaml").read_text())
-    del stages["stages"]["publish"]
+    del stages["stages"]["report"], stages["stages"]["publish"]
     (root / "dvc.yaml").write_text(yaml.safe_dump(stages, sort_keys=False))
     params = yaml.safe_load((root / "params.yaml").read_text())
     (root / "params.yaml").write_text(yaml.safe_dump(_only_voc(params, images), sort_keys=False))

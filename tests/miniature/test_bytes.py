@@ -147,7 +147,7 @@ def rendered(folder: Path, python: list[str], **environment: str) -> dict[str, s
     return digests
 
 
-if __name__ == "__main__":  # after a change that is meant to change pixels: python tests/miniature/test_bytes.py
+if __name__ == "__main__":  # after a change that is meant to change pixels: python -m tests.miniature.test_bytes
     import tempfile
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from pipeline.pairs import Pairs
     from pipeline.propose import Look
 
-# Each its file of conf/weights/, and what its recipe says. A thin net, hardly pretrained, takes larger steps.
+# Each its file of conf/weights/, and what its recipe says. A thin net's steps are fast, and few will do.
 WEIGHTS = {
     "imagenet": ("efficientnet_lite", "net: {backbone: efficientnet_lite}"),
-    "miniature": ("rendered", "net: {backbone: vgg16, mean: measured}\n    solver: {iterations: 400, lr: 3.0e-4}"),
+    "miniature": ("rendered", "net: {backbone: vgg16, mean: measured}\n    solver: {iterations: 400}"),
 }
 
 

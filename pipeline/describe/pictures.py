@@ -8,8 +8,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
+from matplotlib.font_manager import findfont, fontManager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -26,6 +27,10 @@ TITLE = 26
 LEGEND = 165  # pixels that a class and its colour take
 ROW = 0.2  # inches of a bar
 LEAST = 1e-6  # share at the left edge: a class rarer than a pixel in a million looks absent
+# Only matplotlib's own fonts, which are the same bytes everywhere: a machine's DejaVu may be another
+fontManager.ttflist = []
+for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
+    fontManager.addfont(own)
 
 
 def sheet(folder: Path) -> Image.Image:

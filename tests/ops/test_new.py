@@ -207,9 +207,9 @@ def test_classes_are_what_labels_hold(
     assert new(*more) == {"root": "own", **expected}
 
 
-@pytest.mark.parametrize(("weights", "rate"), [("imagenet", 1e-4), ("miniature", 3e-4)])
+@pytest.mark.parametrize(("weights", "iterations"), [("imagenet", 2000), ("miniature", 400)])
 def test_a_recipe_says_what_differs_and_params_say_all(
-    project: Path, pictures: list[tuple[bytes, Label]], weights: str, rate: float
+    project: Path, pictures: list[tuple[bytes, Label]], weights: str, iterations: int
 ) -> None:
     lay(pictures, "images/{n}.jpg", "masks/{n}.png", binary)
     new("--weights", weights)
@@ -220,10 +220,10 @@ def test_a_recipe_says_what_differs_and_params_say_all(
     assert set(said) - {"solver"} == {"net", "data", "evaluate"}
     assert row["net"]["init"] == f"weights/{row['net']['backbone']}-fcn.safetensors"
     assert (row["data"], row["evaluate"]) == (
-        {"shards": "leaves", "split": "train"},
+        {"shards": "leaves", "split": "train", "alter": "mirror"},
         {"shards": "leaves", "split": "val"},
     )
-    assert (row["solver"]["reduction"], row["solver"]["lr"]) == ("mean", rate)
+    assert (row["solver"]["reduction"], row["solver"]["iterations"]) == ("mean", iterations)
 
 
 def test_large_pictures_are_trained_on_by_windows(
@@ -233,7 +233,7 @@ def test_large_pictures_are_trained_on_by_windows(
     lay(pictures, "images/{n}.jpg", "masks/{n}.png", binary)
     new()
     data = yaml.safe_load(Path("params.yaml").read_text())["recipes"]["leaves-fcn8s"]["data"]
-    assert data == {"shards": "leaves", "split": "train", "crop": 512}
+    assert data == {"shards": "leaves", "split": "train", "alter": "mirror", "crop": 512}
 
 
 def soft(label: Label) -> bytes:

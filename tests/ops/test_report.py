@@ -64,7 +64,8 @@ def test_the_readmes_picture_has_a_row_an_image_and_a_column_a_net(
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(ladder.main, ["out.png", *NETS]).exit_code == 0
     with Image.open("out.png") as sheet:
-        assert sheet.size == pytest.approx((4 * 192, 2 * 192), rel=0.1)  # and titles
+        assert sheet.width == pytest.approx(4 * 192, rel=0.1)
+        assert 192 < sheet.height < 2 * 192 + 20, "two rows of wide pictures, and titles"
     for content, reason in (("no table", "holds no images"), ("", "is missing: run dvc repro evaluate@voc-fcn8s")):
         shown.write_text(content) if content else shown.unlink()
         done = CliRunner().invoke(ladder.main, ["out.png", *NETS])

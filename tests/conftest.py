@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import warnings
@@ -53,3 +54,15 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture
+def conf_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `python -m ops.compose` reads of a clone: conf/, stages, params.yaml and the library; entered."""
+    root = Path(__file__).parents[1]
+    shutil.copytree(root / "conf", tmp_path / "conf")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(root / name, tmp_path)
+    (tmp_path / "pipeline").symlink_to(root / "pipeline")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,10 @@ recipes:
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The pipeline's own conf/ and stages, params.yaml, and a scale of just a row and a recipe."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "pipeline").symlink_to(ROOT / "pipeline")
-    (tmp_path / "conf/scale/mine.yaml").write_text(OWN.format(key="leaves"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def root(conf_alone: Path) -> Path:
+    """With a scale of just a row and a recipe."""
+    (conf_alone / "conf/scale/mine.yaml").write_text(OWN.format(key="leaves"))
+    return conf_alone
 
 
 def refused(root: Path, *overrides: str) -> str:

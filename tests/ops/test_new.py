@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from ops.fcn import main
 from pipeline import propose
 from pipeline.core.png import PASCAL, png
 from pipeline.miniature import leaves
-from tests.closure import ROOT
 
 Label = NDArray[np.uint8]
 COUNT = 10
@@ -37,17 +35,6 @@ def pictures() -> list[tuple[bytes, Label]]:
         indices = np.select([label[..., 1] == 128, label[..., 0] == 255], [255, 1], 0).astype(np.uint8)
         found.append((scratch.getvalue(), indices))
     return found
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What fcn new and compose read of a clone."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "pipeline").symlink_to(ROOT / "pipeline")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def palette(label: Label) -> bytes:
@@ -137,7 +124,12 @@ SPLITS = [
     ],
 )
 def test_pairs_are_found_where_tools_put_them(
-    project: Path, pictures: list[tuple[bytes, Label]], image: str, label: str, images: str | None, labels: str | None
+    conf_alone: Path,
+    pictures: list[tuple[bytes, Label]],
+    image: str,
+    label: str,
+    images: str | None,
+    labels: str | None,
 ) -> None:
     lay(pictures, image, label)
     row = new()
@@ -145,7 +137,7 @@ def test_pairs_are_found_where_tools_put_them(
     assert (row["encoding"], row["classes"], row["ignore"]) == ("palette", ["background", "object"], [255])
 
 
-def test_patterns_say_what_names_do_not(project: Path, pictures: list[tuple[bytes, Label]]) -> None:
+def test_patterns_say_what_names_do_not(conf_alone: Path, pictures: list[tuple[bytes, Label]]) -> None:
     lay(pictures, "a/b/{n}_left.jpg", "c/{n}_truth.png")
     row = new("--images", "a/b/{id}_left.jpg", "--labels", "c/{id}_truth.png")
     assert (row["images"], row["labels"]) == ("a/b/{id}_left.jpg", "c/{id}_truth.png")
@@ -153,7 +145,7 @@ def test_patterns_say_what_names_do_not(project: Path, pictures: list[tuple[byte
 
 @pytest.mark.parametrize(("image", "label", "images", "labels", "split"), SPLITS)
 def test_folders_named_as_splits_are_the_splits(
-    project: Path, pictures: list[tuple[bytes, Label]], image: str, label: str, images: str, labels: str, split: str
+    conf_alone: Path, pictures: list[tuple[bytes, Label]], image: str, label: str, images: str, labels: str, split: str
 ) -> None:
     lay(pictures, image, label)
     row = new()
@@ -162,7 +154,7 @@ def test_folders_named_as_splits_are_the_splits(
 
 
 def test_the_lists_of_voc_are_the_splits_and_say_which_images_are_labelled(
-    project: Path, pictures: list[tuple[bytes, Label]]
+    conf_alone: Path, pictures: list[tuple[bytes, Label]]
 ) -> None:
     lay(pictures, "JPEGImages/{n}.jpg", "SegmentationClass/{n}.png")
     Path("own/JPEGImages/other.jpg").write_bytes(pictures[0][0])
@@ -197,7 +189,7 @@ def test_the_lists_of_voc_are_the_splits_and_say_which_images_are_labelled(
     ],
 )
 def test_classes_are_what_labels_hold(
-    project: Path,
+    conf_alone: Path,
     pictures: list[tuple[bytes, Label]],
     encode: Callable[[Label], bytes],
     more: tuple[str, ...],
@@ -209,7 +201,7 @@ def test_classes_are_what_labels_hold(
 
 @pytest.mark.parametrize(("weights", "iterations"), [("imagenet", 2000), ("miniature", 400)])
 def test_a_recipe_says_what_differs_and_params_say_all(
-    project: Path, pictures: list[tuple[bytes, Label]], weights: str, iterations: int
+    conf_alone: Path, pictures: list[tuple[bytes, Label]], weights: str, iterations: int
 ) -> None:
     lay(pictures, "images/{n}.jpg", "masks/{n}.png", binary)
     new("--weights", weights)
@@ -227,7 +219,7 @@ def test_a_recipe_says_what_differs_and_params_say_all(
 
 
 def test_large_pictures_are_trained_on_by_windows(
-    project: Path, pictures: list[tuple[bytes, Label]], monkeypatch: pytest.MonkeyPatch
+    conf_alone: Path, pictures: list[tuple[bytes, Label]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(propose, "LARGE", 1000)
     lay(pictures, "images/{n}.jpg", "masks/{n}.png", binary)
@@ -271,7 +263,7 @@ def jpeg(label: Label) -> bytes:
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_line_and_nothing_is_written(
-    project: Path,
+    conf_alone: Path,
     pictures: list[tuple[bytes, Label]],
     image: str,
     label: str,
@@ -293,11 +285,11 @@ def test_what_cannot_be_read_is_refused_in_one_line_and_nothing_is_written(
     ("leaves", "nowhere", "nowhere is no folder"),
     ("leaves", "conf", "no picture is there"),
 ])  # fmt: skip
-def test_a_name_or_folder_that_is_none_is_refused(project: Path, name: str, folder: str, reason: str) -> None:
+def test_a_name_or_folder_that_is_none_is_refused(conf_alone: Path, name: str, folder: str, reason: str) -> None:
     refused(name, folder, reason=reason)
 
 
-def test_an_image_without_its_label_is_named(project: Path, pictures: list[tuple[bytes, Label]]) -> None:
+def test_an_image_without_its_label_is_named(conf_alone: Path, pictures: list[tuple[bytes, Label]]) -> None:
     lay(pictures, "images/{n}.jpg", "masks/{n}.png")
     Path("own/masks/leaf 3.png").unlink()
     refused("leaves", "own", reason="own/images/leaf 3.jpg has no label")

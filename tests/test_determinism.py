@@ -7,17 +7,20 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import pipeline
 from pipeline import determinism
+from pipeline.core import versions
 from pipeline.core.types import Refusal
+from tests.closure import ROOT
 from tests.training.world import classifier, shards
 
-ROOT = Path(__file__).parents[1]
 ASKED = {
     "ATEN_CPU_CAPABILITY": "default",
     "ONEDNN_MAX_CPU_ISA": "SSE41",
@@ -25,6 +28,7 @@ ASKED = {
     "OPENBLAS_CORETYPE": "Prescott",
     "CUBLAS_WORKSPACE_CONFIG": ":16:8",
 }
+HERE = {"python": platform.python_version(), **{name: metadata.version(name) for name in ("pyarrow", "torch")}}
 START = "determinism.start({'threads': 1})"
 TRAIN = f"""
 import sys
@@ -116,18 +120,34 @@ def test_tf32_is_on_only_where_it_is_asked_for() -> None:
         ({"precision": "tf32"}, r"runtime\.precision is tf32 but runtime\.device is cpu: tf32 needs a GPU"),
         ({"precision": "fp16"}, r"runtime\.precision is fp16: choose fp32, tf32, bf16"),
         ({"device": "gpu"}, r"runtime\.device is gpu: choose cpu or cuda"),
-        ({"torch": "0.4.1"}, r"torch \S+ runs here but params\.yaml says runtime\.torch: 0\.4\.1"),
+        pytest.param(
+            {"device": "cuda"},
+            r"runtime\.device is cuda but torch sees no GPU: set runtime\.device to cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU"),
+        ),
+        ({"torch": "1.2.3"}, r"torch \S+ runs here but params\.yaml says runtime\.torch: 1\.2\.3; install that"),
+        ({"pyarrow": ">=1000"}, r"pyarrow \S+ runs here but params\.yaml says runtime\.pyarrow: >=1000; "),
+        ({"python": f">={HERE['python']}.1"}, r"python \S+ runs here but"),
+        ({"python": 3.11}, rf"runtime\.python is 3\.11: write a version in quotes, '{HERE['python']}', or the least"),
+        ({"python": "~=3.11"}, r"runtime\.python is '~=3\.11': write a version"),
+        ({"pyarow": "25.0.1"}, r"params\.yaml names runtime\.pyarow, which is not installed here: install pyarow"),
     ],
 )
-def test_start_refuses_before_it_sets_anything(runtime: dict[str, str], message: str) -> None:
+def test_start_refuses_in_one_line_before_it_sets_anything(runtime: dict[str, Any], message: str) -> None:
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     precision = runtime.pop("precision", "fp32")
-    with pytest.raises(Refusal, match=message):
+    with pytest.raises(Refusal, match=f"^{message}.*$"):
         determinism.start({"threads": threads + 1, **runtime}, precision)
     assert (torch.get_deterministic_debug_mode(), torch.get_num_threads()) == (mode, threads)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
-def test_a_machine_without_a_gpu_refuses_cuda() -> None:
-    with pytest.raises(Refusal, match=r"runtime\.device is cuda but torch sees no GPU: set runtime\.device to cpu"):
-        determinism.start({"threads": 1, "device": "cuda"})
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        {**HERE, "device": "cpu", "threads": 1, "precision": "fp32"},
+        {"python": ">=3.11", "pyarrow": ">= 9", "click": ">=8.0.0"},  # 9 is less than 25, as a text it is more
+        {"torch": HERE["torch"].split("+")[0]},  # any build of it
+    ],
+)
+def test_a_run_goes_on_with_the_versions_that_are_written(runtime: dict[str, str]) -> None:
+    versions.check("runtime", runtime)

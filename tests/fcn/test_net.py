@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.backbones.shared.random_start import random_start
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.fcn.bilinear import upscore
 from pipeline.fcn.net import FCN, build, make
-from pipeline.spec import NetSpec
+from pipeline.spec import Coordinates, NetSpec
 from pipeline.training import surgery
 from pipeline.weights import checkpoint
 
@@ -68,6 +69,11 @@ def test_crops_are_derived_and_the_authors(
     assert [*(-step.offset for step in head.steps), head.final.offset] == crops  # type: ignore[union-attr]
     odd = backbone != "vgg16"
     assert all(step.kernel == 2 * step.stride - odd for step in [*head.steps, head.final])  # type: ignore[misc,list-item]
+
+
+def test_a_geometry_that_no_bilinear_kernel_fits_is_refused() -> None:
+    with pytest.raises(Refusal, match="change a padding"):
+        Coordinates(Fraction(2), Fraction(1, 3)).onto(Coordinates())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import socket
 import zipfile
@@ -17,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.core import fields
 from pipeline.core.types import Refusal
 from pipeline.fetch.archives import fetch, fetch_all
 from pipeline.fetch.download import Download
@@ -34,23 +32,20 @@ class Server(ThreadingHTTPServer):
     it tells no length), ``mark`` the ETag. One that is not ``exact`` sends pieces whatever If-Range says.
     """
 
-    def __init__(
-        self,
-        data: bytes,
-        *,
-        cuts: tuple[int, ...] = (),
-        ranges: bool = True,
-        status: int = 200,
-        extra: int | None = 0,
-        mark: str = "",
-        exact: bool = True,
-    ) -> None:
+    cuts: tuple[int, ...] = ()
+    ranges = True
+    status = 200
+    extra: int | None = 0
+    mark = ""
+    exact = True
+    gone: tuple[str, ...] = ()
+
+    def __init__(self, data: bytes, **how: Any) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.data, self.cuts, self.ranges, self.status = data, list(cuts), ranges, status
-        self.extra, self.mark, self.exact = extra, mark, exact
+        self.data = data
         self.asked: list[str | None] = []
         self.paths: list[str] = []
-        self.gone: set[str] = set()
+        vars(self).update(how)
 
     @property
     def url(self) -> str:
@@ -78,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
         if server.extra is not None:
             self.send_header("Content-Length", str(len(server.data) - start + server.extra))
         self.end_headers()
-        self.wfile.write(server.data[start:][: server.cuts.pop(0) if server.cuts else None])
+        cut, server.cuts = (server.cuts[0] if server.cuts else None), server.cuts[1:]
+        self.wfile.write(server.data[start:][:cut])
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -278,41 +274,6 @@ def test_a_file_url_serves_offline_and_nothing_is_asked(tmp_path: Path, monkeypa
         get((tmp_path / "kept.bin").as_uri(), sha256=(), length=7)
 
 
-def test_a_mirror_comes_first_and_stays_untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mirror = tmp_path / "mirror"
-    mirror.mkdir()
-    (mirror / "file.bin").write_bytes(DATA)
-    monkeypatch.setenv("FCN_MIRROR", str(mirror))
-    with serving(DATA) as server:
-        assert arrives(server.url, length=7)  # the length is the URLs'; a mirror is known by its digest
-        assert server.asked == []
-    assert not FILE.samefile(mirror / "file.bin")
-    (mirror / "file.bin").write_bytes(DATA[1:])
-    told = rf"file\.bin \(FCN_MIRROR\) has sha256 {hashlib.sha256(DATA[1:]).hexdigest()} \(299999 bytes\), expected "
-    with pytest.raises(Refusal, match=told + SHA256):
-        get("http://unused")
-    monkeypatch.setenv("FCN_MIRROR", str(tmp_path / "typo"))
-    with pytest.raises(Refusal, match=r"FCN_MIRROR is .*typo, no folder"):
-        get("http://unused")
-    monkeypatch.setenv("FCN_MIRROR", str(tmp_path))  # which lacks it
-    FILE.unlink()
-    with serving(DATA[1:]) as server, pytest.raises(Refusal, match=r"has sha256 \w+ \(299999 bytes\)"):
-        get(server.url)
-    assert not Path(".downloads/file.bin.part").exists() and not FILE.exists()
-
-
-def test_a_folder_holds_what_its_row_lists_or_stays_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / "a.bin").write_bytes(DATA)
-    file = {"name": "a.bin", "urls": [(tmp_path / "a.bin").as_uri()], "bytes": None}
-    Path("raw").mkdir()
-    Path("raw/stale").touch()
-    with pytest.raises(Refusal):
-        fetch_all("downloads.x", {"folder": "raw", "files": [file, {"name": "b.bin", "sha256": ["1" * 64]}]})
-    assert [path.name for path in Path("raw").iterdir()] == ["stale"]
-    fetch_all("downloads.x", {"folder": "raw", "files": [file]})
-    assert [path.name for path in Path("raw").iterdir()] == ["a.bin"]
-
-
 def test_a_file_without_a_digest_is_trusted_once_and_checked_ever_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,45 +306,10 @@ def test_what_came_before_a_failure_is_not_fetched_again() -> None:
     with serving(DATA) as server:
         urls = {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("a.bin", "b.bin", "c.bin")}
         row = {"folder": "raw", "files": [{"name": name, "urls": [url]} for name, url in urls.items()]}
-        server.gone = {"/c.bin"}
+        server.gone = ("/c.bin",)
         with pytest.raises(Refusal, match=r"could not fetch c\.bin: .*HTTP 404"):
             fetch_all("downloads.x", row)
         assert not Path("raw").exists()
-        server.gone = set()
+        server.gone = ()
         assert fetch_all("downloads.x", row) == {Path("raw/c.bin"): Path("data/digests/x.sha256")}
         assert server.paths == ["/a.bin", "/b.bin", "/c.bin", "/c.bin"]
-
-
-MANIFEST = {
-    "format": "caffe", "order": "BGR", "range": 255, "mean": [104.0, 117.0, 123.0], "std": [1.0, 1.0, 1.0], "crop": 224,
-    "width": 1.0, "source": "https://example.org", "licence": "unrestricted",
-}  # fmt: skip
-
-
-def test_weights_come_with_their_manifest(tmp_path: Path) -> None:
-    (tmp_path / "net.caffemodel").write_bytes(DATA)
-    file = {"name": "net.caffemodel", "urls": [(tmp_path / "net.caffemodel").as_uri()], "sha256": [SHA256]}
-    row = {"folder": "weights", "files": [file], "manifest": MANIFEST}
-    fetch_all("downloads.x", row)
-    told = {**MANIFEST, "file": "net.caffemodel", "classes": []}
-    assert json.loads(Path("weights/manifest.json").read_text()) == told
-    assert Path("weights/net.caffemodel").read_bytes() == DATA
-    with pytest.raises(Refusal, match=r"downloads\.x has a manifest for 2 files"):
-        fetch_all("downloads.x", {**row, "files": [file, file]})
-    with pytest.raises(Refusal, match=r"downloads\.x\.manifest has no field 'means': did you mean 'mean'\?"):
-        fetch_all("downloads.x", {**row, "manifest": {**MANIFEST, "means": 3}})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"sha256": ["abc"]}, "'abc' is no digest"),
-        ({"sha256": ["sha512:" + "0" * 64]}, "is no digest"),
-        ({"name": "a/b"}, "no plain file name"),
-        ({"name": ".."}, "no plain file name"),
-        ({"size": 3}, "has no field 'size': it has name, urls, sha256, bytes"),
-    ],
-)
-def test_a_row_is_read_strictly(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(Refusal, match=message):
-        fields.read(Download, "downloads.x.files[0]", {"name": "a", "urls": [], "sha256": [], "bytes": None} | change)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import socket
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +16,10 @@ from typing import Any
 import pytest
 
 from pipeline.core.types import Refusal
-from pipeline.fetch.archives import fetch, fetch_all
+from pipeline.fetch.archives import fetch
 from pipeline.fetch.download import Download
 
+CLOSED = "http://127.0.0.1:9/file.bin"
 DATA = bytes(place * place % 251 for place in range(300_000))
 FILE = Path("raw/file.bin")
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -99,12 +99,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def closed_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/file.bin"
-
-
 def get(*urls: str, sha256: tuple[str, ...] = (SHA256,), length: int | None = None) -> str:
     """Put the file into ``raw``; returns its digest."""
     return fetch(Download(name="file.bin", urls=urls, sha256=sha256, bytes=length), Path("raw"), pause=0.0)
@@ -116,7 +110,7 @@ def arrives(*urls: str, **how: Any) -> bool:
 
 def test_a_url_serves_after_dead_ones_and_the_store_remembers() -> None:
     with serving(b"gone", status=404) as gone, serving(DATA) as server:
-        assert arrives(closed_port(), gone.url, "no url", server.url, length=len(DATA))
+        assert arrives(CLOSED, gone.url, "no url", server.url, length=len(DATA))
         assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
         FILE.unlink()
         assert arrives(server.url)
@@ -127,13 +121,12 @@ def test_a_url_serves_after_dead_ones_and_the_store_remembers() -> None:
 
 
 def test_when_all_fail_one_line_says_why() -> None:
-    closed = closed_port()
     with serving(b"gone", status=404) as gone, serving(DATA[:-1]) as short, pytest.raises(Refusal) as refusal:
-        get(closed, gone.url, short.url, "file:///nowhere/file.bin", length=len(DATA))
+        get(CLOSED, gone.url, short.url, "file:///nowhere/file.bin", length=len(DATA))
     line = str(refusal.value)
     assert "\n" not in line
     for why in (
-        f"could not fetch file.bin: {closed}: ",
+        f"could not fetch file.bin: {CLOSED}: ",
         "Connection refused",
         f"{gone.url}: HTTP 404",
         f"{short.url}: serves 299999 bytes, expected 300000",
@@ -220,11 +213,10 @@ PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>"
 @pytest.mark.parametrize("known", [(), (SHA256,)])
 def test_a_web_page_is_refused_where_an_archive_was_asked_for(known: tuple[str, ...]) -> None:
     with serving(PAGE) as login, serving(DATA) as server:
-        with pytest.raises(
-            Refusal, match=r"could not fetch file\.bin: http\S+: sends a web page, not the file; put"
-        ) as told:
+        reason = r"^could not fetch file\.bin: http\S+: sends a web page, not the file; put.*$"
+        with pytest.raises(Refusal, match=reason):
             get(login.url, sha256=known)
-        assert "\n" not in str(told.value) and list(Path(".downloads").iterdir()) == []
+        assert list(Path(".downloads").iterdir()) == []
         assert len(login.asked) == 1, "asked again it says the same"
         assert arrives(login.url, server.url, sha256=known)
 
@@ -262,54 +254,13 @@ def test_with_a_digest_a_wrong_length_neither_hinders_nor_deceives() -> None:
             get(less.url)
 
 
-def test_a_file_url_serves_offline_and_nothing_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "kept.bin").write_bytes(DATA)
+def test_a_file_url_serves_offline_and_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    (kept := Path("kept.bin").absolute()).write_bytes(DATA)
     monkeypatch.setenv("FCN_OFFLINE", "1")
     with serving(DATA) as server:
         with pytest.raises(Refusal, match="FCN_OFFLINE is set"):
             get(server.url)
-        assert arrives(server.url, (tmp_path / "kept.bin").as_uri(), length=7)
+        assert arrives(server.url, kept.as_uri(), length=7)
         assert server.asked == []
     with pytest.raises(Refusal, match=r"file\.bin: .*has 300000 bytes, expected 7"):
-        get((tmp_path / "kept.bin").as_uri(), sha256=(), length=7)
-
-
-def test_a_file_without_a_digest_is_trusted_once_and_checked_ever_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = Path("data/digests/x.sha256")
-    with serving(DATA) as server:
-        row = {"folder": "raw", "files": [{"name": "file.bin", "urls": [server.url]}]}
-        assert fetch_all("downloads.x", row) == {FILE: known}
-        assert known.read_text() == f"{SHA256}  file.bin\n", "as sha256sum --check reads it"
-        shutil.rmtree(".downloads")
-        assert fetch_all("downloads.x", row) == {}, "the same file again"
-        shutil.rmtree(".downloads")
-        server.data = DATA[::-1]
-        with pytest.raises(
-            Refusal, match=rf"expected {SHA256}; .*; or remove file\.bin from {known}, to trust what"
-        ) as told:
-            fetch_all("downloads.x", row)
-        assert "\n" not in str(told.value) and FILE.read_bytes() == DATA
-        (tmp_path / "mirror").mkdir()
-        (tmp_path / "mirror/file.bin").write_bytes(b"another")
-        monkeypatch.setenv("FCN_MIRROR", str(tmp_path / "mirror"))
-        with pytest.raises(Refusal, match=rf"FCN_MIRROR.* has sha256 \w+ \(7 bytes\), expected {SHA256}"):
-            fetch_all("downloads.x", row)
-        monkeypatch.delenv("FCN_MIRROR")
-        known.write_text("")
-        assert fetch_all("downloads.x", row) == {FILE: known}
-        assert FILE.read_bytes() == DATA[::-1]
-
-
-def test_what_came_before_a_failure_is_not_fetched_again() -> None:
-    with serving(DATA) as server:
-        urls = {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("a.bin", "b.bin", "c.bin")}
-        row = {"folder": "raw", "files": [{"name": name, "urls": [url]} for name, url in urls.items()]}
-        server.gone = ("/c.bin",)
-        with pytest.raises(Refusal, match=r"could not fetch c\.bin: .*HTTP 404"):
-            fetch_all("downloads.x", row)
-        assert not Path("raw").exists()
-        server.gone = ()
-        assert fetch_all("downloads.x", row) == {Path("raw/c.bin"): Path("data/digests/x.sha256")}
-        assert server.paths == ["/a.bin", "/b.bin", "/c.bin", "/c.bin"]
+        get(kept.as_uri(), sha256=(), length=7)

@@ -1,4 +1,4 @@
-"""Start a stage as DVC does: one process, or several under torchrun, in a folder with dvc.yaml and params.yaml."""
+"""Start a stage as DVC does, one process or several under torchrun; ``fcn`` in this process; and git."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from ops.fcn import main
 from tests.closure import ROOT
 
 
@@ -38,3 +41,19 @@ def another_maker() -> list[str]:
     cpus = Path("/proc/cpuinfo")
     model = "EPYC" if cpus.exists() and "GenuineIntel" in cpus.read_text() else "Haswell"
     return ["qemu-x86_64", "-cpu", model, str(Path(sys.executable).resolve())]
+
+
+def fcn(*arguments: str, code: int | None = None) -> Result:
+    """``fcn ARGUMENTS`` in the working directory, which must end with ``code`` where one is given."""
+    done = CliRunner().invoke(main, arguments)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert code is None or done.exit_code == code, done.output
+    return done
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What ``git ARGUMENTS`` prints in ``root``, where it must succeed."""
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@localhost", "-c", "init.defaultBranch=main")
+    done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -193,15 +193,17 @@ def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
     assert yaml.safe_load(params(scale))["scale"] == scale
 
 
-def test_our_reading_of_params_is_dvcs() -> None:
+def test_our_reading_of_deps_and_params_is_dvcs() -> None:
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
-        for address in ("train@voc-fcn16s", "convert@voc", "convolutionalize@vgg16"):
-            theirs: dict[str, Any] = {}
-            for dep in repo.stage.load_one(name=address).params:
+        for address in ("train@voc-fcn16s", "convert@voc", "convolutionalize@vgg16", "publish"):
+            loaded, theirs = repo.stage.load_one(name=address), {}
+            for dep in loaded.params:
                 theirs |= dep.read_params(flatten=True)
             assert declared(address, ROOT).leaves == flat(theirs)
+            deps = {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in loaded.deps}
+            assert set(stages(ROOT)[address].deps) == deps - {"params.yaml"}
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -8,18 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import Result
 from dvc.repo import Repo
 from mlflow import MlflowClient
 
 from pipeline.registry import champion
 from pipeline.tracking.connect import connect
 from stages.shared import dvc
-from tests.ops.test_predict import fcn as invoke
+from tests.launch import fcn, git
 from tests.registry import registered
 from tests.registry.registered import aliases, promote, whole
 
@@ -50,10 +50,6 @@ time.sleep(600)
 """
 
 
-def git(*arguments: str) -> None:
-    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments], check=True, capture_output=True)
-
-
 def repro(lr: int) -> None:
     Path("params.yaml").write_text(yaml.safe_dump({"recipes": {"a": {"lr": lr}}}))
     with Repo(".") as repo:
@@ -72,22 +68,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(root)
     for name in ("MLFLOW_TRACKING_URI", "FCN_SNAPSHOTS", "FCN_SPOOL"):
         monkeypatch.delenv(name, raising=False)
-    git("init", "-qb", "main")
+    git(root, "init", "-qb", "main")
     Repo.init(".").close()
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": TRAIN, "evaluate": EVALUATE}}))
     Path("code").write_text("1")
     Path(".gitignore").write_text("/runs/\n/eval/panel\n/mlflow.db*\n/mlartifacts/\n/.*/\n")
     for lr, keep in ((1, ["branch", "-M", "main"]), (2, ["branch", "side"]), (3, ["tag", "t"])):
         repro(lr)
-        git("add", "-A")
-        git("commit", "-qm", f"lr {lr}")
-        git(*keep)
-    git("reset", "-q", "--hard", "main~2")
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", f"lr {lr}")
+        git(root, *keep)
+    git(root, "reset", "-q", "--hard", "main~2")
     return root
 
 
-def fcn(*arguments: str, code: int = 0) -> Result:
-    return invoke("gc", *arguments, code=code)
+gc = partial(fcn, "gc", code=0)
 
 
 def test_of_the_cache_goes_what_no_lock_anywhere_names(project: Path) -> None:
@@ -95,42 +90,42 @@ def test_of_the_cache_goes_what_no_lock_anywhere_names(project: Path) -> None:
     repro(4)
     lost = objects() - kept
     assert len(lost) == 2, "the model, and eval/metrics.json; the folder more is as ever"
-    assert "cache: 0 objects, 0 B" in fcn().stdout, "the work tree names it"
-    git("checkout", "-q", ".")
+    assert "cache: 0 objects, 0 B" in gc().stdout, "the work tree names it"
+    git(project, "checkout", "-q", ".")
     size = sum(Path(".dvc/cache/files/md5", md5[:2], md5[2:]).stat().st_size for md5 in lost)
     for flags in ([], ["--dry-run"], ["--dry"]):
-        done = fcn(*flags)
+        done = gc(*flags)
         assert done.stdout == f"cache: 2 objects, {size} B\nnothing was removed: fcn gc --yes does\n"
         assert objects() == kept | lost
-    assert fcn("--yes").stdout == f"cache: 2 objects, {size} B\n"
+    assert gc("--yes").stdout == f"cache: 2 objects, {size} B\n"
     assert objects() == kept
 
     for revision, lr in (("side", 2), ("t", 3), ("main", 1)):
-        git("checkout", "-q", revision)
+        git(project, "checkout", "-q", revision)
         with Repo(".") as repo:
             repo.checkout(force=True)
         assert f"lr: {lr}" in Path("runs/a/model").read_text()
     Path("params.yaml").write_text("recipes: {}\n")
-    git("branch", "-qD", "side")
-    git("tag", "-d", "t")
-    assert "cache: 4 objects" in fcn("-f").stdout
+    git(project, "branch", "-qD", "side")
+    git(project, "tag", "-d", "t")
+    assert "cache: 4 objects" in gc("-f").stdout
     locked = yaml.safe_load(Path("dvc.lock").read_text())["stages"].values()
     assert {out["md5"] for entry in locked for out in entry["outs"]} < objects(), "also of another scale"
 
 
 def test_while_a_stage_runs_and_where_others_share_it_the_cache_is_left_alone(project: Path, tmp_path: Path) -> None:
     repro(4)
-    git("checkout", "-q", ".")
+    git(project, "checkout", "-q", ".")
     before = objects()
     busy = json.dumps({"write": {"x": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}})
     for lock in (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/x/.dvc/tmp/rwlock")):
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text(busy)
-        assert fcn("--yes").stderr == f"cache left alone: stages run (process {os.getpid()})\n"
+        assert gc("--yes").stderr == f"cache left alone: stages run (process {os.getpid()})\n"
         lock.unlink()
     shutil.move(".dvc/cache", tmp_path / "shared")
     Path(".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path}/shared\n")
-    assert "others may use it" in fcn("--yes").stderr
+    assert "others may use it" in gc("--yes").stderr
     shutil.move(tmp_path / "shared", ".dvc/cache")
     assert objects() == before
 
@@ -149,9 +144,9 @@ def test_snapshots_and_spools_of_a_finished_stage_go_and_no_others(project: Path
     command = [sys.executable, "-c", HOLD, ".spool/train@c/3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "locked\n"
-        assert fcn().stdout.splitlines()[1:3] == [f"{project / folder}: 3 B" for folder in folders[:2]]
+        assert gc().stdout.splitlines()[1:3] == [f"{project / folder}: 3 B" for folder in folders[:2]]
         assert all(folder.exists() for folder in folders)
-        fcn("--yes")
+        gc("--yes")
         process.kill()
     assert [folder for folder in folders if folder.exists()] == folders[2:]
 
@@ -176,9 +171,9 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     promote(client, now, "second")
     client.delete_run(former)
     entries = dvc.entries(project)
-    git("checkout", "-q", "side")
+    git(project, "checkout", "-q", "side")
     elsewhere = dvc.entries(project)["train@a"].outs
-    git("checkout", "-q", "main")
+    git(project, "checkout", "-q", "main")
     published = dvc.pipeline(entries.values())[:8]
     active = client.create_run(experiment).info.run_id
     kept = {
@@ -189,9 +184,9 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     gone = {run(client, experiment), run(client, experiment, dvc__stage="train@d", dvc__inputs="d1")}
     history = champion.history(client, registered.NAME)
 
-    assert "MLflow: 2 deleted runs, 2.0 kB\n" in fcn().stdout
+    assert "MLflow: 2 deleted runs, 2.0 kB\n" in gc().stdout
     assert {client.get_run(each).info.run_id for each in gone} == gone
-    fcn("--yes")
+    gc("--yes")
     for each in gone:
         with pytest.raises(Exception, match=each):
             client.get_run(each)
@@ -203,9 +198,9 @@ def test_of_mlflow_deleted_runs_go_but_not_what_a_version_or_a_lock_came_from(pr
     run(client, experiment)
     other = client.create_experiment("other")
     client.delete_experiment(other)
-    assert "runs left alone: mlflow gc would take all of experiment other" in fcn("--yes").stderr
+    assert "runs left alone: mlflow gc would take all of experiment other" in gc("--yes").stderr
     client.restore_experiment(other)
-    fcn("--yes")
+    gc("--yes")
     assert whole(client, "1")
 
 
@@ -215,6 +210,6 @@ def test_a_server_that_is_away_leaves_the_rest_to_be_cleaned(project: Path, monk
     repro(1)
     snapshot = Path(".snapshots/train@a/1")
     snapshot.mkdir(parents=True)
-    done = fcn("--yes")
+    done = gc("--yes")
     assert done.stderr.startswith("runs left alone: MLflow at http://127.0.0.1:9 does not answer")
     assert not snapshot.exists()

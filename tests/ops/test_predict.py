@@ -14,15 +14,14 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from ops.fcn import main
 from pipeline.fcn.net import build
 from pipeline.serving import package, picture
 from pipeline.serving.segment import Segmenter
 from pipeline.spec import NetSpec
 from tests.closure import ROOT
+from tests.launch import fcn
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 
 pytestmark = pytest.mark.usefixtures("flags")
@@ -54,14 +53,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(root: Path, name: str, net_spec: NetSpec) -> Path:
     (root / "runs" / name).mkdir(parents=True)
     return saved(root / "runs" / name / "model.safetensors", net_spec)
-
-
-def fcn(*arguments: str, code: int | None = None) -> Result:
-    done = CliRunner().invoke(main, arguments)
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert code is None or done.exit_code == code, done.output
-    return done
 
 
 predict = partial(fcn, "predict")
@@ -175,7 +166,6 @@ def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
 
 FOREIGN = """
 import sys
-from ops.fcn import main
 try:
     main(["predict", "a.png", "--recipe", "voc-fcn8s", "--out", "out"])
 except SystemExit as end:
@@ -217,26 +207,9 @@ def test_a_registered_model_labels_as_its_weights_do(world: Path, monkeypatch: p
     )
 
 
-@pytest.mark.parametrize("place", ["/proc/x", "file", "file/x.html", "x" * 300, "/dev/null"])
-@pytest.mark.parametrize("command", ["predict a.png", "export", "submit", "report"])
-def test_where_nothing_can_be_written_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, place: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file.tgz").mkdir()
-    place = "file.tgz" if (command, place) == ("submit", "file") else place
-    (tmp_path / "file").write_text("kept")
-    done = fcn(*command.split(), "--out", place, code=1)
-    assert done.output.startswith(f"Error: {place} "), done.output
-    assert done.output.count("\n") == 1 and ": name another f" in done.output
-    assert (tmp_path / "file").read_text() == "kept" and Path("/dev/null").is_char_device()
-
-
 def test_a_net_is_exported_as_onnx(world: Path) -> None:
-    done = CliRunner().invoke(
-        main, ["export", "--model", "runs/voc-fcn32s/model.safetensors", "--out", "nets/net.onnx"]
-    )
-    assert done.exit_code == 0 and done.stdout.splitlines()[-1] == "wrote nets/net.onnx"
+    done = fcn("export", "--model", "runs/voc-fcn32s/model.safetensors", "--out", "nets/net.onnx", code=0)
+    assert done.stdout.splitlines()[-1] == "wrote nets/net.onnx"
     session = onnxruntime.InferenceSession(str(world / "nets/net.onnx"), providers=["CPUExecutionProvider"])
     assert [of.name for of in session.get_outputs()] == ["semantic", "semantic_scores"]
     assert "Error: say which net, with one of --recipe" in fcn("export", "--out", "net.onnx").stderr

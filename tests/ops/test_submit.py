@@ -24,7 +24,8 @@ from pipeline.miniature.shared import archive
 from pipeline.serving.segment import Segmenter
 from pipeline.submission.competition import competition_of
 from tests.closure import ROOT
-from tests.ops.test_predict import fcn, trained
+from tests.launch import fcn
+from tests.ops.test_predict import trained
 from tests.serving.world import labels, photograph, spec
 from tests.split import encoded, written
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from ops.fcn import main
 from pipeline import proof
 from pipeline.proof import Proof
 from stages.shared import dvc
+from tests.launch import fcn
 
 DVC = """
 stages:
@@ -80,9 +80,7 @@ def world(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def verify(*arguments: str) -> Result:
     """With nothing left behind, whatever comes out."""
-    done = CliRunner().invoke(main, ["verify", *arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
+    done = fcn("verify", *arguments)
     assert "--keep" in arguments or not [*Path(tempfile.gettempdir()).iterdir()]
     return done
 

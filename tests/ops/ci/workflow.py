@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from tests.closure import ROOT
+from tests.launch import git
 
 FILE = ROOT / ".github/workflows/retrain.yml"
 BODY = yaml.safe_load(FILE.read_text())
@@ -170,9 +171,3 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         return None
-
-
-def git(root: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@localhost")
-    done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True)
-    return done.stdout.strip()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import pytest
 from ops import _journal as journal
 from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, plan
 from tests.launch import fcn, git
-from tests.ops.test_run import environment, project, run
+from tests.ops.test_run import dvc, project, run
 
 NOTHING = "nothing to run: 8 stages unchanged\n"
 DRY = ("--dry", "--allow-missing")
@@ -101,13 +99,6 @@ def clone(full: Path) -> Path:
     clone = full.with_name("clone")
     assert [path.name for path in (clone / "eval/a").iterdir()] == ["metrics.json"]
     return clone
-
-
-def dvc(root: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "dvc", *words]
-    done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def change(root: Path, name: str, before: str, after: str) -> None:

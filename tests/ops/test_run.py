@@ -16,6 +16,7 @@ import yaml
 
 from ops._repro.order import Order
 from tests.closure import ROOT
+from tests.launch import git
 
 DIAMOND = {
     "data": {"cmd": "echo 1 > data", "deps": ["code"], "outs": ["data"]},
@@ -31,9 +32,17 @@ def project(root: Path, stages: dict[str, object]) -> Path:
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
     (root / "params.yaml").write_text("runtime: {device: cpu, threads: 1}\n")
     (root / "code").write_text("1\n")
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-    subprocess.run([sys.executable, "-m", "dvc", "init", "-q"], cwd=root, env=environment(), check=True)
+    git(root, "init", "-q")
+    dvc(root, "init", "-q")
     return root
+
+
+def dvc(root: Path, *words: str, **variables: str) -> str:
+    """What ``dvc WORDS`` prints in ``root``, where it must succeed."""
+    command, known = [sys.executable, "-m", "dvc", *words], environment() | variables
+    done = subprocess.run(command, cwd=root, env=known, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def environment() -> dict[str, str]:
@@ -60,7 +69,7 @@ def run(root: Path, *arguments: str) -> tuple[int, str]:
 
 def test_the_lock_is_the_serial_one_and_stages_ran_side_by_side(tmp_path: Path) -> None:
     serial, parallel = project(tmp_path / "serial", DIAMOND), project(tmp_path / "parallel", DIAMOND)
-    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=serial, env=environment(), check=True)
+    dvc(serial, "repro", "-q")
     code, output = run(parallel, "--jobs", "2")
     assert code == 0, output
     assert (parallel / "dvc.lock").read_bytes() == (serial / "dvc.lock").read_bytes()
@@ -73,7 +82,7 @@ def test_the_lock_is_the_serial_one_and_stages_ran_side_by_side(tmp_path: Path) 
     assert output == "nothing to run: 5 stages unchanged\n"
 
     (parallel / "code").write_text("2\n")
-    subprocess.run(["git", "-C", parallel, "status"], check=True, capture_output=True)
+    git(parallel, "status")
     code, output = run(parallel, "--jobs", "2")
     assert code == 0
     assert "[data]" in output
@@ -85,28 +94,6 @@ def test_the_lock_is_the_serial_one_and_stages_ran_side_by_side(tmp_path: Path) 
     assert code == 0
     assert "[a] restored from the cache of runs" in output
     assert (parallel / "a").read_text() == "1\n"
-
-
-@pytest.mark.parametrize("arguments", [("--jobs", "2"), ("--verbose",)], ids=["parallel", "serial"])
-def test_sigterm_leaves_no_process_and_a_lock_of_what_is_done(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    stages = {
-        "data": {"cmd": "echo 1 > data", "outs": ["data"]},
-        "slow": {"cmd": "touch began; sleep 60; touch slow", "deps": ["data"], "outs": ["slow"]},
-        "slower": {"cmd": "sleep 61; touch slower", "deps": ["slow"], "outs": ["slower"]},
-    }
-    root = project(tmp_path / "project", stages)
-    process = start(root, *arguments)
-    await_file(root / "began")
-    stop(process)
-    assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["data"]
-
-
-def test_a_command_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
-    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); open('began', 'w'); time.sleep(60)"
-    root = project(tmp_path / "project", {"deaf": {"cmd": f'{sys.executable} -c "{deaf}"', "outs": ["never"]}})
-    process = start(root)
-    await_file(root / "began")
-    assert "killed what was left" in stop(process)
 
 
 def test_a_failure_is_named_and_what_ran_beside_it_is_kept(tmp_path: Path) -> None:
@@ -164,8 +151,10 @@ def await_file(path: Path) -> None:
         time.sleep(0.1)
 
 
-def stop(process: subprocess.Popen[str]) -> str:
+def stopped(root: Path, *arguments: str) -> str:
     """What fcn run prints once it hears SIGTERM: it ends in time, and so does all that it started."""
+    process = start(root, *arguments)
+    await_file(root / "began")
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2
     process.send_signal(signal.SIGTERM)
@@ -173,6 +162,24 @@ def stop(process: subprocess.Popen[str]) -> str:
     assert process.returncode == 143, output
     assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     return output
+
+
+@pytest.mark.parametrize("arguments", [("--jobs", "2"), ("--verbose",)], ids=["parallel", "serial"])
+def test_sigterm_leaves_no_process_and_a_lock_of_what_is_done(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    stages = {
+        "data": {"cmd": "echo 1 > data", "outs": ["data"]},
+        "slow": {"cmd": "touch began; sleep 60; touch slow", "deps": ["data"], "outs": ["slow"]},
+        "slower": {"cmd": "sleep 61; touch slower", "deps": ["slow"], "outs": ["slower"]},
+    }
+    root = project(tmp_path / "project", stages)
+    stopped(root, *arguments)
+    assert list(yaml.safe_load((root / "dvc.lock").read_text())["stages"]) == ["data"]
+
+
+def test_a_command_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); open('began', 'w'); time.sleep(60)"
+    root = project(tmp_path / "project", {"deaf": {"cmd": f'{sys.executable} -c "{deaf}"', "outs": ["never"]}})
+    assert "killed what was left" in stopped(root)
 
 
 COMMAND = """
@@ -251,8 +258,7 @@ def test_a_forked_stage_sees_what_python_m_sees_and_code_that_changed_meanwhile(
     code, output = run(forked)
     assert code == 0, output
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "dvc", "repro", "-q"]
-    subprocess.run(command, cwd=plain, env=environment() | {"PATH": path}, check=True)
+    dvc(plain, "repro", "-q", PATH=path)
     for name, value in {"old": 1, "new": 2}.items():
         assert (forked / name).read_text() == f'[["{name}"], "__main__", "p", "{name}", {value}]'
     assert (forked / "dvc.lock").read_bytes() == (plain / "dvc.lock").read_bytes()
@@ -261,9 +267,7 @@ def test_a_forked_stage_sees_what_python_m_sees_and_code_that_changed_meanwhile(
 def test_sigterm_reaches_a_forked_stage_and_leaves_no_process(tmp_path: Path) -> None:
     wait = 'Path("began").touch(); time.sleep(60)'
     root = staged(tmp_path / "p", {"slow": {"cmd": "python -m stages.slow x", "outs": ["never"]}}, slow=wait)
-    process = start(root)
-    await_file(root / "began")
-    assert "[slow] failed: stopped" in stop(process)
+    assert "[slow] failed: stopped" in stopped(root)
 
 
 LADDER = {
@@ -290,9 +294,3 @@ def test_what_can_fail_at_once_goes_first_then_what_is_nearest_to_a_score() -> N
     assert order.next({"download"}, set()) == "pretrain", "convert waits for its archive"
     assert order.next({"download"}, {"download"}, fits=LONG.__contains__) == "pretrain"
     assert order.next({"download"}, {"download"}, fits=lambda _: False) is None
-
-
-def test_of_equals_the_longest_chain_goes_first_then_dvcs_order() -> None:
-    chain = {"data": [], "a": ["data"], "b": ["data"], "b2": ["b"], "report": ["a", "b2"]}
-    assert Order(list(chain), chain).next({"data"}, {"data"}) == "b"
-    assert Order(["x", "y"], {"x": [], "y": []}).next(set(), set()) == "x"

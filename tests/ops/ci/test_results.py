@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from ops.ci.ci import read, report
 from pipeline.changes import State, describe
 from pipeline.core.types import Refusal
 from tests.closure import ROOT
+from tests.launch import git
+from tests.ops.test_run import dvc, project
 
 STAGE = {
     "foreach": "${recipes}",
@@ -38,32 +39,22 @@ pathlib.Path("eval", recipe, "metrics.json").write_text(json.dumps(metrics))
 """
 
 
-def sh(root: Path, *command: str) -> str:
-    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def params(root: Path, recipes: dict[str, float]) -> None:
     rows = "".join(f"  {key}: {{lr: {lr}}}\n" for key, lr in recipes.items())
     (root / "params.yaml").write_text(f"recipes:\n{rows}")
 
 
-def repro(root: Path) -> None:
-    sh(root, sys.executable, "-m", "dvc", "repro", "-q")
-
-
 def commit(root: Path) -> None:
-    sh(root, "git", "add", ".")
-    sh(root, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "a")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "a")
 
 
-def project(root: Path) -> Path:
+def evaluated(root: Path) -> Path:
     """Two recipes, evaluated and committed as main."""
-    (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": STAGE}}))
+    project(root, {"evaluate": STAGE})
     (root / "evaluate.py").write_text(EVALUATE)
-    sh(root, "git", "init", "-qb", "main")
-    sh(root, sys.executable, "-m", "dvc", "init", "-q")
     params(root, {"voc-fcn16s": 0.3, "voc-fcn8s": 0.4})
-    repro(root)
+    dvc(root, "repro", "-q")
     commit(root)
     return root
 
@@ -71,13 +62,12 @@ def project(root: Path) -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A clone of origin's main, with a new lr that is committed and not run yet."""
-    sh(tmp_path, "git", "init", "-q", "--bare", "-b", "main", "origin.git")
-    (root := tmp_path / "clone").mkdir()
-    project(root)
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    root = evaluated(tmp_path / "clone")
     params(root, {"voc-fcn16s": 0.3, "voc-fcn8s": 0.5})
     commit(root)
-    sh(root, "git", "remote", "add", "origin", str(tmp_path / "origin.git"))
-    sh(root, "git", "push", "-q", "origin", "main")
+    git(root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(root, "push", "-q", "origin", "main")
     return root
 
 
@@ -88,37 +78,37 @@ def run(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def branches(root: Path) -> dict[str, str]:
-    listed = sh(root, "git", "ls-remote", "--heads", "origin").splitlines()
+    listed = git(root, "ls-remote", "--heads", "origin").splitlines()
     return {name.removeprefix("refs/heads/"): commit for commit, name in (line.split("\t") for line in listed)}
 
 
 def test_results_of_all_stages_alone_go_to_the_branch_that_was_retrained_and_start_nothing(root: Path) -> None:
     before = branches(root)
     assert run(root).stderr == "Error: evaluate@voc-fcn8s did not run: fcn ci run first\n"
-    repro(root)
+    dvc(root, "repro", "-q")
     (root / "evaluate.txt").write_text("a note")
     assert "evaluate.txt differs from the commit, and no stage writes it" in run(root).stderr
     assert branches(root) == before
     (root / "evaluate.txt").unlink()
     done = run(root)
     assert done.returncode == 0, done.stderr
-    head = sh(root, "git", "rev-parse", "HEAD")
+    head = git(root, "rev-parse", "HEAD")
     assert branches(root) == {"main": head}
     assert f"commit={head}\n" in done.stdout
-    assert "[skip ci]" in sh(root, "git", "log", "-1", "--format=%B")
-    changed = sh(root, "git", "show", "--format=", "--name-only").split()
+    assert "[skip ci]" in git(root, "log", "-1", "--format=%B")
+    changed = git(root, "show", "--format=", "--name-only").split()
     assert changed == ["dvc.lock", "eval/voc-fcn8s/metrics.json"]
 
 
 def test_where_the_branch_has_moved_on_results_go_beside_it(root: Path, tmp_path: Path) -> None:
-    sh(tmp_path, "git", "clone", "-q", "origin.git", "other")
+    git(tmp_path, "clone", "-q", "origin.git", "other")
     (tmp_path / "other/README").write_text("meanwhile")
     commit(tmp_path / "other")
-    sh(tmp_path / "other", "git", "push", "-q")
+    git(tmp_path / "other", "push", "-q")
     moved = branches(root)["main"]
-    repro(root)
+    dvc(root, "repro", "-q")
     assert run(root).returncode == 0
-    head = sh(root, "git", "rev-parse", "HEAD")
+    head = git(root, "rev-parse", "HEAD")
     assert branches(root) == {"main": moved, f"retrain/{head[:12]}": head}
 
 
@@ -166,7 +156,7 @@ In percent. Recipes that score as before: 1.
 def test_the_comment_points_to_pictures_and_runs_and_keeps_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(root := project(tmp_path))
+    monkeypatch.chdir(root := evaluated(tmp_path))
     (root / "eval/voc-fcn16s/metrics.json").write_text(json.dumps(scored(0.2)))
     gitlab = {"GITLAB_CI": "true", "CI_PROJECT_ID": "5", "CI_COMMIT_REF_NAME": "lr", "CI_PIPELINE_URL": "https://lab/9"}
     more = {"FCN_BASE": "main", "PATH": "/nowhere", "MLFLOW_TRACKING_URI": "https://ada:s3cret@mlflow.example"}

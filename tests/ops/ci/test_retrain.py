@@ -18,7 +18,7 @@ from ops.compose import composed
 from pipeline.datasets.voc import SPEC as VOC
 from tests.closure import ROOT
 from tests.launch import git
-from tests.ops.ci.test_forge import Cli, stand_in
+from tests.ops.ci.test_hosts import Cli, stand_in
 from tests.ops.ci.workflow import Cancel, Job, Workflow, triggers
 from tests.test_repro import clone, environment
 

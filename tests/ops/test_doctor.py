@@ -19,7 +19,7 @@ import yaml
 from ops import doctor as checks
 from ops._remotes import masked, with_timeout
 from tests.closure import ROOT
-from tests.ops import stores
+from tests.ops.test_remotes import silent
 from tests.ops.test_run import await_file, environment, project
 from tests.tracking.servers import older
 
@@ -73,7 +73,7 @@ def test_another_version_of_torch_or_of_the_database_is_a_line_each(root: Path) 
 
 
 def test_what_hangs_is_cut_off_and_its_password_not_told(root: Path) -> None:
-    with stores.silent() as port:
+    with silent() as port:
         with (root / ".dvc/config").open("a") as config:
             config.write(f"['remote \"far\"']\n    url = ssh://me:pass-w0rd@127.0.0.1:{port}/x\n")
         uri = f"http://me:s3cr3t-w0rd@127.0.0.1:{port}"

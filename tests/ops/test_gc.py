@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,8 +14,10 @@ import yaml
 from dvc.repo import Repo
 from mlflow import MlflowClient
 
+from pipeline.lock_file import locked
 from pipeline.registry import champion
 from pipeline.tracking.connect import connect
+from pipeline.tracking.spool import EVENTS
 from stages.shared import dvc
 from tests.launch import fcn, git
 from tests.registry import registered
@@ -40,14 +40,6 @@ EVALUATE = {
     "outs": ["eval/panel"],
     "metrics": [{"eval/metrics.json": {"cache": False}}],
 }
-HOLD = """
-import sys, time
-from pathlib import Path
-from pipeline.tracking.spool import Spool
-Spool(Path(sys.argv[1])).begin(tags={}, params={}, texts={})
-print("locked", flush=True)
-time.sleep(600)
-"""
 
 
 def repro(lr: int) -> None:
@@ -141,13 +133,10 @@ def test_snapshots_and_spools_of_a_finished_stage_go_and_no_others(project: Path
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / "file").write_text("{}\n")
-    command = [sys.executable, "-c", HOLD, ".spool/train@c/3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stdout.readline() == "locked\n"
+    with locked(Path(".spool/train@c/3", EVENTS), wait=False):
         assert gc().stdout.splitlines()[1:3] == [f"{project / folder}: 3 B" for folder in folders[:2]]
         assert all(folder.exists() for folder in folders)
         gc("--yes")
-        process.kill()
     assert [folder for folder in folders if folder.exists()] == folders[2:]
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +17,9 @@ from click.testing import Result
 from pipeline import proof
 from pipeline.proof import Proof
 from stages.shared import dvc
-from tests.launch import fcn
+from tests.launch import fcn, git
+from tests.ops.test_run import dvc as run_dvc
+from tests.ops.test_run import project
 
 DVC = """
 stages:
@@ -58,13 +59,12 @@ for row in range(rows):
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose pipeline git tracks and dvc has run: starting dvc takes seconds, copying this none."""
     root = tmp_path_factory.mktemp("ran")
+    project(root, {})
     (root / "dvc.yaml").write_text(DVC)
     (root / "params.yaml").write_text("worlds: {a: 3, b: 2}\n")
     (root / "make.py").write_text(MAKE)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    for command in ("git init -q", "dvc init -q", "dvc config core.analytics false", "dvc repro -q", "git add ."):
-        subprocess.run(command.split(), cwd=root, env=environment, check=True)
+    run_dvc(root, "repro", "-q", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    git(root, "add", ".")
     return root
 
 

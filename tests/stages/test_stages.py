@@ -9,43 +9,31 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from click.testing import CliRunner, Result
 
-from pipeline import determinism
 from pipeline.core.png import PASCAL
 from pipeline.leaks import learned
 from pipeline.shards.reader import Shards
-from pipeline.weights import checkpoint
+from stages import splits
 from stages.shared.dvc import declared
 from tests.closure import ROOT
 from tests.shards.world import encoded, pack
-from tests.training.world import configure, repository
 
 TEMPLATES = {"convert_folder": {"root": "x"}, "bounds": {"shards": "x", "split": "x"}, "download": {"folder": "x"}}
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def invoke(stage: str, *arguments: str) -> Result:
-    return CliRunner().invoke(import_module(f"stages.{stage}").main, arguments)
-
-
-def configured(params: dict[str, Any]) -> None:
     Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
-    Path("params.yaml").write_text(yaml.safe_dump(params))
 
 
 def run(stage: str, group: str, key: str, row: dict[str, Any]) -> Result:
     """The stage, with ``row`` as the only one of its group."""
-    configured({**PARAMS, group: {key: row}})
-    return invoke(stage, key)
+    Path("params.yaml").write_text(yaml.safe_dump({**PARAMS, group: {key: row}}))
+    return CliRunner().invoke(import_module(f"stages.{stage}").main, [key])
 
 
 def test_archives_arrive_and_trust_is_told() -> None:
@@ -60,12 +48,9 @@ def test_archives_arrive_and_trust_is_told() -> None:
     assert ran.stderr.startswith("Error: could not fetch b.bin: no URL is listed; put it into a folder")
 
 
-def test_archives_convert_and_a_wrong_count_does_not() -> None:
+def test_archives_convert() -> None:
     Path("data/raw").mkdir(parents=True)
     counts = pack(Path("data/raw/voc"), ["a", "b", "c"])
-    ran = run("convert", "datasets", "voc", {"rows_per_shard": 2, "expect": ["train=1464", *counts[1:]]})
-    assert (ran.exit_code, ran.stderr.split(":")[1]) == (1, " voc/train lists 3 ids, expected 1464")
-    assert not Path("data/shards").exists()
     assert run("convert", "datasets", "voc", {"rows_per_shard": 2, "expect": counts}).exit_code == 0
     splits = ("train", "val", "seg11valid")
     assert [len(Shards(Path("data/shards/voc") / split).manifest.shards) for split in splits] == [2, 1, 1]
@@ -108,49 +93,14 @@ def test_a_typo_in_a_row_is_refused_with_the_near_name(stage: str, group: str, r
     assert not Path("data").exists()
 
 
-@pytest.fixture
-def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training in this process: the flags that a stage sets would outlive it."""
-    monkeypatch.setattr(determinism, "start", lambda *_: torch.device("cpu"))
-
-
-@pytest.mark.usefixtures("on_cpu")
-def test_a_training_writes_weights_and_history_and_tells_of_its_start(home: Path) -> None:
-    repository(home, iterations=3)
-    ran = invoke("train", "noise-fcn")
-    assert ran.exit_code == 0, ran.output
-    *started, ended = ran.output.splitlines()
-    assert started == [
-        "copied: 30 tensors (backbone.conv1_1.weight, …, backbone.fc7.bias)",
-        "zero: 2 tensors (semantic.score_fr.weight, semantic.score_fr.bias)",
-    ]
-    assert ended.startswith("trained for ")
-    assert checkpoint.load(Path("runs/noise-fcn/model.safetensors"))[0].stride == 32
-    history = Path("eval/noise-fcn/history.tsv").read_text().splitlines()
-    assert [line.split("\t")[0] for line in history] == ["iteration", "1", "2", "3"]
-
-
-@pytest.mark.usefixtures("on_cpu")
-def test_a_training_that_cannot_start_is_refused_in_one_line(home: Path) -> None:
-    repository(home, lr="1e-10")
-    ran = invoke("train", "noise-fcn")
-    reason = "recipes.noise-fcn.solver.lr is the text '1e-10': write it with a dot, 1.0e-10"
-    assert (ran.exit_code, ran.output) == (1, f"Error: {reason}\n")
-    configure(home)
-    Path("data/shards/noise/train/_manifest.json").unlink()
-    ran = invoke("train", "noise-fcn")
-    assert (ran.exit_code, ran.output.count("\n")) == (1, 1)
-    assert "data/shards/noise/train is no finished split" in ran.output
-
-
 def test_no_learning_rate_changes_a_byte_of_what_leaks_reads() -> None:
     params, wrote = yaml.safe_load((ROOT / "params.yaml").read_text()), []
     for change in ({}, {"lr": 1.0, "iterations": 7, "seed": 2, "tune": "scores"}):
         for recipe in params["recipes"].values():
             recipe["solver"].update(change)
             recipe["data"] |= {"alter": "jitter"} if change else {}
-        configured(params)
-        ran = invoke("splits")
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        ran = CliRunner().invoke(splits.main)
         assert ran.exit_code == 0, ran.output
         wrote.append(Path("data/splits.json").read_bytes())
     assert wrote[0] == wrote[1] == (ROOT / "data/splits.json").read_bytes()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,10 +13,10 @@ from click.testing import CliRunner
 from ops.ci.ci import read, report
 from pipeline.changes import State, describe
 from pipeline.core.types import Refusal
-from tests.closure import ROOT
-from tests.launch import git
+from tests.launch import fcn, git
 from tests.ops.test_run import dvc, project
 
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's, of its pygtrie
 STAGE = {
     "foreach": "${recipes}",
     "do": {
@@ -60,21 +58,17 @@ def evaluated(root: Path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A clone of origin's main, with a new lr that is committed and not run yet."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of origin's main, with a new lr that is committed and not run yet; entered."""
     git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
     root = evaluated(tmp_path / "clone")
     params(root, {"voc-fcn16s": 0.3, "voc-fcn8s": 0.5})
     commit(root)
     git(root, "remote", "add", "origin", str(tmp_path / "origin.git"))
     git(root, "push", "-q", "origin", "main")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.chdir(root)
     return root
-
-
-def run(root: Path) -> subprocess.CompletedProcess[str]:
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": "/dev/null"}
-    command = [sys.executable, "-m", "ops.fcn", "ci", "commit"]
-    return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
 
 
 def branches(root: Path) -> dict[str, str]:
@@ -84,14 +78,13 @@ def branches(root: Path) -> dict[str, str]:
 
 def test_results_of_all_stages_alone_go_to_the_branch_that_was_retrained_and_start_nothing(root: Path) -> None:
     before = branches(root)
-    assert run(root).stderr == "Error: evaluate@voc-fcn8s did not run: fcn ci run first\n"
+    assert fcn("ci", "commit").stderr == "Error: evaluate@voc-fcn8s did not run: fcn ci run first\n"
     dvc(root, "repro", "-q")
     (root / "evaluate.txt").write_text("a note")
-    assert "evaluate.txt differs from the commit, and no stage writes it" in run(root).stderr
+    assert "evaluate.txt differs from the commit, and no stage writes it" in fcn("ci", "commit").stderr
     assert branches(root) == before
     (root / "evaluate.txt").unlink()
-    done = run(root)
-    assert done.returncode == 0, done.stderr
+    done = fcn("ci", "commit", code=0)
     head = git(root, "rev-parse", "HEAD")
     assert branches(root) == {"main": head}
     assert f"commit={head}\n" in done.stdout
@@ -107,7 +100,7 @@ def test_where_the_branch_has_moved_on_results_go_beside_it(root: Path, tmp_path
     git(tmp_path / "other", "push", "-q")
     moved = branches(root)["main"]
     dvc(root, "repro", "-q")
-    assert run(root).returncode == 0
+    fcn("ci", "commit", code=0)
     head = git(root, "rev-parse", "HEAD")
     assert branches(root) == {"main": moved, f"retrain/{head[:12]}": head}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from ops.compose import composed
 from pipeline.published.published import METRICS
@@ -167,30 +168,21 @@ def test_a_stage_checks_the_versions_its_bytes_depend_on(stage: str) -> None:
         assert 'versions.check("parquet"' in texts[script(stage)]
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_scale_has_the_runtime_it_says(scale: str) -> None:
-    said = yaml.safe_load((ROOT / f"conf/scale/{scale}.yaml").read_text()).get("runtime", {})
-    assert said.items() <= yaml.safe_load(params(scale))["runtime"].items()
-
-
 def test_params_are_the_composed_default() -> None:
     assert (ROOT / "params.yaml").read_text() == composed(ROOT), "run `make params`"
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_both_yaml_dialects_read_the_same_params(scale: str) -> None:
+def test_every_scale_fills_what_stages_read_alike_in_both_yaml_dialects(scale: str, tmp_path: Path) -> None:
     """DVC reads YAML 1.2, where 1e-10 is a number; PyYAML reads 1.1, where it is a text."""
-    from ruamel.yaml import YAML
-
-    text = params(scale)
-    assert YAML(typ="safe").load(text) == yaml.safe_load(text)
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_every_scale_fills_what_stages_read(scale: str, tmp_path: Path) -> None:
+    text, said = params(scale), yaml.safe_load((ROOT / f"conf/scale/{scale}.yaml").read_text())
+    found = yaml.safe_load(text)
+    assert YAML(typ="safe").load(text) == found
+    assert found["scale"] == scale
+    assert said.get("runtime", {}).items() <= found["runtime"].items()
+    assert not re.search(r"^\s*(size|nfiles):", text, re.MULTILINE), "DVC's run cache forgets such (dvc#10296)"
     for address in laid(scale, tmp_path):
         assert declared(address, tmp_path).leaves is not None
-    assert yaml.safe_load(params(scale))["scale"] == scale
 
 
 def test_our_reading_of_deps_and_params_is_dvcs() -> None:
@@ -204,12 +196,6 @@ def test_our_reading_of_deps_and_params_is_dvcs() -> None:
             assert declared(address, ROOT).leaves == flat(theirs)
             deps = {Path(dep.fs_path).relative_to(ROOT).as_posix() for dep in loaded.deps}
             assert set(stages(ROOT)[address].deps) == deps - {"params.yaml"}
-
-
-@pytest.mark.parametrize("scale", SCALES)
-def test_no_params_leaf_that_dvc_forgets(scale: str) -> None:
-    """DVC's run-cache key drops leaves named ``size`` and ``nfiles`` inside a declared group (treeverse/dvc#10296)."""
-    assert not re.search(r"^\s*(size|nfiles):", params(scale), re.MULTILINE)
 
 
 def test_python_caches_are_no_dependency() -> None:

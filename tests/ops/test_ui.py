@@ -22,13 +22,9 @@ from pipeline.registry import moved
 from pipeline.registry import ui as address
 from pipeline.registry.ui import TAG, VIEWS
 from pipeline.tracking.connect import connect
-from tests.closure import ROOT
+from tests.ops.test_run import environment
 from tests.tracking import servers
 from tests.tracking.servers import older
-
-
-def environment() -> dict[str, str]:
-    return {**{k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}, "PYTHONPATH": str(ROOT)}
 
 
 def status(url: str, host: str | None = None) -> int:
@@ -46,9 +42,10 @@ def test_an_older_database_is_shown_to_this_machine_alone_until_the_server_ends_
     before = older(tmp_path / "mlflow.db")
     port = servers.free_port()
     url, log = f"http://127.0.0.1:{port}", tmp_path / "ui.log"
+    known = {**environment(), "MLFLOW_TRACKING_URI": ""}
     with log.open("w") as file:
         command = [sys.executable, "-m", "ops.fcn", "ui", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=file, stderr=file)
+        process = subprocess.Popen(command, cwd=tmp_path, env=known, stdout=file, stderr=file)
     try:
         servers.wait(f"{url}/health", process, log)
         assert status(url) == status(url, f"localhost:{port}") == 200

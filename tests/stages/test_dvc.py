@@ -104,7 +104,6 @@ MARKED = "<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (MARKED, "has a merge conflict: "),
         ("a: [", "cannot be read (while parsing"),
         ("\x00", "cannot be read (unacceptable"),
         ("stages: 3", "has no stages: "),

@@ -94,7 +94,6 @@ def test_of_a_forks_request_only_the_plan_runs_without_a_secret() -> None:
 TEAM = (ROOT / "compose.yaml").read_text()
 SERVER: dict[str, Any] = yaml.safe_load(TEAM)
 SERVICES: dict[str, Any] = SERVER["services"]
-ONCE = {"schema", "bucket"}
 SECRET = re.compile(r"PASSWORD|SECRET|ACCESS_KEY|accessKey|secretKey")
 
 
@@ -132,19 +131,14 @@ def test_images_are_pinned_and_mlflow_is_the_lock_files() -> None:
 
 def test_the_server_waits_for_its_tables_its_bucket_and_healthy_stores() -> None:
     waits = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
-    assert {name: wait["condition"] for name, wait in waits["server"].items()} == {
-        "schema": "service_completed_successfully",
-        "bucket": "service_completed_successfully",
-        "database": "service_healthy",
-        "files": "service_healthy",
-    }
-    assert waits["schema"] == {"database": {"condition": "service_healthy"}}
-    assert waits["bucket"] == {"files": {"condition": "service_healthy"}}
+    healthy, done = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
+    assert waits["server"] == {"schema": done, "bucket": done, "database": healthy, "files": healthy}
+    assert (waits["schema"], waits["bucket"]) == ({"database": healthy}, {"files": healthy})
     used = [mount.partition(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
     assert sorted(used) == sorted(SERVER["volumes"]) == ["database", "files"], "what must last"
-    for name, service in SERVICES.items():
-        assert ("healthcheck" in service) == (name not in ONCE), name
-        assert ("restart" in service) == (name not in ONCE), name
+    lasting = SERVICES.keys() - {"schema", "bucket"}
+    for key in ("healthcheck", "restart"):
+        assert {name for name, service in SERVICES.items() if key in service} == lasting
 
 
 MARK = "<!-- fcn:plan -->"

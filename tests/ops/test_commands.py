@@ -49,9 +49,13 @@ def refused(root: Path, *overrides: str) -> str:
     with pytest.raises(Refusal) as slip:
         override(root, {OVERRIDES: " ".join(f"'{each}'" for each in overrides)})
     assert done.output == f"Error: {slip.value}\n"
+    assert_untouched(root)
+    return done.output
+
+
+def assert_untouched(root: Path) -> None:
     for name in ("params.yaml", "conf/config.yaml"):
         assert (root / name).read_text() == (ROOT / name).read_text()
-    return done.output
 
 
 @pytest.mark.parametrize(
@@ -60,10 +64,7 @@ def refused(root: Path, *overrides: str) -> str:
         ("scale=papr", "did you mean 'paper'? there are authors, example,"),
         ("recipes.voc-fcn9s.solver.lr=1.0e-08", "there is no voc-fcn9s: did you mean 'voc-fcn8s'?"),
         ("recipes.voc-fcn8s.solver.weight_decay=1.0", "+recipes.voc-fcn8s.solver.weight_decay=1.0 adds it"),
-        (
-            "recipes.voc-fcn8s.solver.lr=fast",
-            "recipes.voc-fcn8s.solver.lr is 'fast', in place of 4e-08: write a number",
-        ),
+        ("recipes.voc-fcn8s.solver.lr=fast", "voc-fcn8s.solver.lr is 'fast', in place of 4e-08: write a number"),
         ("+recipes.voc-fcn8s.solver.weight_decay=no", "solver.weight_decay is 'no': write a number"),
         ("recipes.voc-fcn8s.solver.lr=-1.0", "it must be greater than 0"),
         ("recipes.voc-fcn8s.solver=3", "it must be a map of iterations, lr"),
@@ -111,8 +112,7 @@ def test_a_scale_of_a_row_and_a_recipe_is_enough_and_dvc_exp_run_starts_from_it(
     done = CliRunner().invoke(compose.main, ["recipes.own.solver.lr=1.0e-9"])
     assert done.output == "dvc exp run composes anew: give it -S 'recipes.own.solver.lr=1.0e-9', too\n"
     assert CliRunner().invoke(compose.main, ["scale=miniature"]).exit_code == 0
-    for name in ("params.yaml", "conf/config.yaml"):
-        assert (root / name).read_text() == (ROOT / name).read_text()
+    assert_untouched(root)
     override(root, {OVERRIDES: "scale=mine"})
     assert (root / "conf/config.yaml").read_text() == (ROOT / "conf/config.yaml").read_text(), (
         "CI commits results alone"
@@ -183,11 +183,6 @@ def test_a_plan_says_what_is_known_of_each_step() -> None:
         "1 run, 1 restored, 1 may run, 80 unchanged; at least 4 min one after another, 1 stage never ran here; "
         "12 MB to pull"
     )
-    table = plan.markdown(Plan(steps, 80)).splitlines()
-    assert table[0].startswith("| Stage ")
-    assert table[2].startswith("| `train@a` ")
-    assert table[-1] == last
-    assert plan.markdown(Plan((), 85)) == "nothing to run: 85 stages unchanged"
 
 
 @pytest.mark.parametrize("place", ["/proc/x", "file", "file/x.html", "x" * 300, "/dev/null"])

@@ -26,7 +26,7 @@ def lineage(stage: str) -> list[str]:
     return fcn("lineage", stage, code=0).stdout.splitlines()
 
 
-def test_a_tree_leads_down_to_the_archive_and_says_a_thing_once(world: Path) -> None:
+def test_a_tree_leads_down_to_the_archive_and_says_a_thing_once_as_json_does_by_stage(world: Path) -> None:
     publish()
     train, evaluate = run(world, "train@voc-fcn8s"), run(world, "evaluate@voc-fcn8s")
     lines = lineage("evaluate@voc-fcn8s")
@@ -39,6 +39,13 @@ def test_a_tree_leads_down_to_the_archive_and_says_a_thing_once(world: Path) -> 
     assert lines[4].startswith(f"└─ train@voc-fcn8s {train.data.tags['dvc.inputs'][:8]}  run {train.info.run_id}")
     assert lines[4].endswith("loss 1.25")
     assert lines[5:] == [f"   └─ convert@voc {run(world, 'convert@voc').data.tags['dvc.inputs'][:8]} (above)"]
+    rows = json.loads(fcn("lineage", "train@voc-fcn8s", "--json", code=0).stdout)
+    assert list(rows) == ["train@voc-fcn8s", "convert@voc", "miniature@voc"]
+    assert rows["train@voc-fcn8s"]["fingerprint"] == train.data.tags["dvc.inputs"]
+    assert rows["train@voc-fcn8s"]["upstream"] == ["convert@voc"]
+    assert rows["train@voc-fcn8s"]["run"]["id"] == train.info.run_id
+    assert rows["train@voc-fcn8s"]["run"]["scores"] == {"loss": 1.25}
+    assert rows["miniature@voc"]["outs"] == {"data/raw/voc": "a1.dir"}
 
 
 def test_what_was_fetched_is_told_by_its_address(world: Path) -> None:
@@ -50,18 +57,6 @@ def test_what_was_fetched_is_told_by_its_address(world: Path) -> None:
     (world / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "miniatures": {}, "downloads": {"voc": {}}}))
     last = lineage("convert@voc")[-3:]
     assert [line.split("─ ")[1] for line in last] == ["data/raw/voc md5 a1.dir", "https://a/a.tar", "https://a/c"]
-
-
-def test_as_json_all_is_told_by_stage(world: Path) -> None:
-    publish()
-    rows = json.loads(fcn("lineage", "train@voc-fcn8s", "--json", code=0).stdout)
-    assert list(rows) == ["train@voc-fcn8s", "convert@voc", "miniature@voc"]
-    train = run(world, "train@voc-fcn8s")
-    assert rows["train@voc-fcn8s"]["fingerprint"] == train.data.tags["dvc.inputs"]
-    assert rows["train@voc-fcn8s"]["upstream"] == ["convert@voc"]
-    assert rows["train@voc-fcn8s"]["run"]["id"] == train.info.run_id
-    assert rows["train@voc-fcn8s"]["run"]["scores"] == {"loss": 1.25}
-    assert rows["miniature@voc"]["outs"] == {"data/raw/voc": "a1.dir"}
 
 
 def test_an_unknown_stage_is_refused_with_the_nearest(world: Path) -> None:

@@ -56,11 +56,7 @@ STAGES: dict[str, Any] = {
     **net("a"),
     **net("b"),
     "join": {"cmd": "cat eval/*/hist > joined", "deps": ["eval"], "outs": ["joined"]},
-    "report": {
-        "cmd": "cat eval/*/metrics.json > table",
-        "deps": ["eval"],
-        "outs": [{"table": {"cache": False}}],
-    },
+    "report": {"cmd": "cat eval/*/metrics.json > table", "deps": ["eval"], "outs": [{"table": {"cache": False}}]},
     "publish": {
         "cmd": "grep -c md5 dvc.lock > published",
         "deps": ["joined", "table"],
@@ -219,6 +215,8 @@ def test_a_plan_is_lines_for_people_and_json_for_machines(clone: Path, monkeypat
     lines = fcn("plan", "evaluate-a", code=0).output.splitlines()
     assert lines[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
     assert lines[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
+    table = fcn("plan", "--markdown", "evaluate-a", code=0).output.splitlines()
+    assert (table[0][:8], table[2][:12]) == ("| Stage ", "| `train-a` ")
     assert fcn("plan", "--markdown", "train", code=1).output == "Error: no stage train: did you mean train-b?\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,17 @@ def size(name: str) -> tuple[int, int]:
     return 40 + IDS.index(name), 50
 
 
+def stored(image: Image.Image, form: str = "PNG", **how: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **how)
+    return file.getvalue()
+
+
 def jpeg(name: str) -> bytes:
     """Turned by EXIF, which labels are not."""
-    file, turned = io.BytesIO(), Image.Exif()
+    turned = Image.Exif()
     turned[0x0112] = 6
-    Image.fromarray(photograph(*size(name), IDS.index(name))).save(file, "JPEG", exif=turned)
-    return file.getvalue()
+    return stored(Image.fromarray(photograph(*size(name), IDS.index(name))), "JPEG", exif=turned)
 
 
 @pytest.fixture
@@ -113,12 +118,6 @@ def label(name: str, value: int = 20) -> bytes:
     return png(np.full(size(name), value, np.uint8), PASCAL)
 
 
-def stored(image: Image.Image, form: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    image.save(file, form)
-    return file.getvalue()
-
-
 def swapped(first: bytes) -> bytes:
     """The same samples under a palette whose first two colours have changed places."""
     image = Image.open(io.BytesIO(first))
@@ -138,37 +137,31 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
-def packed(path: Path, members: Iterable[archive.Member]) -> Path:
-    archive.write_tgz(path, members)
-    return path
-
-
-def told(path: Path) -> str:
-    """What --check says of ``path`` before its last line, which says that something is wrong."""
-    done = submit("--check", str(path), "--images", ARCHIVE, code=1)
+def told(*members: archive.Member) -> str:
+    """What --check says of an archive of ``members`` before its last line, which says that something is wrong."""
+    archive.write_tgz(Path("a.tgz"), members)
+    done = submit("--check", "a.tgz", "--images", ARCHIVE, code=1)
     *lines, last = done.stderr.splitlines()
-    assert last == f"Error: {path} is not what the server asks for: mend it"
-    return "\n".join(line.removeprefix(f"Error: {path}: ") for line in lines)
+    assert last == "Error: a.tgz is not what the server asks for: mend it"
+    return "\n".join(line.removeprefix("Error: a.tgz: ") for line in lines)
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_an_image_that_the_server_would_not_score_is_told_with_its_reason(case: str, world: Path) -> None:
     change, reason = BROKEN[case]
-    whole = [(f"{PLACE}/{name}.png", label(name)) for name in IDS]
-    wrong = [(whole[0][0], change(whole[0][1])), *whole[1:]]
-    found = told(packed(world / "a.tgz", wrong))
+    (name, whole), *others = [(f"{PLACE}/{name}.png", label(name)) for name in IDS]
+    found = told((name, change(whole)), *others)
     assert found.startswith(f"{PLACE}/{IDS[0]}.png: {reason}") and found.count("\n") == 0, found
 
 
 def test_members_that_are_missing_twice_there_elsewhere_or_nobodys_are_told(world: Path) -> None:
     first, second, third = ((f"{PLACE}/{name}.png", label(name)) for name in IDS)
-    assert told(packed(world / "a.tgz", [first])) == f"{IDS[1]}.png and 1 more: missing of the split's 3"
-    assert told(packed(world / "a.tgz", [first, second, third, first])) == f"{first[0]}: stands twice in the archive"
+    assert told(first) == f"{IDS[1]}.png and 1 more: missing of the split's 3"
+    assert told(first, second, third, first) == f"{first[0]}: stands twice in the archive"
     for name in (f"{PLACE}/2008_000001.png", f"{PLACE}/{IDS[0]}.PNG", f"{PLACE}/notes.txt"):
-        found = told(packed(world / "a.tgz", [first, second, third, (name, first[1])]))
-        assert found == f"{name}: is no PNG of an image of the split"
-    half = [first, second, (third[0].replace("comp6", "comp5"), third[1])]
-    assert f"{half[2][0]}: is not in {PLACE}\n" in told(packed(world / "a.tgz", half))
+        assert told(first, second, third, (name, first[1])) == f"{name}: is no PNG of an image of the split"
+    elsewhere = third[0].replace("comp6", "comp5")
+    assert f"{elsewhere}: is not in {PLACE}\n" in told(first, second, (elsewhere, third[1]))
 
 
 def test_an_archive_that_reaches_out_of_its_folder_or_is_cut_off_is_refused(world: Path) -> None:
@@ -178,8 +171,9 @@ def test_an_archive_that_reaches_out_of_its_folder_or_is_cut_off_is_refused(worl
     with tarfile.open("link.tgz", "w:gz") as tar:
         tar.addfile(link)
     for prefix in ("/", "../"):
-        packed(world / f"{len(prefix)}.tgz", [(prefix + good[0][0], good[0][1])])
-    (world / "cut.tgz").write_bytes(packed(world / "a.tgz", good).read_bytes()[:-30])
+        archive.write_tgz(world / f"{len(prefix)}.tgz", [(prefix + good[0][0], good[0][1])])
+    archive.write_tgz(world / "a.tgz", good)
+    (world / "cut.tgz").write_bytes((world / "a.tgz").read_bytes()[:-30])
     archive.write_tar(world / "plain.tar.gz", good)
     for name, reason in {
         "link.tgz": f"holds '{link.name}', a link or a device: write it again",

@@ -17,9 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from ops import doctor, ui
-from pipeline.core.types import Refusal
 from pipeline.registry import moved
-from pipeline.registry import ui as address
 from pipeline.registry.ui import TAG, VIEWS
 from pipeline.tracking.connect import connect
 from tests.ops.test_run import environment
@@ -158,11 +156,3 @@ def test_a_database_that_was_copied_with_its_files_finds_them_again(
     shutil.rmtree(old)
     assert Path(connect(new)[0].download_artifacts(run, "note.txt")).read_text() == "kept"
     assert [state for state, _ in doctor.mlflow(new, {})] == ["ok"]
-
-
-def test_names_hold_with_and_without_the_port_and_ipv6_in_brackets() -> None:
-    names = ("localhost", "127.0.0.1", "[::1]")
-    assert address.hosts("::1", 80, "") == [form for name in names for form in (name, f"{name}:80")]
-    assert address.listen_at("localhost", servers.free_port()).startswith("http://localhost:")
-    with pytest.raises(Refusal, match="is no name"):
-        address.hosts("::", 80, "")

@@ -25,24 +25,9 @@ DVC = """
 stages:
   make:
     foreach: ${worlds}
-    do:
-      cmd: python make.py ${key}
-      deps: [make.py]
-      params:
-      - worlds.${key}
-      outs:
-      - data/${key}
-  count:
-    cmd: python -c "import pathlib; pathlib.Path('n.txt').write_text(str(len(list(pathlib.Path('data/a').iterdir()))))"
-    deps:
-    - data/a
-    outs:
-    - n.txt:
-        cache: false
-  tell:
-    cmd: echo told
-    deps:
-    - n.txt
+    do: {cmd: "python make.py ${key}", deps: [make.py], params: ["worlds.${key}"], outs: ["data/${key}"]}
+  count: {cmd: 'printf %s "$(ls data/a | wc -l)" > n.txt', deps: [data/a], outs: [n.txt: {cache: false}]}
+  tell: {cmd: echo told, deps: [n.txt]}
 """
 MAKE = """
 import pathlib, sys

@@ -96,8 +96,7 @@ def entry(cmd: str, deps: Any = None, outs: Any = None, params: Any = None) -> d
 
 def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
     """The entries of a recipe's train and evaluate, with their files on disk."""
-    runs, scores = root / "runs" / recipe, root / "eval" / recipe
-    runs.mkdir(parents=True, exist_ok=True)
+    scores, stride = root / "eval" / recipe, int(recipe.split("fcn")[1].split("s")[0])
     (scores / "panels").mkdir(parents=True, exist_ok=True)
     (scores / "history.tsv").write_text("iteration\tloss\n5\t2.5\n10\t1.25\n")
     head = {"pixel_acc": 0.9, "mean_acc": 0.6, "mean_iu": 0.5, "fw_iu": 0.8, "iu": {"cat": 0.5, "dog": None}}
@@ -122,11 +121,7 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
             deps={"data/shards/voc": "c3.dir", "pipeline/fcn": "n1.dir"},
             outs={f"runs/{recipe}/model.safetensors": model, f"eval/{recipe}/history.tsv": md5(scores / "history.tsv")},
             params={
-                f"recipes.{recipe}.net": {
-                    "backbone": "vgg16",
-                    "stride": int(recipe.split("fcn")[1].split("s")[0]),
-                    "heads": ["semantic"],
-                },
+                f"recipes.{recipe}.net": {"backbone": "vgg16", "stride": stride, "heads": ["semantic"]},
                 f"recipes.{recipe}.data": {"shards": "voc", "split": "train"},
                 f"recipes.{recipe}.solver": {"lr": lr},
                 "runtime": {"threads": 2},
@@ -134,11 +129,7 @@ def trained(root: Path, recipe: str, lr: float, model: str) -> dict[str, Any]:
         ),
         f"evaluate@{recipe}": entry(
             f"python -m stages.evaluate {recipe} voc/seg11valid",
-            deps={
-                f"runs/{recipe}/model.safetensors": model,
-                "data/shards/voc": "c3.dir",
-                "pipeline/metrics": "s1.dir",
-            },
+            deps={f"runs/{recipe}/model.safetensors": model, "data/shards/voc": "c3.dir", "pipeline/metrics": "s1.dir"},
             outs={**files, f"eval/{recipe}/panels": "p1.dir"},
             params={"scale": "miniature"},
         ),

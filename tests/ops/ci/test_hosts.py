@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -184,27 +183,20 @@ else:
 """
 
 
-@dataclass(frozen=True)
 class Cli:
     """A folder for PATH with both commands; what they remember lies in it."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        for name in ("gh", "glab"):
+            (folder / name).write_text(f"#!{sys.executable} -IS\n{SCRIPT}")
+            (folder / name).chmod(0o755)
+        self.folder = folder
 
     @property
     def comments(self) -> list[str]:
         store = self.folder / "comments.json"
         return [each["body"] for each in json.loads(store.read_text())] if store.exists() else []
-
-    def remember(self, *comments: dict[str, object]) -> None:
-        (self.folder / "comments.json").write_text(json.dumps(comments))
-
-
-def stand_in(folder: Path) -> Cli:
-    folder.mkdir()
-    for name in ("gh", "glab"):
-        (folder / name).write_text(f"#!{sys.executable} -IS\n{SCRIPT}")
-        (folder / name).chmod(0o755)
-    return Cli(folder)
 
 
 def github(**more: str) -> Forge:
@@ -218,7 +210,7 @@ def gitlab(**more: str) -> Forge:
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    found = stand_in(tmp_path / "bin")
+    found = Cli(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{found.folder}:{os.environ['PATH']}")
     return found
 
@@ -232,7 +224,8 @@ def test_a_mark_has_one_comment_changed_in_place_behind_pages_of_others_and_of_s
     cli: Cli, host: Host
 ) -> None:
     theirs = {"id": 3, "body": f"{MARK}\ntheirs", "foreign": True}
-    cli.remember(theirs, *({"id": number, "body": f"word {number}"} for number in range(100, 330)))
+    others = [{"id": number, "body": f"word {number}"} for number in range(100, 330)]
+    (cli.folder / "comments.json").write_text(json.dumps([theirs, *others]))
     host().leave("plan", "one\n")
     host().leave("plan", "two\n| ü |\n")
     host().leave("report", "three")

@@ -18,7 +18,7 @@ from ops.compose import composed
 from pipeline.datasets.voc import SPEC as VOC
 from tests.closure import ROOT
 from tests.launch import git
-from tests.ops.ci.test_hosts import Cli, stand_in
+from tests.ops.ci.test_hosts import Cli
 from tests.ops.ci.workflow import Cancel, Job, Workflow, triggers
 from tests.test_repro import clone, environment
 
@@ -106,7 +106,7 @@ def small(root: Path, remote: Path) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A project that nothing of was ever trained is pushed."""
     folder = tmp_path_factory.mktemp("site")
-    site = Site(folder, stand_in(folder / "bin"), folder / "origin.git")
+    site = Site(folder, Cli(folder / "bin"), folder / "origin.git")
     root = clone(folder / "desk")
     prepare(root)
     if subprocess.run(["make", "--question", "setup"], cwd=root, check=False).returncode:

@@ -101,8 +101,8 @@ def test_of_the_cache_goes_what_no_lock_anywhere_names(project: Path) -> None:
     git(project, "branch", "-qD", "side")
     git(project, "tag", "-d", "t")
     assert "cache: 4 objects" in gc("-f").stdout
-    locked = yaml.safe_load(Path("dvc.lock").read_text())["stages"].values()
-    assert {out["md5"] for entry in locked for out in entry["outs"]} < objects(), "also of another scale"
+    entries = yaml.safe_load(Path("dvc.lock").read_text())["stages"].values()
+    assert {out["md5"] for entry in entries for out in entry["outs"]} < objects(), "also of another scale"
 
 
 def test_while_a_stage_runs_and_where_others_share_it_the_cache_is_left_alone(project: Path, tmp_path: Path) -> None:

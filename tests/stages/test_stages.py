@@ -52,8 +52,8 @@ def test_archives_convert() -> None:
     Path("data/raw").mkdir(parents=True)
     counts = pack(Path("data/raw/voc"), ["a", "b", "c"])
     assert run("convert", "datasets", "voc", {"rows_per_shard": 2, "expect": counts}).exit_code == 0
-    splits = ("train", "val", "seg11valid")
-    assert [len(Shards(Path("data/shards/voc") / split).manifest.shards) for split in splits] == [2, 1, 1]
+    written = [Shards(Path("data/shards/voc") / split) for split in ("train", "val", "seg11valid")]
+    assert [len(split.manifest.shards) for split in written] == [2, 1, 1]
 
 
 def test_a_folder_converts_by_five_lines() -> None:

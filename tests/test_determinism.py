@@ -43,14 +43,8 @@ print(fit(Path(sys.argv[1]), sys.argv[2], row=recipe(stride=8)))
 def python(code: str, *arguments: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """A fresh process whose environment has of the pinned variables only those given."""
     rest = {name: value for name, value in os.environ.items() if name not in pipeline.PINS}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        cwd=ROOT,
-        env=rest | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=rest | environment, capture_output=True, text=True, check=False)
 
 
 def test_a_shell_that_asks_for_other_kernels_does_not_change_a_training(tmp_path: Path) -> None:

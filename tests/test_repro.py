@@ -21,6 +21,7 @@ from mlflow.entities import Run
 
 from pipeline.tracking.connect import connect
 from tests.closure import ROOT
+from tests.launch import git
 
 pytestmark = pytest.mark.slow
 
@@ -49,18 +50,15 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
 
 def clone(to: Path) -> Path:
     """The working tree as git would commit it, committed in a repository of its own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in listed.stdout.decode().split("\0"):
+    for name in git(ROOT, "ls-files", "-zco", "--exclude-standard").split("\0"):
         if name and not name.startswith(("eval/", "results/")) and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
     (to / "dvc.lock").unlink(missing_ok=True)
     params = tiny(yaml.safe_load((to / "params.yaml").read_text()))
     (to / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    for command in (["init", "-qb", "main"], ["add", "-A"], ["commit", "-qm", "tiny"]):
-        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *command], cwd=to, check=True)
+    for command in ("init -q", "add -A", "commit -qm tiny"):
+        git(to, *command.split())
     return to
 
 
@@ -70,14 +68,8 @@ def dvc(root: Path, *arguments: str) -> str:
 
 def module(root: Path, *arguments: str, **more: str) -> str:
     """What ``python -m arguments`` prints in ``root``, where it must succeed; ``more`` is added to the environment."""
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=root,
-        env=environment() | more,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command, known = [sys.executable, "-m", *arguments], environment() | more
+    done = subprocess.run(command, cwd=root, env=known, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 

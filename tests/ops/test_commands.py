@@ -161,9 +161,8 @@ def test_what_keeps_dvc_from_reading_is_one_line_with_its_remedy(bare: Path) -> 
 def test_help_imports_no_verb() -> None:
     script = "import sys; sys.argv[1:] = ['--help']; from ops.fcn import main; main(standalone_mode=False)"
     heavy = "assert not {'torch', 'mlflow', 'dvc', 'numpy', 'ops.run'} & {*sys.modules}"
-    said = subprocess.run(
-        [sys.executable, "-c", f"{script}; {heavy}"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", f"{script}; {heavy}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"verify", "ci", "run"} <= {line.split()[0] for line in said.stdout.splitlines() if line.strip()}
 
 

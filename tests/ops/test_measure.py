@@ -33,6 +33,7 @@ from tests.training.world import DIVERGING, configure, repository, shards
 
 pytestmark = pytest.mark.usefixtures("flags")
 ROW = re.compile(r" *(\S+e-\d\d)  +(?:(\d+\.\d{3})  +(\d\.\d{3})|diverged)  +\d+")
+ON_GPU = (pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
 timed, tuned = partial(fcn, "time"), partial(fcn, "tune", "noise-fcn")
 
 
@@ -50,10 +51,9 @@ def test_every_trained_net_is_timed_alone_told_and_logged(
     monkeypatch.setenv("FCN_TRACKING", "live")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(tables, tmp_path / "mlflow.db")
-    for name, stride in (("voc-fcn32s", 32), ("voc-fcn8s", 8)):
-        trained(tmp_path, name, spec(stride=stride))
-    done = timed("--size", "64x48", "--repeats", "4")
-    assert done.exit_code == 0, done.output
+    for stride in (32, 8):
+        trained(tmp_path, f"voc-fcn{stride}s", spec(stride=stride))
+    done = timed("--size", "64x48", "--repeats", "4", code=0)
     heading, _, header, _, *rows, _, logged = done.stdout.splitlines()
     assert heading.startswith("Forward pass of one image of 64×48 px, 4 times; ")
     assert tuple(re.split(r" *\| *", header.strip("| "))) == page.HEADER
@@ -86,15 +86,7 @@ def test_a_server_that_is_away_costs_no_number(tmp_path: Path, monkeypatch: pyte
         assert verb.log_runs(tmp_path, [found]) is None
 
 
-@pytest.mark.parametrize(
-    "device",
-    [
-        "cpu",
-        pytest.param(
-            "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
-        ),
-    ],
-)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_GPU)])
 def test_numbers_are_those_of_the_passes_and_memory_grows_with_the_image(device: str) -> None:
     small, large = list(forward.each([work(64, 5, device), work(512, device=device)]))
     assert len(small.ms) == 5 and min(small.ms) > 0

@@ -51,14 +51,8 @@ def environment() -> dict[str, str]:
 
 
 def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "ops.fcn", "run", *arguments],
-        cwd=root,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command, out = [sys.executable, "-m", "ops.fcn", "run", *arguments], subprocess.PIPE
+    return subprocess.Popen(command, cwd=root, env=environment(), stdout=out, stderr=subprocess.STDOUT, text=True)
 
 
 def run(root: Path, *arguments: str) -> tuple[int, str]:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from click.testing import CliRunner
 
 from ops import doctor, ui
 from pipeline.registry import moved
 from pipeline.registry.ui import TAG, VIEWS
 from pipeline.tracking.connect import connect
+from tests.launch import fcn
 from tests.ops.test_run import environment
 from tests.tracking import servers
 from tests.tracking.servers import older
@@ -67,11 +67,9 @@ def test_an_older_database_is_shown_to_this_machine_alone_until_the_server_ends_
 
 
 def refused(*arguments: str) -> str:
-    done = CliRunner().invoke(ui.main, list(arguments))
-    assert done.exit_code == 1
-    assert done.output.startswith("Error: ")
-    assert done.output.count("\n") == 1
-    return done.output
+    said = fcn("ui", *arguments, code=1).output
+    assert said.startswith("Error: ") and said.count("\n") == 1
+    return said
 
 
 @pytest.fixture
@@ -120,8 +118,7 @@ def started(here: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_is_opened_to_others_is_told(started: list[str]) -> None:
     port = str(servers.free_port())
-    done = CliRunner().invoke(ui.main, ["--host", "0.0.0.0", "--port", port, "--allowed-hosts", "box.example"])
-    assert done.exit_code == 0
+    done = fcn("ui", "--host", "0.0.0.0", "--port", port, "--allowed-hosts", "box.example", code=0)
     assert f"http://0.0.0.0:{port} is open: without a password" in done.output
     assert "--disable-security-middleware" not in started
     names = started[started.index("--allowed-hosts") + 1].split(",")
@@ -131,8 +128,7 @@ def test_what_is_opened_to_others_is_told(started: list[str]) -> None:
 
 def test_a_password_stays_out_of_the_list_of_processes(started: list[str]) -> None:
     uri = "postgresql://me:s3cr3t@127.0.0.1:9/fcn"
-    done = CliRunner().invoke(ui.main, ["--uri", uri, "--port", str(servers.free_port())])
-    assert done.exit_code == 0
+    done = fcn("ui", "--uri", uri, "--port", str(servers.free_port()), code=0)
     assert "s3cr3t" not in " ".join([done.output, *started])
     assert os.environ["MLFLOW_TRACKING_URI"] == "postgresql+psycopg2://me:s3cr3t@127.0.0.1:9/fcn"
 

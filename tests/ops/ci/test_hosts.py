@@ -84,10 +84,9 @@ def test_who_comes_second_waits_and_stops_nobody() -> None:
 
 def test_of_a_forks_request_only_the_plan_runs_without_a_secret() -> None:
     assert "pull_request_target" not in BODY[True]
-    jobs = JOBS
-    assert sorted(name for name, job in jobs.items() if "secrets." in str(job)) == ["gate", "promote", "run"]
-    assert (jobs["run"]["needs"], "event_name != 'pull_request'" in jobs["run"]["if"]) == ("plan", True)
-    assert [name for name in jobs if name not in ("plan", "run") and "run" not in jobs[name]["needs"]] == []
+    assert sorted(name for name, job in JOBS.items() if "secrets." in str(job)) == ["gate", "promote", "run"]
+    assert (JOBS["run"]["needs"], "event_name != 'pull_request'" in JOBS["run"]["if"]) == ("plan", True)
+    assert [name for name, job in JOBS.items() if name not in ("plan", "run") and "run" not in job["needs"]] == []
 
 
 TEAM = (ROOT / "compose.yaml").read_text()

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.types import Refusal
 from pipeline.fetch.archives import fetch_all
-from tests.test_fetch import DATA, FILE, SHA256, arrives, get, serving
+from tests.test_fetch import DATA, FILE, SHA256, UNSET, arrives, get, serving
 
 WHEEL = "net_weights-1.0-py3-none-any.whl"
 
@@ -22,7 +22,7 @@ WHEEL = "net_weights-1.0-py3-none-any.whl"
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, which pip is set up to ask instead of its index; beside it we are."""
     monkeypatch.chdir(tmp_path)
-    for name in ("FCN_MIRROR", "FCN_OFFLINE", "PIP_EXTRA_INDEX_URL"):
+    for name in (*UNSET, "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))

@@ -22,6 +22,7 @@ from pipeline.fetch.download import Download
 CLOSED = "http://127.0.0.1:9/file.bin"
 DATA = bytes(place * place % 251 for place in range(300_000))
 FILE = Path("raw/file.bin")
+UNSET = ("FCN_MIRROR", "FCN_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
@@ -95,7 +96,7 @@ def serving(data: bytes, **how: Any) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # .downloads is relative
-    for name in ("FCN_MIRROR", "FCN_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in UNSET:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -51,22 +50,10 @@ def test_what_was_fetched_is_told_by_its_address(world: Path) -> None:
     assert [line.split("─ ")[1] for line in last] == ["data/raw/voc md5 a1.dir", "https://a/a.tar", "https://a/c"]
 
 
-def test_as_json_all_is_told_by_stage(world: Path) -> None:
-    invoke(publish.main)
-    rows = json.loads(invoke(lineage.main, "train@voc-fcn8s", "--json"))
-    assert list(rows) == ["train@voc-fcn8s", "convert@voc", "miniature@voc"]
-    train = run(world, "train@voc-fcn8s")
-    assert rows["train@voc-fcn8s"]["fingerprint"] == train.data.tags["dvc.inputs"]
-    assert rows["train@voc-fcn8s"]["upstream"] == ["convert@voc"]
-    assert rows["train@voc-fcn8s"]["run"]["id"] == train.info.run_id
-    assert rows["train@voc-fcn8s"]["run"]["scores"] == {"loss": 1.25}
-    assert rows["miniature@voc"]["outs"] == {"data/raw/voc": "a1.dir"}
-
-
 def test_an_unknown_stage_is_refused_with_the_nearest(world: Path) -> None:
     done = CliRunner().invoke(lineage.main, ["train@voc-fcn9s"])
     assert done.exit_code == 1
-    assert "dvc.lock has no stage train@voc-fcn9s: did you mean train@voc-fcn" in done.output
+    assert "dvc.lock has no stage train@voc-fcn9s: did you mean 'train@voc-fcn" in done.output
 
 
 def test_an_empty_server_gets_a_run_per_stage_and_a_full_one_none(world: Path) -> None:

@@ -24,30 +24,23 @@ CACHE = ".dvc/cache/files/md5"
 
 
 @contextmanager
-def workspace(root: Path, chosen: Collection[Entry], keep: bool) -> Iterator[Path]:
+def workspace(root: Path, chosen: Collection[Entry]) -> Iterator[Path]:
     """A temporary folder in which ``chosen`` can run: ``root``'s tracked files without their outputs, and their inputs.
 
     Inputs are copied, never linked, so that no stage can reach ``root``'s. The folder lies under ``TMPDIR`` and is
-    removed in the end, unless ``keep``.
+    removed in the end.
 
     Raises Refusal where ``root`` is no git repository, and for an input that is absent or not what dvc.lock says.
     """
-    folder = Path(tempfile.mkdtemp(prefix="fcn-verify-"))
-    try:
+    made = [out for entry in chosen for out in entry.outs]
+    with tempfile.TemporaryDirectory(prefix="fcn-verify-") as temporary:
+        folder = Path(temporary)
         for name in git(root, "ls-files", "-z").split("\0"):
-            if (root / name).is_file():
+            if (root / name).is_file() and not any(PurePosixPath(name).is_relative_to(out) for out in made):
                 _copy(root, folder, name)
-        for entry in chosen:
-            for out in entry.outs:
-                if (folder / out).is_dir():
-                    shutil.rmtree(folder / out)
-                (folder / out).unlink(missing_ok=True)
         for path, md5 in _inputs(root, folder, chosen).items():
             _bring(root, folder, path, md5)
         yield folder
-    finally:
-        if not keep:
-            shutil.rmtree(folder)
 
 
 def _inputs(root: Path, folder: Path, chosen: Collection[Entry]) -> dict[str, str]:

@@ -12,11 +12,10 @@ import click
 import psutil
 
 from ops import _remotes
-from ops._amount import size
-from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
-from pipeline.lock_file import is_locked
+from pipeline.lock_file import RWLOCK, holders, is_locked
 from pipeline.registry import moved
+from pipeline.tables import size
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc

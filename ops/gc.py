@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 import click
 import psutil
 
-from ops._amount import size
-from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
+from pipeline.lock_file import RWLOCK, holders
+from pipeline.tables import size
 from pipeline.tracking import spool
 from stages.shared import dvc
 from stages.shared.stage import Stage

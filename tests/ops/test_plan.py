@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,8 +16,8 @@ from click.testing import CliRunner
 from ops import _journal as journal
 from ops import fcn
 from ops import plan as page
-from ops._amount import duration, size
 from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+from pipeline.tables import duration, size
 from tests.closure import ROOT
 from tests.ops.test_run import environment, project, run
 
@@ -143,7 +142,7 @@ def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> N
     found = planned(root)
     assert actions(found) == {"fit": RUN, "score": MAY_RUN}
     assert [step.reasons for step in found.steps] == [("net.lr 1e-10 → 2e-10",), ("after fit",)]
-    assert {step.stage for step in found.runs} == in_words_of_dvc(root)
+    assert {step.stage for step in found.of(RUN)} == in_words_of_dvc(root)
     assert executed(root) == set(actions(found)), "another param, other bytes"
 
     (root / "code").write_text("2\n")
@@ -151,7 +150,7 @@ def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> N
     found = planned(root)
     assert actions(found) == {"data": RUN, "fit": MAY_RUN, "score": RUN, "other": MAY_RUN}
     assert found.steps[2].reasons == ("command changed", "after fit")
-    certain = {step.stage for step in found.runs}
+    certain = {step.stage for step in found.of(RUN)}
     assert certain == in_words_of_dvc(root)
     assert certain <= executed(root) <= set(actions(found))
 
@@ -217,17 +216,10 @@ def test_seconds_are_those_of_the_last_run_here(world: tuple[Path, Path]) -> Non
     assert seconds["train-a"] == took["train-a"], "one had these very params"
 
 
-def test_pages_are_for_people_json_for_machines_and_refusals_one_line(
-    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_are_for_people_and_refusals_one_line(world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     _, clone = world
     change(clone, "params.yaml", "a: 1", "a: 22")
     monkeypatch.chdir(clone)
-    said = CliRunner().invoke(page.main, ["evaluate-a", "--json"])
-    found = json.loads(said.output)
-    assert [step["stage"] for step in found["steps"]] == ["train-a", "evaluate-a"]
-    assert found["steps"][0]["reasons"] == ["a 1 → 22"]
-    assert (found["pulls"], found["unchanged"], found["notes"]) == (294, 1, [PARTIAL])
     said = CliRunner().invoke(page.main, ["evaluate-a"])
     assert said.output.splitlines()[0] == "run      train-a     unknown  294 B to pull  a 1 → 22"
     assert said.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
 from pipeline.training.recipe import parse
-from stages.shared.dvc import flat, stages
+from stages.shared.dvc import stages
 from stages.shared.stage import Stage
 
 OURS = ("data/shards/", "pipeline/", "runs/", "weights/")  # a folder of yours may lie anywhere, and come later
@@ -44,8 +44,8 @@ def composed(root: Path, overrides: Sequence[str] = ()) -> str:
                 raise Refusal(f"{each}: there is no {step}: {hint}+{each} adds it")
             node = node[step]
     text = _hydra(root, overrides)
-    after = flat(yaml.safe_load(text))
-    for name, was in flat(before).items():
+    after = fields.flat(yaml.safe_load(text))
+    for name, was in fields.flat(before).items():
         if isinstance(was, int | float) and not isinstance(after.get(name), (int, type(was), type(None))):
             whole = "a whole" if isinstance(was, int) else "a"
             raise Refusal(f"{name} is {after[name]!r}, in place of {was}: write {whole} number")

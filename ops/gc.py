@@ -79,8 +79,8 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
         return
     from mlflow.entities import ViewType
 
-    from pipeline.registry.kept import kept
     from pipeline.tracking.connect import answering, connect_existing
+    from pipeline.tracking.runs import kept
 
     client, _ = connect_existing(root)
     if client.tracking_uri.startswith("http"):

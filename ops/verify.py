@@ -18,7 +18,7 @@ import pipeline
 from ops._workspace import difference, digest, locked, workspace
 from ops.run import this_python
 from pipeline import proof
-from pipeline.core.fields import nearest
+from pipeline.core.fields import canonical, flat, nearest
 from pipeline.core.types import Refusal
 from stages.shared import dvc
 from stages.shared.dvc import Entry, entries, upstream
@@ -116,8 +116,8 @@ def _changed(folder: Path, entry: Entry) -> Iterator[str]:
         now = digest(folder, path)
         if now is None or now.md5 != md5:
             yield path
-    leaves = dvc.flat(dvc.load(folder / "params.yaml"))
-    yield from (name for name, value in entry.params.items() if dvc.canonical(leaves.get(name)) != value)
+    leaves = flat(dvc.load(folder / "params.yaml"))
+    yield from (name for name, value in entry.params.items() if canonical(leaves.get(name)) != value)
 
 
 def _named(name: str, known: Sequence[str]) -> list[str]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +15,16 @@ from typing import Any
 
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download, Row, stored_name
-from pipeline.fetch.package import extract
+from pipeline.fetch.download import Download, Package, Row, stored_name
 from pipeline.fetch.transfer import SourceError, origin, transfer
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
 # Committed, and no out: DVC removes outs before a stage runs, and one that it keeps (persist) has no cached runs
 DIGESTS = Path("data/digests")
+
+_PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
+_ONLY_THIS = ("--no-deps", "--only-binary", ":all:", "--require-hashes")  # nothing of it is built, installed or run
 
 
 def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, Path]:
@@ -119,7 +125,7 @@ def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
     if entry.package:
         try:
             _refuse_offline()
-            extract(entry.package, entry.name, part)
+            _extract(entry.package, entry.name, part)
             digest = entry.verified(part)
             return part.replace(store / stored_name(digest)), digest
         except SourceError as error:
@@ -145,6 +151,29 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
             part.unlink()
             if fresh:
                 raise
+
+
+def _extract(package: Package, name: str, part: Path) -> None:
+    """Fill ``part`` with the file called ``name`` of the package's wheel, in whichever folder of it.
+
+    pip finds the wheel by its own settings (index, mirror, proxy, cache) and refuses one with another digest.
+    Raises SourceError: pip's last two lines, or that the wheel has no such file or several.
+    """
+    with tempfile.TemporaryDirectory(dir=part.parent) as scratch:
+        wanted = Path(scratch) / "requirements.txt"
+        wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+        command = (*_PIP, *_ONLY_THIS, "--dest", scratch, "--requirement", str(wanted))
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise SourceError(" ".join(" ".join(said[-2:]).split()) or f"pip ended with {done.returncode}")
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            found = [entry for entry in wheel.infolist() if entry.filename.rpartition("/")[2] == name]
+            if len(found) != 1:
+                raise SourceError(f"its wheel holds {len(found)} files called {name}")
+            with wheel.open(found[0]) as source, part.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _refuse_offline() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import pipeline
-from ops._workspace import difference, digest, locked, workspace
+from ops._workspace import difference, hashes, locked, workspace
 from ops.run import this_python
 from pipeline import proof
 from pipeline.core.fields import canonical, flat, nearest
@@ -96,7 +96,7 @@ def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
         return Verdict("FAILED", f"{entry.cmd}: exit {done.returncode}\n{tail}")
     changed = ", ".join(_changed(folder, entry))
     for path, md5 in entry.outs.items():
-        if differs := difference(path, locked(root, path, md5), digest(folder, path)):
+        if differs := difference(path, locked(root, path, md5), hashes(folder, path)):
             return Verdict(DIFFERS, f"{differs}; changed since: {changed or _nothing(entry)}")
     seconds = f"{time.monotonic() - start:.0f} s"
     if changed:
@@ -113,8 +113,7 @@ def _environment(folder: Path, entry: Entry) -> dict[str, str]:
 def _changed(folder: Path, entry: Entry) -> Iterator[str]:
     """What the stage reads that is no longer what dvc.lock says."""
     for path, md5 in entry.deps.items():
-        now = digest(folder, path)
-        if now is None or now.md5 != md5:
+        if hashes(folder, path).get(path) != md5:
             yield path
     leaves = flat(dvc.load(folder / "params.yaml"))
     yield from (name for name, value in entry.params.items() if canonical(leaves.get(name)) != value)

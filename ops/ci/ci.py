@@ -16,12 +16,12 @@ import click
 import yaml
 
 from ops import run as run_command
-from ops._git import asked, git
 from ops.ci import _forge, gate
 from pipeline.changes import State, describe
 from pipeline.core.fields import canonical, flat
 from pipeline.core.types import Refusal
 from pipeline.gate import with_classes
+from pipeline.tracking.git import asked, git
 from stages.shared.dvc import LOADER
 from stages.shared.stage import Stage
 

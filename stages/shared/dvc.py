@@ -10,13 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.core.fields import canonical, flat
+from pipeline.core.fields import canonical, flat, nearest
 from pipeline.core.types import Refusal
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
@@ -192,8 +191,8 @@ def _at(tree: Any, name: str, who: str) -> Any:
     node = tree
     for step in name.split("."):
         if not isinstance(node, Mapping) or step not in node:
-            close = get_close_matches(step, list(node) if isinstance(node, Mapping) else [], n=1)
-            raise Refusal(f"{who}, but params.yaml lacks {name}" + (f": did you mean {close[0]!r}?" if close else ""))
+            hint = nearest(step, node if isinstance(node, Mapping) else ()).strip()
+            raise Refusal(f"{who}, but params.yaml lacks {name}" + (f": {hint}" if hint else ""))
         node = node[step]
     return node
 

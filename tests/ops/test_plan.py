@@ -225,7 +225,7 @@ def test_pages_are_for_people_and_refusals_one_line(world: tuple[Path, Path], mo
     assert said.output.splitlines()[-2] == "1 run, 1 may run, 1 unchanged; nobody knows how long; 294 B to pull"
     said = CliRunner().invoke(page.main, ["--markdown", "train"])
     assert said.exit_code == 1
-    assert said.output == "Error: no stage train: did you mean train-b?\n"
+    assert said.output == "Error: no stage train: did you mean 'train-b'?\n"
     (clone / "params.yaml").write_text("a: [")
     said = CliRunner().invoke(page.main, [])
     assert said.output.startswith(f"Error: {clone}/params.yaml cannot be read (") and said.output.count("\n") == 1

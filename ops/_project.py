@@ -58,6 +58,6 @@ def _unknown(repo: Repo, targets: Sequence[str], error: str) -> str:
     groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
     for target in targets:
         if names and target not in {*names, *groups} and repr(target) in error:
-            hint = nearest(target, [*names, *groups]).strip()
-            return f"no stage {target}: {hint or f'there are {", ".join(groups)}'}"
+            hint = nearest(target, [*names, *groups]).strip() or f"there are {', '.join(groups)}"
+            return f"no stage {target}: {hint}"
     return ""

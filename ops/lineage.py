@@ -13,8 +13,7 @@ from pipeline.core import fields
 from pipeline.core.types import Refusal
 from pipeline.tracking.connect import answering, connect
 from pipeline.tracking.runs import find
-from stages._records import identity
-from stages._sources import urls
+from stages._records import identity, urls
 from stages.shared.dvc import Entry, entries, overlap, upstream
 from stages.shared.stage import Stage
 

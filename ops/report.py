@@ -39,9 +39,7 @@ def main(out: Path, shown: bool) -> None:
     scale = _journal.scale(Path())
     found = {line.stage: line for line in _journal.read(Path()) if line.stage in wanted and line.scale == scale}
     before, heading, after = (RESULTS / "report.md").read_text(encoding="utf-8").partition(TABLES)
-    with files.replacing(out) as scratch:
-        text = as_html("".join([before, _section(found), heading, after]), RESULTS / FOLDER)
-        scratch.write_text(text, encoding="utf-8")
+    files.write_text(out, as_html("".join([before, _section(found), heading, after]), RESULTS / FOLDER))
     click.echo(f"{out}: stages whose cost is known: {len(found)}")
     if shown:
         webbrowser.open(out.resolve().as_uri())

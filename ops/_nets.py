@@ -53,7 +53,7 @@ def weights(root: Path, recipe: str | None, model: Path | None, registry: str | 
         yield model
     elif registry:
         with tempfile.TemporaryDirectory(prefix="fcn-registry-") as folder:
-            from pipeline.registry.weights import download  # MLflow takes seconds to import
+            from pipeline.registry.champion import download  # MLflow takes seconds to import
 
             yield download(root, registry, Path(folder))
 

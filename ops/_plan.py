@@ -43,11 +43,6 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     @property
-    def runs(self) -> list[Step]:
-        """Those that run for certain."""
-        return self.of(RUN)
-
-    @property
     def pulls(self) -> int:
         """Bytes that must come from the remote, at most."""
         return sum(step.pulls for step in self.steps)

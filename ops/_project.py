@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.scm import SCMError
 
+from pipeline.core.fields import nearest
 from pipeline.core.types import Refusal
 from stages.shared.dvc import refuse_conflicts, stages
 
@@ -58,6 +58,6 @@ def _unknown(repo: Repo, targets: Sequence[str], error: str) -> str:
     groups = list(dict.fromkeys(name.partition("@")[0] for name in names))
     for target in targets:
         if names and target not in {*names, *groups} and repr(target) in error:
-            close = get_close_matches(target, [*names, *groups], n=1)
-            return f"no stage {target}: " + (f"did you mean {close[0]}?" if close else f"there are {', '.join(groups)}")
+            hint = nearest(target, [*names, *groups]).strip() or f"there are {', '.join(groups)}"
+            return f"no stage {target}: {hint}"
     return ""

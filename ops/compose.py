@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
 from pipeline.training.recipe import parse
-from stages.shared.dvc import flat, stages
+from stages.shared.dvc import stages
 from stages.shared.stage import Stage
 
 OURS = ("data/shards/", "pipeline/", "runs/", "weights/")  # a folder of yours may lie anywhere, and come later
@@ -44,8 +44,8 @@ def composed(root: Path, overrides: Sequence[str] = ()) -> str:
                 raise Refusal(f"{each}: there is no {step}: {hint}+{each} adds it")
             node = node[step]
     text = _hydra(root, overrides)
-    after = flat(yaml.safe_load(text))
-    for name, was in flat(before).items():
+    after = fields.flat(yaml.safe_load(text))
+    for name, was in fields.flat(before).items():
         if isinstance(was, int | float) and not isinstance(after.get(name), (int, type(was), type(None))):
             whole = "a whole" if isinstance(was, int) else "a"
             raise Refusal(f"{name} is {after[name]!r}, in place of {was}: write {whole} number")
@@ -82,11 +82,6 @@ def _check(root: Path, text: str) -> None:
             raise Refusal(f"{address} reads {dep}, which is not here, and no stage writes it: {hint}")
 
 
-def write(path: Path, text: str) -> None:
-    with files.replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
-
-
 @click.command(cls=Stage)
 @click.argument("overrides", nargs=-1)
 def main(overrides: tuple[str, ...]) -> None:
@@ -94,7 +89,7 @@ def main(overrides: tuple[str, ...]) -> None:
 
     A scale or study that is named here becomes the one of conf/config.yaml, which `dvc exp run` composes anew.
     """
-    write(Path("params.yaml"), composed(Path.cwd(), overrides))
+    files.write_text(Path("params.yaml"), composed(Path.cwd(), overrides))
     text = before = (config := Path("conf/config.yaml")).read_text(encoding="utf-8")
     for each in overrides:
         group, _, name = each.partition("=")
@@ -102,7 +97,7 @@ def main(overrides: tuple[str, ...]) -> None:
         if not chosen:
             click.echo(f"dvc exp run composes anew: give it -S '{each}', too")
     if text != before:
-        write(config, text)
+        files.write_text(config, text)
         click.echo("conf/config.yaml says so now, too: `dvc exp run` starts there")
 
 

@@ -12,11 +12,9 @@ import click
 import psutil
 
 from ops import _remotes
-from ops._amount import size
-from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
-from pipeline.lock_file import is_locked
-from pipeline.registry import moved
+from pipeline.lock_file import RWLOCK, holders, is_locked
+from pipeline.tables import size
 from pipeline.tracking import spool
 from pipeline.tracking import uri as store
 from stages.shared import dvc
@@ -136,7 +134,7 @@ def mlflow(root: Path, params: Params) -> Findings:
         if isinstance(answer, TimeoutError):
             answer = Refusal(f"MLflow at {store.masked(uri)}: {answer}: start it, or unset MLFLOW_TRACKING_URI")
         yield (FIX, str(answer)) if isinstance(answer, Exception) else (OK, f"{store.masked(uri)} answers")
-        if was := moved.moved_from(uri):
+        if was := store.moved_from(uri):
             yield FIX, f"{Path(uri).name} says that runs keep their files in {was}, where it came from: fcn ui mends it"
     if (aside := spool.place() / spool.ASIDE).is_file():
         yield NOTE, f"{len(aside.read_text().splitlines())} events that MLflow does not take lie in {aside}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from pipeline.gate import Champion, Thresholds, Verdict
 from stages.shared.dvc import Entry, entries
 from stages.shared.stage import Stage
 
-FRACTION = click.FloatRange(0, 1, max_open=True)
 PREFIX = "fcn-"  # of a registered model, before its data set
 RULES = "conf/gate.yaml"
 
@@ -118,20 +117,15 @@ def model(name: str) -> str:
 @click.command(cls=Stage)
 @click.argument("recipe")
 @click.option("--first", is_flag=True, help="Judge as if there were no champion; no registry is asked.")
-@click.option("--floor", type=FRACTION, help="Least mean IU; else conf/gate.yaml's, as the next two.")
-@click.option("--tolerance", type=FRACTION, help="Mean IU that may be lost to the champion.")
-@click.option("--class-drop", type=FRACTION, help="IU that one class may lose to it.")
-def main(recipe: str, first: bool, **options: float | None) -> None:
+def main(recipe: str, first: bool) -> None:
     """Judge eval/RECIPE/metrics.json by conf/gate.yaml and beside the champion; exit 1 where it fails.
 
     Writes gate/RECIPE.json, which nobody trusts: `fcn promote` judges anew.
     """
     root = Path.cwd()
     found = candidate(root, recipe)
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    asked = replace(found.asked(root), **given)
     before = None if first else champion(root, found.model)
-    verdict, page = found.judged(root, asked, before)
+    verdict, page = found.judged(root, found.asked(root), before)
     files.write_json(root / "gate" / f"{recipe}.json", page)
     click.echo(gate.table(page["checks"]))
     beside = f"version {before.version}, the champion" if before else "no champion"

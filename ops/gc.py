@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 import click
 import psutil
 
-from ops._amount import size
-from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
+from pipeline.lock_file import RWLOCK, holders
+from pipeline.tables import size
 from pipeline.tracking import spool
 from stages.shared import dvc
 from stages.shared.stage import Stage
@@ -79,8 +79,8 @@ def runs(root: Path, named: set[str], yes: bool) -> None:
         return
     from mlflow.entities import ViewType
 
-    from pipeline.registry.kept import kept
     from pipeline.tracking.connect import answering, connect_existing
+    from pipeline.tracking.runs import kept
 
     client, _ = connect_existing(root)
     if client.tracking_uri.startswith("http"):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from ops._amount import duration, size
 from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step, plan
 from pipeline import tables
+from pipeline.tables import duration, size
 from stages.shared.stage import Stage
 
 SHOWN = 3  # reasons of a stage
@@ -19,7 +17,6 @@ SHOWN = 3  # reasons of a stage
 
 @click.command(cls=Stage)
 @click.argument("stages", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="All of it, as one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="A table for a pull request.")
 @click.option(
     "--allow-missing/--no-allow-missing",
@@ -27,18 +24,14 @@ SHOWN = 3  # reasons of a stage
     help="Whether to run nothing merely because files are not here, as fcn run --pull --allow-missing; "
     "by default where an output is neither here nor in DVC's cache.",
 )
-def main(stages: tuple[str, ...], as_json: bool, as_markdown: bool, allow_missing: bool | None) -> None:
+def main(stages: tuple[str, ...], as_markdown: bool, allow_missing: bool | None) -> None:
     """Tell what `fcn run` would do for STAGES, or for all of dvc.yaml; nothing runs, and nothing is pulled.
 
     What is not up to date will run, be restored from DVC's cache of runs, or may run: if a stage before it writes other
     bytes than before.
     """
     found = plan(Path.cwd(), stages, allow_missing)
-    if as_json:
-        totals = {"pulls": found.pulls, "seconds": found.seconds, "untimed": found.untimed}
-        click.echo(json.dumps({**asdict(found), **totals}, indent=1, ensure_ascii=False))
-    else:
-        click.echo(markdown(found) if as_markdown else "\n".join(lines(found)))
+    click.echo(markdown(found) if as_markdown else "\n".join(lines(found)))
 
 
 def lines(found: Plan) -> Iterator[str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ops import _nets
-from pipeline.submission.competition import COMP5, COMP6, competition_of
 from stages.shared.dvc import load
 from stages.shared.stage import Stage
 
@@ -23,7 +22,7 @@ SHOWN = 20  # problems
     type=click.Path(exists=True, path_type=Path),
     help="VOC2012test.tar, or the folder that it was unpacked to: test images have no labels and so no shards.",
 )
-@click.option("--competition", type=click.Choice([COMP5, COMP6]), help="By default as trained.")
+@click.option("--competition", type=click.Choice(["comp5", "comp6"]), help="By default as trained.")
 @click.option("--out", type=click.Path(path_type=Path), help="By default RECIPE.tar.gz.")
 @click.option("--check", "checked", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
@@ -67,6 +66,6 @@ def main(
         net = build(weights)
     segmenter = Segmenter(net, determinism.start({"threads": _nets.threads(here), "device": device}))
     recipes = load(here / "params.yaml")["recipes"] if recipe else {}
-    chosen, reason = (competition, "as asked") if competition else competition_of(recipes, recipe)
+    chosen, reason = (competition, "as asked") if competition else archive.competition_of(recipes, recipe)
     archive.write(out, chosen, found, segmenter)
     click.echo(f"wrote {out}: {len(found.ids)} images of {split} for {chosen} ({reason})")

@@ -12,11 +12,11 @@ import click
 from tqdm import tqdm
 
 from ops import _nets
+from pipeline.core.fields import canonical
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 from pipeline.timing import forward, page
 from pipeline.timing.page import NETS
-from pipeline.tracking.record import canonical
 from stages._live import md5
 from stages.shared.stage import Stage
 

@@ -14,7 +14,6 @@ import click
 
 from ops.run import supervise
 from pipeline.core.types import Refusal
-from pipeline.registry import moved
 from pipeline.registry import ui as pages
 from pipeline.tracking import uri as store
 from stages.shared.stage import Stage
@@ -60,8 +59,8 @@ def serve(url: str, flags: tuple[str, ...]) -> None:
     uri = os.environ["MLFLOW_TRACKING_URI"]
     if url and (kept := connect.upgrade(uri)):
         click.echo(f"upgraded the database; as it was it lies in {kept}")
-    if url and (was := moved.moved_from(uri)):
-        moved.reroot(uri, was)
+    if url and (was := store.moved_from(uri)):
+        store.reroot(uri, was)
         click.echo(f"runs kept their files in {was}: they are looked for beside the database now")
     client, experiment = connect.connect(Path.cwd())
     pages.save(client, experiment)

@@ -6,9 +6,8 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ from typing import Any
 import click
 
 import pipeline
-from ops._workspace import difference, digest, locked, workspace
+from ops._workspace import difference, hashes, locked, workspace
 from ops.run import this_python
 from pipeline import proof
+from pipeline.core.fields import canonical, flat, nearest
 from pipeline.core.types import Refusal
 from stages.shared import dvc
-from stages.shared.dvc import Entry, entries, overlap
+from stages.shared.dvc import Entry, entries, upstream
 from stages.shared.stage import Stage
 
 SAME, DIFFERS = "same", "DIFFERS"
@@ -30,15 +30,14 @@ TAIL = 10  # lines of a failed command's output
 
 @click.command(cls=Stage)
 @click.argument("stages", nargs=-1)
-@click.option("--keep", is_flag=True, help="Leave the temporary workspace and tell where it lies.")
-def main(stages: tuple[str, ...], keep: bool) -> None:
+def main(stages: tuple[str, ...]) -> None:
     """Run STAGES (without any, all of dvc.lock) again in a temporary workspace and compare with dvc.lock.
 
     What came out the same from inputs that are still dvc.lock's is proved: `fcn promote` asks for that.
     """
     root, same = Path.cwd(), True
     chosen = choose(root, stages)
-    with workspace(root, chosen, keep) as folder:
+    with workspace(root, chosen) as folder:
         for entry, verdict in zip(chosen, rerun(root, folder, chosen), strict=True):
             click.echo(f"{entry.stage}  {verdict.outcome}  {verdict.reason}")
             same &= verdict.outcome == SAME
@@ -46,8 +45,6 @@ def main(stages: tuple[str, ...], keep: bool) -> None:
                 _prove(root, entry)
             elif verdict.outcome == DIFFERS:
                 proof.withdraw(root, entry.stage)
-    if keep:
-        click.echo(f"kept {folder}")
     if not same:
         raise click.exceptions.Exit(1)
 
@@ -71,7 +68,7 @@ def choose(root: Path, names: Sequence[str]) -> list[Entry]:
     """
     known = {stage: entry for stage, entry in entries(root).items() if entry.outs}
     wanted = {stage: known[stage] for name in names or known for stage in _named(name, list(known))}
-    order = TopologicalSorter({stage: _before(entry, wanted.values()) for stage, entry in wanted.items()})
+    order = TopologicalSorter({stage: [e.stage for e in upstream(wanted[stage], wanted)] for stage in wanted})
     return [wanted[stage] for stage in order.static_order()]
 
 
@@ -80,12 +77,12 @@ def rerun(root: Path, folder: Path, chosen: Sequence[Entry]) -> Iterator[Verdict
 
     What builds on a stage that did not give the same is skipped: it would be blamed for what it was given.
     """
-    broken: list[Entry] = []
+    broken: dict[str, Entry] = {}
     for entry in chosen:
-        cause = _before(entry, broken)
-        verdict = Verdict("skipped", f"builds on {cause[0]}") if cause else _run(root, folder, entry)
+        cause = upstream(entry, broken)
+        verdict = Verdict("skipped", f"builds on {cause[0].stage}") if cause else _run(root, folder, entry)
         if verdict.outcome != SAME:
-            broken.append(entry)
+            broken[entry.stage] = entry
         yield verdict
 
 
@@ -99,7 +96,7 @@ def _run(root: Path, folder: Path, entry: Entry) -> Verdict:
         return Verdict("FAILED", f"{entry.cmd}: exit {done.returncode}\n{tail}")
     changed = ", ".join(_changed(folder, entry))
     for path, md5 in entry.outs.items():
-        if differs := difference(path, locked(root, path, md5), digest(folder, path)):
+        if differs := difference(path, locked(root, path, md5), hashes(folder, path)):
             return Verdict(DIFFERS, f"{differs}; changed since: {changed or _nothing(entry)}")
     seconds = f"{time.monotonic() - start:.0f} s"
     if changed:
@@ -116,23 +113,16 @@ def _environment(folder: Path, entry: Entry) -> dict[str, str]:
 def _changed(folder: Path, entry: Entry) -> Iterator[str]:
     """What the stage reads that is no longer what dvc.lock says."""
     for path, md5 in entry.deps.items():
-        now = digest(folder, path)
-        if now is None or now.md5 != md5:
+        if hashes(folder, path).get(path) != md5:
             yield path
-    leaves = dvc.flat(dvc.load(folder / "params.yaml"))
-    yield from (name for name, value in entry.params.items() if dvc.canonical(leaves.get(name)) != value)
-
-
-def _before(entry: Entry, others: Iterable[Entry]) -> list[str]:
-    """Those of ``others`` whose outputs ``entry`` reads."""
-    return [other.stage for other in others if any(overlap(dep, out) for dep in entry.deps for out in other.outs)]
+    leaves = flat(dvc.load(folder / "params.yaml"))
+    yield from (name for name, value in entry.params.items() if canonical(leaves.get(name)) != value)
 
 
 def _named(name: str, known: Sequence[str]) -> list[str]:
     found = [stage for stage in known if name in (stage, stage.partition("@")[0])]
     if not found:
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known)}"
+        hint = nearest(name, known).strip() or f"it has {', '.join(known)}"
         raise Refusal(f"dvc.lock has no outputs of a stage {name}: {hint}")
     return found
 

@@ -1,12 +1,17 @@
-"""Locks on files, by flock: the kernel knows who has one, and frees it when its process dies."""
+"""Locks on files, by flock: the kernel frees them when their process dies; and who is named in DVC's list of users."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline.core.types import Refusal
+
+RWLOCK = ".dvc/tmp/rwlock"  # DVC's list of the processes that read and write
 
 
 def is_locked(path: Path) -> bool:
@@ -40,3 +45,21 @@ def take(descriptor: int) -> None:
         except BlockingIOError:
             time.sleep(0.05)
     return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def holders(path: Path) -> set[int]:
+    """The ids of the processes in the rwlock at ``path``, dead ones among them; none where there is no file.
+
+    Raises Refusal where it is damaged.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        entries = [
+            *rows.get("write", {}).values(),
+            *(each for readers in rows.get("read", {}).values() for each in readers),
+        ]
+        return {int(entry["pid"]) for entry in entries if entry}
+    except FileNotFoundError:
+        return set()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refusal(f"{path} is damaged, so no stage runs: where no dvc works here, rm {RWLOCK}") from None

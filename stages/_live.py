@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.live.live import Live
 from pipeline.lock_file import is_locked
@@ -132,5 +133,4 @@ def md5(path: Path) -> str:
         inside = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
         rows = [{"md5": md5(inside[name]), "relpath": name} for name in sorted(inside)]
         return hashlib.md5(json.dumps(rows).encode(), usedforsecurity=False).hexdigest() + ".dir"
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return files.digest(path, "md5")

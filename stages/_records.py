@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from pathlib import Path
 from pipeline.tracking import record
 from pipeline.tracking.commit import Commit, checked_out, origin
 from pipeline.tracking.record import RunRecord, read_outputs, read_splits
-from stages._sources import archives
 from stages.shared.dvc import Entry, entries, pipeline, upstream
 
 CONTEXTS = {"train": "training", "evaluate": "evaluation", "evaluate-import": "evaluation"}
@@ -24,7 +24,8 @@ def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunReco
     """The pipeline as one record, and a record per entry; ``experiment`` is DVC's name for it, if it runs in one."""
     found = entries(root)
     commit = checked_out(root, ["dvc.lock", *(path for entry in found.values() for path in entry.outs)])
-    sources, printed = archives(found), _printed(root)
+    converted = [entry for entry in found.values() if entry.stage.startswith(("convert@", "convert-folder@"))]
+    sources, printed = {entry.key: _source(entry, found) for entry in converted}, _printed(root)
     children = [_record(root, entry, found, commit, sources, printed) for entry in found.values()]
     return _pipeline(found, children, commit, experiment), children
 
@@ -32,6 +33,20 @@ def records(root: Path, experiment: str | None) -> tuple[RunRecord, list[RunReco
 def identity(entry: Entry) -> dict[str, str]:
     """The tags by which a stage's run is found: the stage, its fingerprint, and what it wrote."""
     return {"dvc.stage": entry.stage, "dvc.inputs": entry.inputs, "dvc.outputs": entry.outputs}
+
+
+def urls(entry: Entry) -> list[str]:
+    """What ``entry`` fetched, the first address of each file; of a stage that fetches nothing none."""
+    rows = [json.loads(value) for name, value in entry.params.items() if re.fullmatch(r"downloads\..*\.files", name)]
+    return [row["urls"][0] for files in rows for row in files if row.get("urls")]
+
+
+def _source(entry: Entry, found: Mapping[str, Entry]) -> str:
+    """Where a data set came from: its first archive's URL, the path that it was rendered to, or one's own folder."""
+    before = upstream(entry, found)
+    rendered = [path for other in before for path in other.outs]
+    places = [*(url for other in before for url in urls(other)), *rendered]
+    return next(iter(places), entry.params.get(f"folders.{entry.key}.root", ""))
 
 
 def _pipeline(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.core import counts, fields, plugins
+from pipeline.core import fields, plugins
 from stages.shared.dvc import declared
 from stages.shared.stage import Stage
 
@@ -27,7 +27,7 @@ def main(key: str) -> None:
     """Write data/raw/KEY/ as params.yaml's miniatures.KEY says."""
     row = fields.read(Row, f"miniatures.{key}", declared(f"miniature@{key}")[f"miniatures.{key}"])
     world = plugins.load("miniature", key)
-    numbers = counts.parse(f"miniatures.{key}.counts", row.counts, world.COUNTS)
+    numbers = fields.counts(f"miniatures.{key}.counts", row.counts, world.COUNTS)
     images = {split: number for split, (number,) in numbers.items()}
     world.render(Path("data/raw") / key, seed=row.seed, side=row.side, **images)
 

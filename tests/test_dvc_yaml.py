@@ -13,8 +13,9 @@ import yaml
 from ruamel.yaml import YAML
 
 from ops.compose import composed
+from pipeline.core.fields import flat
 from pipeline.published.published import METRICS
-from stages.shared.dvc import Stage, declared, flat, stages
+from stages.shared.dvc import Stage, declared, stages
 from tests.closure import ROOT, closure
 
 SCALES = sorted(path.stem for path in (ROOT / "conf/scale").glob("*.yaml"))

@@ -25,8 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding
-from pipeline.backbones.shared.lrn import lrn
+from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, lrn
 from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import plugins
 from pipeline.core.types import LabelSpec

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import click
 
-from ops._git import asked
 from pipeline.core.types import Refusal
+from pipeline.tracking.git import asked
 
 MOST = 65_000  # characters of a comment; GitHub takes 65,536
 REMEDY = {

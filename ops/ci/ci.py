@@ -16,12 +16,14 @@ import click
 import yaml
 
 from ops import run as run_command
-from ops._git import asked, git
 from ops.ci import _forge, gate
 from pipeline.changes import State, describe
+from pipeline.core import files
+from pipeline.core.fields import canonical, flat
 from pipeline.core.types import Refusal
 from pipeline.gate import with_classes
-from stages.shared.dvc import LOADER, canonical, flat
+from pipeline.tracking.git import asked, git
+from stages.shared.dvc import LOADER
 from stages.shared.stage import Stage
 
 OVERRIDES = "FCN_OVERRIDES"  # as ``dvc exp run -S`` takes them
@@ -129,9 +131,9 @@ def override(root: Path, environ: Mapping[str, str]) -> None:
     They come in a variable and never in a command, so that no shell runs them. Raises Refusal before it writes.
     """
     if given := shlex.split(environ.get(OVERRIDES, "")):
-        from ops.compose import composed, write  # it loads Hydra
+        from ops.compose import composed  # it loads Hydra
 
-        write(root / "params.yaml", composed(root, given))
+        files.write_text(root / "params.yaml", composed(root, given))
 
 
 def _changed(root: Path, paths: Sequence[str]) -> list[str]:

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, narrowed
-from pipeline.backbones.shared.lrn import lrn
+from pipeline.backbones.shared.layers import Conv2d, Linear, Sliding, lrn, narrowed
 from pipeline.core.types import Refusal
 from pipeline.spec import Coordinates, NetSpec
 

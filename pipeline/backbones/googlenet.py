@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.backbones.shared.layers import Conv2d, Linear, narrowed
-from pipeline.backbones.shared.lrn import lrn
+from pipeline.backbones.shared.layers import Conv2d, Linear, lrn, narrowed
 from pipeline.spec import Coordinates, NetSpec
 
 # channels of: 1×1, 3×3 reduce, 3×3, 5×5 reduce, 5×5, pool projection (bvlc_googlenet/train_val.prototxt)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pipeline.convert import workers
 from pipeline.convert.check import LN
 from pipeline.convert.write_shard import Conversion, Planned, Source, Written, sums
-from pipeline.core import counts, files
+from pipeline.core import fields, files
 from pipeline.core.types import DatasetSpec, Refusal
 from pipeline.shards import schema
 
@@ -45,7 +45,7 @@ def convert(
     dataset = source()
     splits = {split: dataset.ids(raw, split) for split in dataset.splits(raw)}
     if expect is not None:
-        _check_counts(name, splits, counts.parse(f"datasets.{name}.expect", expect, tuple(splits), several=True))
+        _check_counts(name, splits, fields.counts(f"datasets.{name}.expect", expect, tuple(splits), several=True))
     plan = [shard for split, ids in splits.items() for shard in _plan(split, ids, rows_per_shard)]
     with files.replacing(out) as scratch:
         conversion = Conversion(name, source, raw, scratch)

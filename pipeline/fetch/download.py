@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.fetch.transfer import SourceError, refuse_page
 
@@ -59,12 +59,12 @@ class Download:
             if self.bytes not in (None, length):
                 raise SourceError(f"has {length} bytes, expected {self.bytes}")
             _refuse_other_format(path, self.name)
-            return _digest(path, "sha256")
+            return files.sha256(path)
         actual: dict[str, str] = {}
         for digest in self.sha256:
             algorithm, _, value = digest.rpartition(":")
             algorithm = algorithm or "sha256"
-            actual[algorithm] = actual.get(algorithm) or _digest(path, algorithm)
+            actual[algorithm] = actual.get(algorithm) or files.digest(path, algorithm)
             if actual[algorithm] == value:
                 return digest
         found = ", ".join(f"{algorithm} {value}" for algorithm, value in actual.items())
@@ -114,8 +114,3 @@ def _refuse_other_format(path: Path, name: str) -> None:
 def stored_name(digest: str) -> str:
     """A digest as a file name: the bare sha256, or another algorithm's with its name before it."""
     return digest.removeprefix("sha256:").replace(":", "-")
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()

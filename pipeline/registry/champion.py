@@ -25,7 +25,7 @@ from pipeline import tables
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.gate import Champion, table
-from pipeline.tracking.connect import answering
+from pipeline.tracking.connect import answering, connect
 
 ALIAS, PREVIOUS = "champion", "previous"
 METRICS, GATE = "metrics.json", "gate.json"  # beside the model's own files
@@ -168,6 +168,20 @@ def _upload(client: MlflowClient, name: str, folder: Path, run: Run, tags: Tags,
     source = f"{run.info.artifact_uri}/{place}"
     made = client.create_model_version(name, source, run.info.run_id, dict(tags), description=text)
     return str(made.version)
+
+
+def download(root: Path, name: str, folder: Path) -> Path:
+    """The weights file of NAME (the champion), NAME@ALIAS or NAME/VERSION, in ``folder``. Raises Refusal."""
+    store = connect(root)[0].tracking_uri
+    uri = f"models:/{name if '@' in name or '/' in name else f'{name}@{ALIAS}'}"
+    try:
+        local = download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=store, registry_uri=store)
+    except MlflowException as error:
+        raise Refusal(f"{uri} is not to be had ({str(error).splitlines()[0]}): register it, or name another") from None
+    found = sorted(Path(local).rglob("artifacts/*.safetensors"))
+    if not found:
+        raise Refusal(f"{uri} holds no weights of this pipeline: register a model that fcn saved")
+    return found[0]
 
 
 def page(history: History) -> str:

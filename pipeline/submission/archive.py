@@ -7,10 +7,11 @@ VOCcode/VOCevalseg.m ends at the first image that is not there, is of another si
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ ROOTS = ("VOCdevkit/VOC2012/", "VOC2012/", "")
 LISTS, PHOTOGRAPHS = "ImageSets/Segmentation/", "JPEGImages/"
 HEAD = "semantic"
 SUFFIXES = (".tar.gz", ".tgz")  # an archive that is not gzipped fails there (zhanghang1989/PyTorch-Encoding#225)
-COMPETITIONS = ("comp5", "comp6")  # trained on VOC's trainval alone; on anything but its test (devkit, section 5.2)
+COMPETITIONS = COMP5, COMP6 = "comp5", "comp6"  # VOC's own labels alone; anything but its test (devkit, section 5.2)
 GZIP = b"\x1f\x8b"
 SUFFIX = ".png"
 CLASSES = len(LABEL.classes)
@@ -107,6 +108,26 @@ def _decoded(encoded: bytes, archive: Path, name: str) -> Pixels:
 def folder(competition: str) -> str:
     """Where the server looks for a competition's class segmentations (VOC2012 devkit, section 5.3)."""
     return f"results/VOC2012/Segmentation/{competition}_test_cls"
+
+
+def competition_of(recipes: Mapping[str, Any], recipe: str | None) -> tuple[str, str]:
+    """comp5 where all of the weights come from VOC's own labels, else comp6; and why.
+
+    Weights of ImageNet and labels of SBD are other data, so of a ladder each rung counts, down to the net that it
+    began from. A net without ``recipe`` is comp6, which only VOC's test images are kept from.
+    """
+    init = ""
+    while recipe and recipe in recipes:
+        row = recipes[recipe]
+        read = f"{row['data']['shards']}/{row['data']['split']}"
+        if row["data"]["shards"] != "voc":
+            return COMP6, f"{recipe} trains on {read}"
+        if row["net"].get("start") == "random":
+            return COMP5, f"{recipe} begins at random and trains on {read}"
+        init = f"{recipe} begins from {row['net']['init']}"
+        place = PurePosixPath(row["net"]["init"]).parts
+        recipe = place[1] if place[0] == "runs" else None
+    return COMP6, init or "its training is not known"
 
 
 def refuse(net: FCN | LateFCN, out: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.types import Refusal
+from pipeline.tracking.git import git
 
 UNKNOWN = "unknown"
 USERS = ("FCN_USER", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")  # given by hand, or by CI of whoever started it
@@ -49,16 +49,15 @@ def checked_out(root: Path, written: Iterable[str]) -> Commit:
     others = ["--", ".", *(f":(exclude,literal){path}" for path in written)]
     who = ""
     try:
-        sha = _git(root, "rev-parse", "HEAD").strip()
-        status = _git(root, "status", "--short", "--untracked-files=all", *others)
-        patch = _git(root, "diff", "HEAD", *others)
-    except (OSError, subprocess.CalledProcessError):
+        sha = git(root, "rev-parse", "HEAD")
+        status = git(root, "status", "--short", "--untracked-files=all", *others)
+        patch = git(root, "diff", "HEAD", *others)
+    except Refusal:
         return Commit()
     with suppress(Refusal):
         who = user(root, os.environ)
-    return Commit(
-        sha=sha, dirty="true" if status else "false", changes=f"{status}\n{patch}" if status else "", user=who
-    )
+    changes = f"{status}\n\n{patch}\n" if status else ""
+    return Commit(sha=sha, dirty="true" if status else "false", changes=changes, user=who)
 
 
 def user(root: Path, environment: Mapping[str, str]) -> str:
@@ -70,12 +69,6 @@ def user(root: Path, environment: Mapping[str, str]) -> str:
         if environment.get(name):
             return environment[name]
     try:
-        return _git(root, "config", "user.name").strip()
-    except (OSError, subprocess.CalledProcessError):
+        return git(root, "config", "user.name")
+    except Refusal:
         raise Refusal("nobody answers for this: set FCN_USER or `git config user.name`") from None
-
-
-def _git(root: Path, *args: str) -> str:
-    command = ["git", "-C", str(root), *args]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", errors="replace")
-    return done.stdout

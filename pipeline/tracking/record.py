@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.fields import canonical, flat
+
 KEY_CHARS, PARAM_CHARS = 250, 6000  # MLflow's longest key and param
 DIGITS = 5  # of a number in MLflow, whose tables show all that there are
 ATTACHED = (".json", ".csv", ".html", ".md", ".png", ".tsv")
@@ -147,23 +149,14 @@ def rounded(value: float) -> float:
     return float(value) if float(value).is_integer() else float(f"{value:.{DIGITS}g}")
 
 
-def canonical(value: Any) -> str:
-    """A param as text: equal values give equal text, whichever YAML reader they came through."""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-
-
 def shortened(text: str) -> str:
     """``text`` cut to what MLflow takes as a param."""
     return text if len(text) <= PARAM_CHARS else text[: PARAM_CHARS - 1] + "…"
 
 
-def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def dotted(tree: Mapping[str, Any]) -> dict[str, str]:
     """A nested map's leaves by dotted name, canonical; names that are dotted already stay as they are."""
-    leaves: dict[str, str] = {}
-    for name, value in tree.items():
-        below = isinstance(value, Mapping) and value
-        leaves |= dotted(value, f"{prefix}{name}.") if below else {key(f"{prefix}{name}"): canonical(value)}
-    return leaves
+    return {key(name): canonical(value) for name, value in flat(tree).items()}
 
 
 def keyless(name: str, key: str) -> str:

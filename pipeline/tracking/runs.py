@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.artifacts import load_dict
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from PIL import Image
 from requests import RequestException
@@ -79,6 +80,24 @@ def lineage(run: Run) -> dict[str, dict[str, str]]:
         return dict(load_dict(f"{run.info.artifact_uri}/{LINEAGE}"))
     except (MlflowException, OSError):
         return {}
+
+
+def kept(found: Iterable[Run], versions: Iterable[ModelVersion], outputs: Set[str], mark: str) -> set[str]:
+    """The ids of those of ``found`` that ``versions``, or the md5 of ``outputs``, came from, over all their upstream.
+
+    So did those with ``mark``, which publish gives to every run of a dvc.lock.
+    """
+    hashes = {run.info.run_id: lineage(run) for run in found}
+    ids, upstream, before = {str(each.run_id) for each in versions}, set(), -1
+    while len(ids) > before:
+        before = len(ids)
+        for run in found:
+            tags, own = run.data.tags, hashes[run.info.run_id]
+            outs, here = set(own.get("outs", {}).values()), mark in tags.get(PIPELINES, "").split()
+            if run.info.run_id in ids or here or outs & outputs or tags.get("dvc.inputs") in upstream:
+                ids.add(run.info.run_id)
+                upstream |= set(own.get("upstream", {}).values())
+    return ids
 
 
 def items(metrics: Sequence[Metric] = (), params: Words = NONE, tags: Words = NONE) -> list[Item]:

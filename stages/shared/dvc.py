@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.core.fields import canonical, flat, nearest
 from pipeline.core.types import Refusal
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml is
@@ -187,21 +187,12 @@ def declared(address: str, root: Path = Path()) -> Params:
     return Params(address, tree)
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"solver": {"lr": 1}}`` as ``{"solver.lr": 1}``; an empty map is a value."""
-    found: dict[str, Any] = {}
-    for name, value in tree.items():
-        below = isinstance(value, Mapping) and value
-        found |= flat(value, f"{prefix}{name}.") if below else {f"{prefix}{name}": value}
-    return found
-
-
 def _at(tree: Any, name: str, who: str) -> Any:
     node = tree
     for step in name.split("."):
         if not isinstance(node, Mapping) or step not in node:
-            close = get_close_matches(step, list(node) if isinstance(node, Mapping) else [], n=1)
-            raise Refusal(f"{who}, but params.yaml lacks {name}" + (f": did you mean {close[0]!r}?" if close else ""))
+            hint = nearest(step, node if isinstance(node, Mapping) else ()).strip()
+            raise Refusal(f"{who}, but params.yaml lacks {name}" + (f": {hint}" if hint else ""))
         node = node[step]
     return node
 
@@ -282,11 +273,6 @@ def _entry(known: Stage, row: Mapping[str, Any]) -> Entry:
     leaves = [item for group in (row.get("params") or {}).values() for item in flat(group).items()]
     params = {name: canonical(value) for name, value in leaves}
     return Entry(known.address, str(row["cmd"]), _hashes(row.get("deps")), _hashes(row.get("outs")), params, known.desc)
-
-
-def canonical(value: Any) -> str:
-    """A param as text: equal values give equal text, whichever YAML reader they came through."""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _hashes(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, str]:

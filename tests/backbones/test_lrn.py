@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pipeline.backbones.shared.lrn import lrn
+from pipeline.backbones.shared.layers import lrn
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 8, 64])

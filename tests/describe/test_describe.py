@@ -18,8 +18,7 @@ from PIL import Image
 from pipeline.convert import writer
 from pipeline.core.png import png
 from pipeline.core.types import DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.describe.describe import describe
-from pipeline.describe.near import difference_hash
+from pipeline.describe.describe import describe, difference_hash
 from pipeline.describe.pictures import WIDTH
 from pipeline.leaks import leaks
 

@@ -13,8 +13,8 @@ import yaml
 from click.testing import CliRunner
 
 from ops import compose, plan
-from ops._plan import MAY_RUN, RESTORED, RUN, Plan, Step
 from ops.ci.ci import OVERRIDES, override
+from ops.plan import MAY_RUN, RESTORED, RUN, Plan, Step
 from pipeline.core.types import Refusal
 from stages.shared.dvc import stages
 from tests.closure import ROOT

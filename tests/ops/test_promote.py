@@ -114,7 +114,9 @@ def test_the_gate_shows_its_checks_and_leaves_the_same_bytes_for_the_same_inputs
     assert (world / "gate/voc-fcn8s.json").read_bytes() == before
     assert json.loads(before)["passed"] is True
     assert str(world).encode() not in before
-    done = fcn("gate", "voc-fcn8s", "--floor", "0.6", code=1)
+    rules = world / "conf/gate.yaml"
+    rules.write_text(rules.read_text().replace("floor: 0.1", "floor: 0.6"))
+    done = fcn("gate", "voc-fcn8s", code=1)
     assert "mean IU 0.500, not the floor of 0.600" in done.stdout
     assert done.stdout.splitlines()[-1] == "voc-fcn8s FAILS as fcn-voc, beside no champion"
 

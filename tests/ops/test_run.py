@@ -132,7 +132,7 @@ def test_beside_a_gpu_downloads_have_slots_of_their_own_and_fail_before_any_trai
 
 def test_wrong_calls_say_what_is_wrong(tmp_path: Path) -> None:
     root = project(tmp_path / "project", DIAMOND)
-    assert run(root, "bothh") == (1, "Error: no stage bothh: did you mean both?\n")
+    assert run(root, "bothh") == (1, "Error: no stage bothh: did you mean 'both'?\n")
     code, output = run(root, "--jobs", "2", "--pull", "--dry")
     assert code == 2
     assert "--jobs and --gpus go without dvc repro's own options: --dry" in output

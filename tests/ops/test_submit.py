@@ -22,7 +22,7 @@ from pipeline.datasets.shared.voc_classes import LABEL
 from pipeline.fcn.net import build
 from pipeline.miniature.shared import archive
 from pipeline.serving.segment import Segmenter
-from pipeline.submission.competition import competition_of
+from pipeline.submission.archive import competition_of
 from tests.closure import ROOT
 from tests.launch import fcn
 from tests.ops.test_predict import trained

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from ops import doctor, ui
-from pipeline.registry import moved
 from pipeline.registry.ui import TAG, VIEWS
+from pipeline.tracking import uri as store
 from pipeline.tracking.connect import connect
 from tests.launch import fcn
 from tests.ops.test_run import environment
@@ -145,10 +145,10 @@ def test_a_database_that_was_copied_with_its_files_finds_them_again(
     client.log_text(run, "kept", "note.txt")
     new = Path(shutil.copytree(old, tmp_path / "new"))
     uri, was = f"sqlite:///{new}/mlflow.db", (old / "mlartifacts").as_uri()
-    assert [moved.moved_from(f"sqlite:///{old}/mlflow.db"), moved.moved_from(uri)] == ["", was]
+    assert [store.moved_from(f"sqlite:///{old}/mlflow.db"), store.moved_from(uri)] == ["", was]
     told = f"mlflow.db says that runs keep their files in {was}, where it came from: fcn ui mends it"
     assert [*doctor.mlflow(new, {})][1:] == [("fix", told)]
-    moved.reroot(uri, was)
+    store.reroot(uri, was)
     shutil.rmtree(old)
     assert Path(connect(new)[0].download_artifacts(run, "note.txt")).read_text() == "kept"
     assert [state for state, _ in doctor.mlflow(new, {})] == ["ok"]

@@ -66,7 +66,7 @@ def world(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def verify(*arguments: str) -> Result:
     """With nothing left behind, whatever comes out."""
     done = fcn("verify", *arguments)
-    assert "--keep" in arguments or not [*Path(tempfile.gettempdir()).iterdir()]
+    assert not [*Path(tempfile.gettempdir()).iterdir()]
     return done
 
 
@@ -119,14 +119,6 @@ def test_a_torn_or_foreign_proof_is_none(tmp_path: Path) -> None:
     for text in ("", "{", "[]", "{}", '{"stage": "count"}', '"count"'):
         (tmp_path / ".verified/count.json").write_text(text)
         assert proof.read(tmp_path, "count") is None
-
-
-def test_keep_keeps_the_workspace_and_tells_where(world: Path) -> None:
-    done = verify("make", "--keep")
-    assert [line.split("  ")[0] for line in done.stdout.splitlines()[:2]] == ["make@a", "make@b"]
-    (kept,) = Path(tempfile.gettempdir()).iterdir()
-    assert done.stdout.splitlines()[2] == f"kept {kept}"
-    assert (kept / "data/a/2.txt").read_text() == "row 2"
 
 
 @pytest.mark.parametrize("held", [True, False], ids=["in cache", "in workspace"])
@@ -183,7 +175,7 @@ def test_a_command_that_fails_is_told_with_its_last_words(world: Path) -> None:
 
 
 def test_a_wrong_name_is_refused_with_a_near_one(world: Path) -> None:
-    assert verify("make@c").stderr == "Error: dvc.lock has no outputs of a stage make@c: did you mean make@b?\n"
+    assert verify("make@c").stderr == "Error: dvc.lock has no outputs of a stage make@c: did you mean 'make@b'?\n"
     assert verify("tell").stderr == "Error: dvc.lock has no outputs of a stage tell: it has make@a, make@b, count\n"
 
 

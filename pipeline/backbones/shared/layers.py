@@ -1,6 +1,8 @@
-"""Layers that are born zero: weights come from surgery, never from a global generator."""
+"""Layers that are born zero: weights come from surgery, never from a global generator; and normalisation."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +10,8 @@ from torch.nn import functional
 
 from pipeline.backbones.shared import winograd
 from pipeline.backbones.shared.product import planned, product
+
+SIZE, ALPHA = 5, 1e-4  # of every local response normalisation in the paper's nets
 
 
 class Conv2d(nn.Conv2d):
@@ -92,3 +96,47 @@ def _zero(layer: nn.Conv2d | nn.Linear) -> None:
 def narrowed(channels: int, width: float) -> int:
     """Channels of a layer at this ``width``; never fewer than 8, so that the thinnest branches stay alive."""
     return max(8, round(channels * width))
+
+
+def lrn(x: Tensor) -> Tensor:
+    """``x / (1 + ALPHA / SIZE * sum of squares over SIZE neighbouring channels) ** 0.75``, N×C×H×W.
+
+    torch's own goes through ``avg_pool3d``, whose CUDA gradient deterministic mode refuses. The exponent, 0.75 in
+    every net of the paper, is by inverse roots: several times faster than a power on a CPU, and not by ``torch.sqrt``,
+    which on an AMD rounds one value in six otherwise than on an Intel.
+    """
+    if torch.compiler.is_exporting():
+        return x * _scale(x)[0]
+    made: Tensor = Lrn.apply(x)
+    return made
+
+
+class Lrn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        scale, total = _scale(x)
+        ctx.save_for_backward(x, scale, total)
+        return x * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        x, scale, total = ctx.saved_tensors
+        direct = gradients[0] * scale
+        of_x: Tensor = direct - (1.5 * ALPHA / SIZE) * x * _summed(direct * x / total)
+        return of_x
+
+
+def _scale(x: Tensor) -> tuple[Tensor, Tensor]:
+    total = 1 + (ALPHA / SIZE) * _summed(x * x)
+    root = torch.rsqrt(total)
+    return root * root * torch.rsqrt(root), total
+
+
+def _summed(x: Tensor) -> Tensor:
+    """Each channel's sum over the ``SIZE`` around it."""
+    channels = x.shape[1]
+    padded = functional.pad(x, (0, 0, 0, 0, SIZE // 2, SIZE // 2))
+    total = padded[:, :channels]
+    for shift in range(1, SIZE):
+        total = total + padded[:, shift : shift + channels]
+    return total

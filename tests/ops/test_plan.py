@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ops import _journal as journal
 from ops import fcn
 from ops import plan as page
-from ops._plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
+from ops.plan import MAY_RUN, PARTIAL, RESTORED, RUN, Plan, Step, plan
 from pipeline.tables import duration, size
 from tests.closure import ROOT
 from tests.ops.test_run import environment, project, run
@@ -142,7 +142,7 @@ def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> N
     found = planned(root)
     assert actions(found) == {"fit": RUN, "score": MAY_RUN}
     assert [step.reasons for step in found.steps] == [("net.lr 1e-10 → 2e-10",), ("after fit",)]
-    assert {step.stage for step in found.of(RUN)} == in_words_of_dvc(root)
+    assert {step.stage for step in found.steps if step.action == RUN} == in_words_of_dvc(root)
     assert executed(root) == set(actions(found)), "another param, other bytes"
 
     (root / "code").write_text("2\n")
@@ -150,7 +150,7 @@ def test_it_agrees_with_dvc_before_and_with_the_repro_after(tmp_path: Path) -> N
     found = planned(root)
     assert actions(found) == {"data": RUN, "fit": MAY_RUN, "score": RUN, "other": MAY_RUN}
     assert found.steps[2].reasons == ("command changed", "after fit")
-    certain = {step.stage for step in found.of(RUN)}
+    certain = {step.stage for step in found.steps if step.action == RUN}
     assert certain == in_words_of_dvc(root)
     assert certain <= executed(root) <= set(actions(found))
 

@@ -26,16 +26,15 @@ CACHE = ".dvc/cache/files/md5"
 def workspace(root: Path, chosen: Collection[Entry]) -> Iterator[Path]:
     """A temporary folder in which ``chosen`` can run: ``root``'s tracked files without their outputs, and their inputs.
 
-    Inputs are copied, never linked, so that no stage can reach ``root``'s. The folder lies under ``TMPDIR`` and is
-    removed in the end.
+    Inputs are copied, never linked, so that no stage can reach ``root``'s. The folder lies under ``TMPDIR``.
 
     Raises Refusal where ``root`` is no git repository, and for an input that is absent or not what dvc.lock says.
     """
-    made = [out for entry in chosen for out in entry.outs]
+    made = tuple(f"{out}/" for entry in chosen for out in entry.outs)
     with tempfile.TemporaryDirectory(prefix="fcn-verify-") as temporary:
         folder = Path(temporary)
         for name in git(root, "ls-files", "-z").split("\0"):
-            if (root / name).is_file() and not any(PurePosixPath(name).is_relative_to(out) for out in made):
+            if (root / name).is_file() and not f"{name}/".startswith(made):
                 _copy(root, folder, name)
         for path, md5 in _inputs(root, folder, chosen).items():
             _bring(root, folder, path, md5)

@@ -42,8 +42,8 @@ def plan(stages: tuple[str, ...]) -> None:
 
     Tells later jobs whether to `run`, true or false, and comments on the branch's open request.
     """
-    from ops._plan import plan as planned
     from ops.plan import markdown  # what needs no DVC must run without it: fcn predict
+    from ops.plan import plan as planned
 
     host = _forge.forge(os.environ)
     override(Path.cwd(), os.environ)
@@ -82,7 +82,7 @@ def commit() -> None:
     They go to the branch that was retrained; with overrides, or where that branch has moved on, to retrain/….
     Refuses while a stage has yet to run, and where files differ that no stage writes.
     """
-    from ops._plan import plan as planned
+    from ops.plan import plan as planned
     from stages._live import written  # it loads NumPy
 
     root, host, overrides = Path.cwd(), _forge.forge(os.environ), os.environ.get(OVERRIDES, "")

@@ -11,8 +11,6 @@ from torch.nn import functional
 from pipeline.backbones.shared import winograd
 from pipeline.backbones.shared.product import planned, product
 
-SIZE, ALPHA = 5, 1e-4  # of every local response normalisation in the paper's nets
-
 
 class Conv2d(nn.Conv2d):
     """A convolution that starts at zero, as Caffe's default filler leaves it and as new score layers need it.
@@ -98,45 +96,45 @@ def narrowed(channels: int, width: float) -> int:
     return max(8, round(channels * width))
 
 
-def lrn(x: Tensor) -> Tensor:
-    """``x / (1 + ALPHA / SIZE * sum of squares over SIZE neighbouring channels) ** 0.75``, N×C×H×W.
+def lrn(x: Tensor, *, size: int = 5, alpha: float = 1e-4) -> Tensor:
+    """``x / (1 + alpha / size * sum of squares over size neighbouring channels) ** 0.75``, N×C×H×W, ``size`` odd.
 
     torch's own goes through ``avg_pool3d``, whose CUDA gradient deterministic mode refuses. The exponent, 0.75 in
     every net of the paper, is by inverse roots: several times faster than a power on a CPU, and not by ``torch.sqrt``,
     which on an AMD rounds one value in six otherwise than on an Intel.
     """
     if torch.compiler.is_exporting():
-        return x * _scale(x)[0]
-    made: Tensor = Lrn.apply(x)
+        return x * _scale(x, size, alpha)[0]
+    made: Tensor = Lrn.apply(x, size, alpha)
     return made
 
 
 class Lrn(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        scale, total = _scale(x)
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float) -> Tensor:
+        scale, total = _scale(x, size, alpha)
         ctx.save_for_backward(x, scale, total)
+        ctx.size, ctx.alpha = size, alpha
         return x * scale
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         x, scale, total = ctx.saved_tensors
         direct = gradients[0] * scale
-        of_x: Tensor = direct - (1.5 * ALPHA / SIZE) * x * _summed(direct * x / total)
-        return of_x
+        return direct - (1.5 * ctx.alpha / ctx.size) * x * _summed(direct * x / total, ctx.size), None, None
 
 
-def _scale(x: Tensor) -> tuple[Tensor, Tensor]:
-    total = 1 + (ALPHA / SIZE) * _summed(x * x)
+def _scale(x: Tensor, size: int, alpha: float) -> tuple[Tensor, Tensor]:
+    total = 1 + (alpha / size) * _summed(x * x, size)
     root = torch.rsqrt(total)
     return root * root * torch.rsqrt(root), total
 
 
-def _summed(x: Tensor) -> Tensor:
-    """Each channel's sum over the ``SIZE`` around it."""
+def _summed(x: Tensor, size: int) -> Tensor:
+    """Each channel's sum over the ``size`` around it."""
     channels = x.shape[1]
-    padded = functional.pad(x, (0, 0, 0, 0, SIZE // 2, SIZE // 2))
+    padded = functional.pad(x, (0, 0, 0, 0, size // 2, size // 2))
     total = padded[:, :channels]
-    for shift in range(1, SIZE):
+    for shift in range(1, size):
         total = total + padded[:, shift : shift + channels]
     return total

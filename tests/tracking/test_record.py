@@ -14,7 +14,7 @@ import pytest
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation.evaluate import write_hist
 from pipeline.metrics.scores import scores
-from pipeline.tracking import confusion, record
+from pipeline.tracking import confusion
 from pipeline.tracking.commit import Commit, checked_out, origin, user
 from pipeline.tracking.record import read_outputs, read_splits
 from tests.stages.world import manifest
@@ -81,29 +81,6 @@ def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     assert [each["name"] for each in read_splits(tmp_path, ["data/shards/voc"], {}, "")[0]] == ["voc/train", "voc/val"]
     gone = ["runs/a", "data/shards/nyud/train", "data/shards/sbd"]
     assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/_manifest.json", gone[2]])
-
-
-@pytest.mark.parametrize(
-    ("name", "accepted"),
-    [
-        ("mean_iu/고양이", "mean_iu/고양이"),
-        ("dvc.dep.../elsewhere", "dvc.dep.../elsewhere"),
-        ("mean_iu/cat (wild)", "mean_iu/cat _wild_-"),
-        ("mean_iu/cat [wild]", "mean_iu/cat _wild_-"),
-        ("a//b/../c", "a/_/b/_/c-"),
-        ("x" * 400, "x" * 243 + "-"),
-        ("\n\t\udc80🐈", "____-"),
-    ],
-)
-def test_keys_are_ones_that_mlflow_accepts_and_differ_where_names_do(name: str, accepted: str) -> None:
-    from mlflow.utils.validation import _validate_metric_name
-
-    key = record.key(name)
-    assert key.startswith(accepted) and len(key) <= 250
-    assert len(key) == len(accepted) + (6 if accepted.endswith("-") else 0)
-    assert key != record.key(name + " ") != record.key(name + "(")
-    assert record.key("cat (wild)") != record.key("cat [wild]") != record.key("cat _wild_")
-    _validate_metric_name(key)  # type: ignore[no-untyped-call]
 
 
 def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Path) -> None:

@@ -67,10 +67,8 @@ def test_a_model_folder_holds_all_and_tells_all_and_nothing_is_pickled(tmp_path:
     told = yaml.safe_load((model / "MLmodel").read_text())["signature"]
     assert json.loads(told["inputs"]) == [{"type": "binary", "name": "color", "required": True}]
     assert [column["name"] for column in json.loads(told["outputs"])] == ["geometric", "semantic"]
-    assert {param["name"]: param["default"] for param in json.loads(told["params"])} == {
-        "format": "array",
-        "head": "all",
-    }
+    params = {param["name"]: param["default"] for param in json.loads(told["params"])}
+    assert params == {"format": "array", "head": "all"}
 
 
 ELSEWHERE = """
@@ -211,9 +209,8 @@ def test_a_server_says_of_every_picture_what_evaluation_says(tmp_path: Path) -> 
                         assert np.array_equal(np.array(image), label)
         (tmp_path / "photo.jpg").write_bytes(contents[1])
         page = (ROOT / "docs/serve.md").read_text()
-        shell = (
-            page[page.index("    base64 -w0") :].partition("\n\n")[0].replace("http://127.0.0.1:5001/invocations", url)
-        )
+        shell = page[page.index("    base64 -w0") :].partition("\n\n")[0]
+        shell = shell.replace("http://127.0.0.1:5001/invocations", url)
         subprocess.run(["bash", "-ec", f"set -o pipefail\n{shell}"], cwd=tmp_path, check=True)
         with Image.open(tmp_path / "labels.png") as image:
             assert image.mode == "P" and np.array_equal(np.array(image), evaluated[1]["semantic"])

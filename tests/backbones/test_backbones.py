@@ -6,8 +6,12 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch.nn import functional
 
+from pipeline.backbones import alexnet
+from pipeline.backbones.shared.lrn import lrn
 from pipeline.core import plugins
+from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 
 NAMES = plugins.names("backbones")
@@ -118,3 +122,55 @@ def test_dropout_is_element_wise_and_only_while_training(name: str) -> None:
     assert kept.flatten(2).std(2).max() > 0, "element-wise: a channel falls out in parts"
     net.eval()
     assert torch.equal(dropped(1), torch.ones_like(kept))
+
+
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+
+
+def test_alexnets_layers_are_caffes_by_name_and_shape() -> None:
+    """Shapes of ``bvlc_reference_caffenet.caffemodel``; a grouped convolution sees half of its input's channels."""
+    with torch.device("meta"):
+        full = alexnet.Classifier(spec("alexnet", width=1.0, crop=224), 1000).state_dict()
+    assert [*full] == [f"{layer}.{part}" for layer in LAYERS for part in ("weight", "bias")]
+    assert [tuple(full[f"{layer}.weight"].shape) for layer in LAYERS] == [
+        (96, 3, 11, 11),
+        (256, 48, 5, 5),
+        (384, 256, 3, 3),
+        (384, 192, 3, 3),
+        (256, 192, 3, 3),
+        (4096, 9216),
+        (4096, 4096),
+        (1000, 4096),
+    ]
+
+
+@pytest.mark.parametrize(("crop", "window"), [(227, 6), (224, 6), (128, 3), (96, 2), (64, 1)])
+def test_alexnets_fc6_is_as_wide_as_pool5(crop: int, window: int) -> None:
+    net_spec, image = spec("alexnet", crop=crop, padding=0), torch.zeros(1, 3, crop, crop)
+    net = alexnet.Backbone(net_spec).eval()
+    assert net.pyramid(image)[32].shape[2:] == net.fc6.kernel_size == (window, window)
+    assert net(image)[32].shape[2:] == (1, 1)
+    assert alexnet.Classifier(net_spec, 7).eval()(image).shape == (1, 7)
+
+
+def test_a_crop_that_leaves_no_pool5_is_refused() -> None:
+    with pytest.raises(Refusal, match="a crop of 32 px leaves nothing of alexnet's pool5: make it 64 or more"):
+        alexnet.Classifier(spec("alexnet", crop=32), 7)
+
+
+@pytest.mark.parametrize("width", [0.01, 0.05, 0.125, 0.25, 0.3])
+def test_alexnets_groups_fit_every_width(width: int) -> None:
+    net = alexnet.Backbone(spec("alexnet", width=width, crop=64, padding=5)).eval()
+    assert all(len(net.get_parameter(f"{name}.bias")) % 2 == 0 for name in LAYERS[:5])
+    assert net(torch.zeros(1, 3, 32, 32))[32].shape[1] == net.channels[32]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8, 64])
+def test_lrn_is_torchs_and_so_is_its_gradient(channels: int) -> None:
+    generator = torch.Generator().manual_seed(channels)
+    x = (100 * torch.randn(2, channels, 3, 4, dtype=torch.float64, generator=generator)).requires_grad_()
+    want, got = functional.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=1.0), lrn(x)
+    assert (got - want).abs().max() < 1e-10
+    pull = torch.randn(want.shape, dtype=torch.float64, generator=generator)
+    (want_grad,), (got_grad,) = (torch.autograd.grad(y, x, pull) for y in (want, got))
+    assert (got_grad - want_grad).abs().max() < 1e-10

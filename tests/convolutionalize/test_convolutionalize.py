@@ -68,6 +68,8 @@ def written(folder: Path, backbone: str, facts: dict[str, Any], *, crop: int = 9
         ("vgg16", 224, 100, TORCHVISION),
         ("vgg16", 96, 36, TORCHVISION),
         ("vgg16", 96, 36, CLASSIFIER),
+        ("alexnet", 224, 100, CAFFE),
+        ("alexnet", 64, 5, CLASSIFIER),
         ("googlenet", 224, 3, CAFFE),
         ("googlenet", 96, 3, CLASSIFIER),
     ],

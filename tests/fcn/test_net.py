@@ -100,14 +100,6 @@ def test_scores_cover_every_size(backbone: str, padding: int, crop: int) -> None
             assert head.final.length(scores) >= head.final.offset + size, size  # type: ignore[operator,union-attr]
 
 
-@pytest.mark.parametrize(("backbone", "padding", "crop"), GEOMETRIES[3:8])
-def test_real_images_keep_their_size(backbone: str, padding: int, crop: int) -> None:
-    net = FCN(spec(backbone, padding=padding, crop=crop, stride=8, classes=3)).eval()
-    for height, width in ((32, 33), (65, 47), (333, 59)):
-        with torch.inference_mode():
-            assert net(torch.zeros(1, 3, height, width))["semantic"].shape == (1, 3, height, width)
-
-
 @pytest.mark.parametrize(
     ("backbone", "padding", "crop"), [("vgg16", 36, 96), ("vgg16", 100, 224), ("googlenet", 3, 96)]
 )

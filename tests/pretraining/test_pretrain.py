@@ -98,19 +98,6 @@ def test_refuses_a_rate_too_high(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"crop": 100}, r"pretrain\.vgg16\.crop is 100: make it a multiple of 32"),
-        ({"width": 0}, r"pretrain\.vgg16\.width is 0\.0: it must be greater than 0"),
-        ({"lr": "2e-2"}, r"pretrain\.vgg16\.lr is the text '2e-2': write it with a dot, 2\.0e-2"),
-    ],
-)
-def test_refuses_a_row(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(Refusal, match=message):
-        parse("vgg16", {**ROW, **change})
-
-
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     rates = [rate(0.5, iteration, 100) for iteration in range(100)]
     assert rates[0] == pytest.approx(0.05)

@@ -84,16 +84,6 @@ def test_score_layers_alone_are_tuned_when_the_recipe_says_so(tmp_path: Path) ->
     assert moved == {"semantic.score_fr.weight", "semantic.score_fr.bias"}
 
 
-def test_the_ladder_inherits_all_but_its_new_skips(tmp_path: Path) -> None:
-    fit(tmp_path, row=recipe(iterations=3))
-    coarse = tmp_path / "run/model.safetensors"
-    net, report = start(recipe(stride=16), coarse, read_manifest(tmp_path / "train"))
-    fresh = {name for name, fate in report.items() if fate == "zero"}
-    assert fresh == {"semantic.score_pool4.weight", "semantic.score_pool4.bias"}
-    state = net.state_dict()
-    assert all(torch.equal(state[name], tensor) for name, tensor in checkpoint.load(coarse)[1].items())
-
-
 def test_a_net_of_other_classes_is_a_start(tmp_path: Path) -> None:
     """A net of three classes, trained for a while, begins one of two others; its score layers are told by name."""
     fit(tmp_path, row=recipe(stride=16, iterations=3))

@@ -141,8 +141,6 @@ def turned(orientation: int) -> Image.Exif:
 
 DEEP = raw_png(4, 3, 16, 2, bytes(3 * 25))  # Pillow would drop the lower bits unasked
 PAGE = Image.new("RGB", (4, 3))
-
-
 PALETTE = palette_image(SCENE, COLORS)
 
 

@@ -20,11 +20,7 @@ from pipeline.miniature.shared import rooms
 from pipeline.miniature.shared.chance import Chance
 
 REAL = Path(__file__).parents[3] / "shared/real"
-
-
 MAT = "nyu_depth_v2_labeled.mat"
-
-
 RAW, MAP_CLASS = nyud.raw_names()
 
 

@@ -98,6 +98,11 @@ def test_refuses_a_rate_too_high(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_refuses_a_crop_that_a_net_cannot_halve() -> None:
+    with pytest.raises(Refusal, match=r"pretrain\.vgg16\.crop is 100: make it a multiple of 32"):
+        parse("vgg16", {**ROW, "crop": 100})
+
+
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     rates = [rate(0.5, iteration, 100) for iteration in range(100)]
     assert rates[0] == pytest.approx(0.05)

@@ -164,9 +164,7 @@ def tensor(photo: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float()
 
 
-def test_the_stage_refuses_before_it_writes_and_leaves_the_backbone_with_its_proof(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_stage_refuses_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     params = {"runtime": {"threads": 1}, "backbones": {"vgg16": {"padding": 36}}}
     Path("params.yaml").write_text(yaml.safe_dump(params))

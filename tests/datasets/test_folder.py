@@ -143,7 +143,7 @@ def test_an_images_split_depends_on_its_id_alone_and_shares_sum_to_one_exactly()
         ("images/x.png", "labels/x.png", ["x"], ["x"]),
     ],
 )
-def test_what_wildcards_match_is_the_id_so_that_folders_are_part_of_it(
+def test_what_wildcards_match_is_the_id(
     tmp_path: Path, images: str, labels: str, paths: list[str], told: list[str]
 ) -> None:
     lay(tmp_path, *paths)

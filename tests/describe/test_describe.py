@@ -181,9 +181,7 @@ def test_a_scored_split_is_held_against_every_other(root: Path, tmp_path: Path) 
         ("all", "one names coast/all, but the described splits are coast/many, coast/other, coast/test, coast/train"),
     ],
 )
-def test_a_photograph_under_another_name_and_an_unknown_split_are_refused(
-    root: Path, tmp_path: Path, learned: str, message: str
-) -> None:
+def test_a_leak_and_an_unknown_split_are_refused(root: Path, tmp_path: Path, learned: str, message: str) -> None:
     with pytest.raises(Refusal, match=message):
         leaks_of(root, tmp_path, learned, "test")
     assert not (tmp_path / "leaks.json").exists()

@@ -61,9 +61,7 @@ def drawn(net_spec: NetSpec, seed: int = 0) -> FCN:
         ("alexnet", 5, 64, 32, [3]),
     ],
 )
-def test_crops_are_derived_and_the_authors(
-    backbone: str, padding: int, crop: int, stride: int, crops: list[int]
-) -> None:
+def test_crops_are_the_authors(backbone: str, padding: int, crop: int, stride: int, crops: list[int]) -> None:
     head = on_meta(spec(backbone, padding=padding, crop=crop, stride=stride)).get_submodule("semantic")
     assert [*(-step.offset for step in head.steps), head.final.offset] == crops  # type: ignore[union-attr]
     odd = backbone != "vgg16"

@@ -106,9 +106,7 @@ def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("side", "each", "culprit"), [(66, 1, "nyud.side"), (64, 0, "nyud.counts")])
-def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
-    tmp_path: Path, side: int, each: int, culprit: str
-) -> None:
+def test_a_world_that_cannot_be_is_refused(tmp_path: Path, side: int, each: int, culprit: str) -> None:
     with pytest.raises(Refusal, match=rf"miniatures\.{culprit}"):
         nyud.render(tmp_path, seed=3, side=side, train=each, val=each, test=each)
     assert list(tmp_path.iterdir()) == []

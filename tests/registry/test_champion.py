@@ -161,7 +161,7 @@ def test_a_champion_whose_metrics_were_altered_or_that_came_by_hand(store: tuple
 
 
 @pytest.mark.slow
-def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
+def test_540_mb_are_promoted_and_rolled_back_through_a_server(
     tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow's own server, with artefacts through it, as a team runs it."""
@@ -195,9 +195,7 @@ FOUND = {
 }
 
 
-def test_views_find_what_they_name_and_saving_them_again_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_views_find_what_they_name_and_are_saved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     client, experiment = connect(tmp_path)
     for stage in ("train@voc-fcn8s", "train@voc-fcn32s-jitter", "evaluate@voc-fcn8s", "evaluate@voc-fcn32s-scores"):

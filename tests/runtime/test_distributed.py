@@ -60,9 +60,7 @@ def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path) ->
     assert err == ""
 
 
-def test_a_process_killed_at_any_moment_costs_a_restart_and_not_a_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_killed_at_any_moment_costs_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCN_SNAPSHOT_SECONDS", "0")
     folder = project(tmp_path / "project", iterations=80)
     finish(launch(folder, *TRAIN))

@@ -30,9 +30,7 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 80}), ("JPEG", {"progressive": True}), ("PNG", {})])
-def test_an_rgb_file_gives_the_pixels_that_training_and_evaluation_see(
-    tmp_path: Path, form: str, options: dict[str, object]
-) -> None:
+def test_an_rgb_file_gives_the_pixels_that_training_sees(tmp_path: Path, form: str, options: dict[str, object]) -> None:
     content = encoded(Image.fromarray(photograph(37, 51)), form, **options)
     spec = DatasetSpec(name="x", images=("color",), labels={})
     row = {"id": "a", "height": 37, "width": 51, "color": {"bytes": content, "path": "a"}}

@@ -153,7 +153,7 @@ def test_a_newer_file_and_an_older_database_of_many_are_left_alone(tmp_path: Pat
 
 
 @pytest.mark.parametrize("work", [".", ".dvc/tmp/exps/tmpab12", ".dvc/tmp/exps/standalone/tmpab12"])
-def test_what_dvc_runs_in_a_temporary_workspace_is_tracked_in_its_clone(
+def test_a_temporary_workspace_of_dvc_is_tracked_in_its_clone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
     """`dvc exp run --temp` and `--queue` remove theirs."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ import yaml
 
 from tests.closure import ROOT
 from tests.launch import finish, launch
-from tests.training.world import digests, repository
+from tests.training.world import repository, trained
 
 SPOT: dict[str, Any] = yaml.safe_load((ROOT / "docs/spot.yaml").read_text(encoding="utf-8"))
 
@@ -96,13 +95,6 @@ def test_a_spot_job_trains_recipes_that_the_paper_has() -> None:
 TRAIN = ("stages.train", "noise-fcn")
 
 
-def written(folder: Path) -> dict[str, str]:
-    """The digests of what a training wrote, which is taken away for the next."""
-    found = digests(folder / "runs/noise-fcn")
-    shutil.rmtree(folder / "runs")
-    return found
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -121,7 +113,7 @@ def as_printed(file: str) -> dict[str, str]:
 def test_two_nodes_that_share_a_folder_write_the_bytes_of_one_process(tmp_path: Path) -> None:
     folder = repository(tmp_path, batch=4, virtual_ranks=4, iterations=4)
     finish(launch(folder, *TRAIN))
-    alone = written(folder)
+    alone = trained(folder)
     environment = {**os.environ, **as_printed("paper.md"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     agents = [
         subprocess.Popen(
@@ -135,7 +127,7 @@ def test_two_nodes_that_share_a_folder_write_the_bytes_of_one_process(tmp_path: 
         for _ in range(2)
     ]
     said = "".join(finish(agent)[0] for agent in agents)
-    assert written(folder) == alone
+    assert trained(folder) == alone
     assert said.count("copied: 30 tensors") == 1  # one process of all speaks
 
 

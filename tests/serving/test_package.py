@@ -31,16 +31,11 @@ from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
+from tests.shards.world import encoded
 from tests.split import written
 
 TWO_HEADS = {"geometric": labels(3), "semantic": labels(21)}
 CPU = torch.device("cpu")
-
-
-def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format=form)
-    return file.getvalue()
 
 
 def elsewhere() -> dict[str, str]:
@@ -110,7 +105,7 @@ def test_a_model_labels_in_a_process_that_knows_nothing_of_this_repository(tmp_p
     late = saved(tmp_path / "b.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
     package.save(late, tmp_path / "late")
     pixels = [photograph(75, 100), photograph(57, 143)]
-    (tmp_path / "a.png").write_bytes(encoded(pixels[0]))
+    (tmp_path / "a.png").write_bytes(encoded(pixels[0], "PNG"))
     (tmp_path / "b.jpg").write_bytes(encoded(pixels[1], "JPEG"))
     with Image.open(tmp_path / "b.jpg") as image:
         pixels[1] = np.array(image)

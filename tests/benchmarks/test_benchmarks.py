@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import pipeline
 from benchmarks import __main__ as every
 from benchmarks import _formats, _page, _photos, _rounds, _world, converting, histogram, reading, repro, starting, step
 from benchmarks._rounds import Case, Goal
@@ -138,11 +136,6 @@ def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> Non
     assert all("median" in row or "torchfcn is not installed" in row["note"] for row in rows.values())
 
 
-def test_who_comes_as_it_comes_inherits_no_pin() -> None:
-    assert pipeline.PINS.items() <= os.environ.items()
-    assert step.unpinned().keys() == os.environ.keys() - pipeline.PINS.keys()
-
-
 def test_sides_take_turns_in_changing_order_after_a_first_call_that_does_not_count(tmp_path: Path) -> None:
     heard: list[str] = []
 
@@ -196,14 +189,3 @@ def test_a_goal_is_judged_beside_the_fastest_peer_by_the_median_of_the_rounds() 
     over = Goal(text="", ours="ours", peers=("fast",), seconds=-1).judged(took)
     assert (over["reached"], over["met"]) == (-1.0, True)
     assert not Goal(text="", ours="ours", peers=("fast",), seconds=-1.1).judged(took)["met"]
-
-
-def test_speeds_are_the_amount_over_seconds_and_the_page_shows_every_result(tmp_path: Path) -> None:
-    case = Case(title="speed", peers={}, ours={"ours": lambda: lambda: None}, unit="MB/s", amount=10)
-    for name in ("b", "a"):
-        _rounds.run(name, [case], rounds=2, results=tmp_path, data="Nothing")
-    row = json.loads((tmp_path / "a.json").read_text())["cases"][0]["rows"][0]
-    assert row["best"] >= row["median"] > 0, "the least time is the greatest speed"
-    page = (tmp_path / _page.PAGE).read_text()
-    assert page.index("## a\n") < page.index("## b\n")
-    assert "| speed | MB/s, median | best | CPU s | |" in page

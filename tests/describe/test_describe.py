@@ -26,6 +26,13 @@ from pipeline.leaks import leaks
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
 
 
+def sampled(name: str, color: np.ndarray, depth: np.ndarray, label: np.ndarray) -> Sample:
+    height, width = label.shape
+    images = {column: Encoded(bytes=png(each), path="x.png") for column, each in (("color", color), ("depth", depth))}
+    labels = {"semantic": Encoded(bytes=png(label), path="x.png")}
+    return Sample(id=name, height=height, width=width, images=images, labels=labels)
+
+
 @dataclass(frozen=True)
 class Coast:
     """``lists`` maps each split to ids such as "a7": the digit is the shade, so "a7" and "b7" are one photograph.
@@ -50,11 +57,7 @@ class Coast:
         label = np.zeros((height, width), np.uint8)
         label[4:6], label[6:] = 1, 255
         color = np.full((height, width, 3), (10 * shade, 50, 255), np.uint8)
-        depth = np.full((height, width), 1000 + shade, np.uint16)
-        images = {name: Encoded(bytes=png(each), path="x.png") for name, each in (("color", color), ("depth", depth))}
-        return Sample(
-            id=name, height=height, width=width, images=images, labels={"semantic": Encoded(bytes=png(label), path="x")}
-        )
+        return sampled(name, color, np.full((height, width), 1000 + shade, np.uint16), label)
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +130,8 @@ class Roll(Coast):
         pixels = np.array(image)[:, :: -1 if "x" in way else 1] + np.uint8(20 * ("b" in way))
         if "s" in way:
             pixels = np.clip(pixels.astype(int) + np.random.default_rng(1).integers(-4, 5, pixels.shape), 0, 255)
-        label = Encoded(bytes=png(np.zeros(pixels.shape[:2], np.uint8)), path="x.png")
-        depth = Encoded(bytes=png(np.ones(pixels.shape[:2], np.uint16)), path="x.png")
-        color = Encoded(bytes=png(pixels.astype(np.uint8)), path="x.png")
-        height, width = pixels.shape[:2]
-        images = {"color": color, "depth": depth}
-        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": label})
+        size = pixels.shape[:2]
+        return sampled(name, pixels.astype(np.uint8), np.ones(size, np.uint16), np.zeros(size, np.uint8))
 
 
 def test_images_that_look_alike_across_splits_are_told_and_shown_and_stay(tmp_path: Path) -> None:

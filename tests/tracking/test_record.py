@@ -94,21 +94,6 @@ def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Pa
     assert (table["true pixels"], table["predicted pixels"]) == ([90, 20, 0], [85, 25, 0])
 
 
-@pytest.mark.parametrize("n", [2, 40])
-def test_a_picture_names_each_class_on_both_sides_and_shows_whole_percent(n: int) -> None:
-    counts = np.eye(n, dtype=np.int64) * 3
-    counts[0, 1], counts[1, 1] = 1, 0
-    names = [f"class {i} ß×é" for i in range(n)]
-    figure = confusion.draw("evaluate@x: semantic", names, counts)
-    figure.canvas.draw()
-    axes = figure.axes[0]
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [tick.get_text() for tick in labels] == names
-    shown = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in axes.texts}
-    assert shown == {(0, 0): "75", (0, 1): "25", **{(i, i): "100" for i in range(2, n)}}, "class 1 has no true pixel"
-    assert axes.get_window_extent().width / n >= 20, "pixels a cell, or its number would not fit"
-
-
 def test_a_letter_that_no_font_has_is_a_box_and_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

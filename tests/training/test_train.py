@@ -22,7 +22,6 @@ from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
 from tests.training.world import (
-    DIVERGING,
     GEOMETRIC,
     IDS,
     MOMENTS,
@@ -119,13 +118,6 @@ def test_a_random_start_takes_only_the_architecture(tmp_path: Path) -> None:
     assert not net.state_dict()["semantic.score_fr.weight"].any()
 
 
-def test_the_mean_is_the_one_the_recipe_says(tmp_path: Path) -> None:
-    init = classifier(tmp_path / "init.safetensors")
-    manifest = read_manifest(shards(tmp_path / "train"))
-    assert start(recipe(mean="init"), init, manifest)[0].spec.mean == SPEC.mean
-    assert start(recipe(mean="measured"), init, manifest)[0].spec.mean == MOMENTS.mean
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -138,12 +130,6 @@ def test_the_mean_is_the_one_the_recipe_says(tmp_path: Path) -> None:
 def test_refuses_what_does_not_fit_together(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(Refusal, match=re.escape(f"recipes.noise-fcn.{message}")):
         start(recipe(**changes), classifier(tmp_path / "init.safetensors"), read_manifest(shards(tmp_path / "train")))
-
-
-def test_a_failed_run_leaves_no_weights(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"lower solver\.lr"):
-        fit(tmp_path, row=recipe(**DIVERGING, iterations=3))
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("crop", [0, 32])

@@ -7,12 +7,10 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
 from tests.shards.world import encoded
 from tests.split import written
+from tests.tracking import servers
 
 TWO_HEADS = {"geometric": labels(3), "semantic": labels(21)}
 CPU = torch.device("cpu")
@@ -135,29 +134,18 @@ def test_a_model_labels_in_a_process_that_knows_nothing_of_this_repository(tmp_p
 @contextmanager
 def served(model: Path, log: Path) -> Iterator[str]:
     """``mlflow models serve`` on a free port, ended with all its processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = servers.free_port()
     command = f"mlflow models serve -m {model} -h 127.0.0.1 -p {port} --env-manager local".split()
     with log.open("w") as out:
         server = subprocess.Popen(
             command, cwd=model.parent, env=elsewhere(), stdout=out, stderr=out, start_new_session=True
         )
         try:
-            until = time.monotonic() + 120
-            while not _answers(f"http://127.0.0.1:{port}/ping"):
-                assert server.poll() is None and time.monotonic() < until, log.read_text()
-                time.sleep(0.2)
+            servers.wait(f"http://127.0.0.1:{port}/ping", server, log)
             yield f"http://127.0.0.1:{port}/invocations"
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(30)
-
-
-def _answers(url: str) -> bool:
-    with suppress(requests.ConnectionError):
-        return requests.get(url, timeout=60).ok
-    return False
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:

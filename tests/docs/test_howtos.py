@@ -43,13 +43,6 @@ def test_code_on_a_page_is_as_clean_as_ours(page: str) -> None:
             assert done.returncode == 0, f"{file.path}: {done.stdout}{done.stderr}"
 
 
-def test_rows_go_to_the_end_of_their_groups(tmp_path: Path) -> None:
-    path = tmp_path / "rows.yaml"
-    path.write_text("a: {}\nb:\n  one: 1\n\n# of c\nc:\n  x: 1\n")
-    pages.place(path, "a:\n  new: 0\nb:\n  two: 2\n")
-    assert path.read_text() == "a:\n  new: 0\nb:\n  one: 1\n  two: 2\n\n# of c\nc:\n  x: 1\n"
-
-
 @pytest.mark.slow
 def test_whoever_follows_the_page_gets_labelled_pictures_and_an_onnx_file(tmp_path: Path) -> None:
     pages.follow("own-data.md", root := pages.copied(tmp_path / "fcn"))

@@ -6,10 +6,8 @@ from types import ModuleType
 
 import pytest
 import torch
-from torch.nn import functional
 
 from pipeline.backbones import alexnet
-from pipeline.backbones.shared.lrn import lrn
 from pipeline.core import plugins
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
@@ -143,14 +141,3 @@ def test_alexnets_groups_fit_every_width(width: int) -> None:
     net = alexnet.Backbone(spec("alexnet", width=width, crop=64, padding=5)).eval()
     assert all(len(net.get_parameter(f"conv{number}.bias")) % 2 == 0 for number in range(1, 6))
     assert net(torch.zeros(1, 3, 32, 32))[32].shape[1] == net.channels[32]
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 8, 64])
-def test_lrn_is_torchs_and_so_is_its_gradient(channels: int) -> None:
-    generator = torch.Generator().manual_seed(channels)
-    x = (100 * torch.randn(2, channels, 3, 4, dtype=torch.float64, generator=generator)).requires_grad_()
-    want, got = functional.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=1.0), lrn(x)
-    assert (got - want).abs().max() < 1e-10
-    pull = torch.randn(want.shape, dtype=torch.float64, generator=generator)
-    (want_grad,), (got_grad,) = (torch.autograd.grad(y, x, pull) for y in (want, got))
-    assert (got_grad - want_grad).abs().max() < 1e-10

@@ -21,19 +21,7 @@ from pipeline.training.surgery import start
 from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
-from tests.training.world import (
-    GEOMETRIC,
-    IDS,
-    MOMENTS,
-    SEMANTIC,
-    SPEC,
-    Seen,
-    classifier,
-    fit,
-    losses,
-    recipe,
-    shards,
-)
+from tests.training.world import GEOMETRIC, IDS, MOMENTS, SEMANTIC, SPEC, Seen, classifier, fit, losses, recipe, shards
 
 SCRIPT = """
 import sys

@@ -1,4 +1,4 @@
-"""The same convolution with a quarter of the products: its scores, its gradients, and when it is taken."""
+"""Layers compute what torch computes: convolutions with a quarter of the products, and Caffe's normalisation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from pipeline.backbones.shared import winograd
 from pipeline.backbones.shared.layers import Conv2d, Sliding
+from pipeline.backbones.shared.lrn import lrn
 
 
 def made(n: int, height: int, width: int, dtype: torch.dtype, wide: int = 16, deep: int = 8) -> list[Tensor]:
@@ -87,3 +88,14 @@ def test_a_layer_computes_its_convolution_and_its_gradients(layer: Conv2d, n: in
         strict=True,
     ):
         assert torch.allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8, 64])
+def test_lrn_is_torchs_and_so_is_its_gradient(channels: int) -> None:
+    generator = torch.Generator().manual_seed(channels)
+    x = (100 * torch.randn(2, channels, 3, 4, dtype=torch.float64, generator=generator)).requires_grad_()
+    want, got = functional.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=1.0), lrn(x)
+    assert (got - want).abs().max() < 1e-10
+    pull = torch.randn(want.shape, dtype=torch.float64, generator=generator)
+    (want_grad,), (got_grad,) = (torch.autograd.grad(y, x, pull) for y in (want, got))
+    assert (got_grad - want_grad).abs().max() < 1e-10

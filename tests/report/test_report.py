@@ -193,16 +193,3 @@ def test_dvc_draws_loss_boundaries_and_classes_of_every_recipe(world: Path, tmp_
         assert {row["recipe"] for row in drawn[name]["data"]["values"]} == NETS.keys()
     assert drawn["iu"]["spec"]["encoding"]["color"]["field"] == "iu"
     assert len(drawn["iu"]["data"]["values"]) == len(NETS) * 2
-
-
-@pytest.mark.parametrize("module", ["pipeline.report.figures", "pipeline.describe.pictures"])
-def test_no_font_of_the_machine_is_taken(module: str) -> None:
-    code = f"""
-from matplotlib import font_manager, get_data_path
-other = font_manager.FontEntry("/usr/share/DejaVuSans.ttf", "DejaVu Sans", weight=400)
-font_manager.fontManager.ttflist = [other]
-import {module}
-assert font_manager.findfont("DejaVu Sans").startswith(get_data_path())
-assert all(font.fname.startswith(get_data_path()) for font in font_manager.fontManager.ttflist)
-"""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True)

@@ -1,11 +1,10 @@
-"""A training starts from the right weights, learns, gives the same bytes everywhere, and takes the memory foretold."""
+"""A training run starts from the right weights, learns, and gives the same bytes in every process."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import ANY
@@ -15,8 +14,6 @@ import torch
 
 from pipeline.core.types import Refusal
 from pipeline.shards.schema import read_manifest
-from pipeline.spec import NetSpec
-from pipeline.timing import memory
 from pipeline.training.surgery import start
 from pipeline.watching.watch import watch
 from pipeline.weights import checkpoint
@@ -138,25 +135,3 @@ def test_the_curve_is_the_history_in_at_most_300_points(tmp_path: Path) -> None:
     for _, values in seen.points:
         assert values == {"loss": ANY, "learning_rate": row.solver.lr, "images_per_second": ANY, "data_wait": ANY}
         assert 0 <= values["data_wait"] <= 1
-
-
-THIN = replace(SPEC, stride=8, heads={"semantic": SEMANTIC, "geometric": GEOMETRIC})
-GOOGLENET = replace(SPEC, backbone="googlenet", width=0.25, padding=3, stride=8, heads={"semantic": SEMANTIC})
-
-
-@pytest.mark.parametrize("spec", [THIN, GOOGLENET], ids=["vgg16", "googlenet"])
-def test_two_small_images_tell_the_memory_of_a_larger_one(spec: NetSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "SCRATCH", 1)
-    pixel = 3 + len(spec.heads)
-    decoded = 420 * 420 * (pixel + 2 * len(spec.heads) + memory.DEPTH * pixel)
-    assert memory.training(spec, 420, 420) - decoded == pytest.approx(memory._step(spec, 420), rel=0.1)
-
-
-def test_a_window_takes_the_memory_of_its_size_and_decoding_that_of_the_pictures() -> None:
-    whole, window, two = (
-        memory.training(THIN, 9000, 12000, **options)  # type: ignore[arg-type]
-        for options in ({}, {"crop": 512}, {"crop": 512, "workers": 2})
-    )
-    assert whole > 20 * window
-    assert two - window == 9000 * 12000 * (3 + 2 * memory.LABEL)
-    assert memory.training(THIN, 512, 512, crop=600) == memory.training(THIN, 512, 512)

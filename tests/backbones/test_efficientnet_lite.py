@@ -11,13 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.backbones import efficientnet_lite
 from pipeline.backbones.efficientnet_lite import Backbone, Classifier, Depthwise, folded, padded
 from pipeline.backbones.shared.random_start import random_start
-from pipeline.convolutionalize import weights
 from pipeline.convolutionalize.convolutionalize import convolutionalize, logits
-from pipeline.convolutionalize.weights import Manifest
-from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 from pipeline.weights import checkpoint
 from tests.closure import ROOT
@@ -108,22 +104,6 @@ def test_a_published_file_becomes_convolutions_that_say_the_same(tmp_path: Path)
     assert proof["parameters"] == 4_631_000
     spec, _ = checkpoint.load(tmp_path / "out/efficientnet_lite-fcn.safetensors")
     assert (spec.padding, spec.mean) == (16, (127.0, 127.0, 127.0))
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"_conv_head.weight": None}, "_bn1.bias is in no efficientnet_lite"),
-        ({"_blocks.16._bn1.weight": torch.ones(3)}, "_blocks.16._bn1.weight is in no efficientnet_lite"),
-        ({"_fc.bias": None}, "has no layer fc"),
-    ],
-)
-def test_refuses_another_nets_file(tmp_path: Path, change: dict[str, Tensor | None], reason: str) -> None:
-    state = {name: tensor for name, tensor in {**published(), **change}.items() if tensor is not None}
-    torch.save(state, tmp_path / FILE)
-    (tmp_path / "manifest.json").write_text(json.dumps(FACTS))
-    with pytest.raises(Refusal, match=reason):
-        weights.read(tmp_path / FILE, Manifest.read(tmp_path / "manifest.json"), efficientnet_lite, SPEC)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])

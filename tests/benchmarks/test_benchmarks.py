@@ -1,10 +1,9 @@
-"""Each benchmark on a few images, with the peers that the tests' own environment has; the others are told missing."""
+"""Each benchmark on a few images with the peers that are here, and the frame of all: turns, goals, the page."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import pipeline
 from benchmarks import __main__ as every
-from benchmarks import _formats, _photos, _rounds, _world, converting, histogram, reading, repro, starting, step
+from benchmarks import _formats, _page, _photos, _rounds, _world, converting, histogram, reading, repro, starting, step
+from benchmarks._rounds import Case, Goal
 from pipeline.core.types import Refusal
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
@@ -127,13 +126,6 @@ def test_one_benchmark_that_fails_is_named_after_all_have_run(tmp_path: Path, mo
     assert told.output.endswith("Error: absent failed: run python -m benchmarks.absent to see why\n")
 
 
-def test_a_name_that_is_no_benchmark_is_refused(tmp_path: Path) -> None:
-    told = CliRunner().invoke(every.main, ["writing", "--results", str(tmp_path)])
-    assert told.exit_code == 2
-    assert "'writing' is not one of" in told.output
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> None:
     small = ["--rounds", "2", "--down", "40", "--across", "50", "--width", "0.0625", "--threads", "1"]
     told = CliRunner().invoke(step.main, [*small, "--results", str(tmp_path)], catch_exceptions=False)
@@ -144,6 +136,56 @@ def test_a_training_step_is_timed_in_a_process_of_its_own(tmp_path: Path) -> Non
     assert all("median" in row or "torchfcn is not installed" in row["note"] for row in rows.values())
 
 
-def test_who_comes_as_it_comes_inherits_no_pin() -> None:
-    assert pipeline.PINS.items() <= os.environ.items()
-    assert step.unpinned().keys() == os.environ.keys() - pipeline.PINS.keys()
+def test_sides_take_turns_in_changing_order_after_a_first_call_that_does_not_count(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def side(name: str) -> Callable[[], Callable[[], None]]:
+        return lambda: lambda: heard.append(name)
+
+    case = Case(title="turns", peers={"a": side("a"), "b": side("b")}, ours={"ours": side("o")})
+    _rounds.run("turns", [case], rounds=4, results=tmp_path, data="None")
+    turns = ["".join(heard[start : start + 3]) for start in range(0, 15, 3)]
+    assert turns[0] == "abo"
+    assert {"".join(sorted(turn)) for turn in turns} == {"abo"}
+    assert len(set(turns[1:])) > 1
+    rows = json.loads((tmp_path / "turns.json").read_text())["cases"][0]["rows"]
+    assert [(row["name"], row["ours"], len(row["seconds"])) for row in rows] == [
+        ("a", False, 4),
+        ("b", False, 4),
+        ("ours", True, 4),
+    ]
+
+
+def test_a_peer_that_is_missing_or_fails_is_a_row_and_ours_is_an_error(tmp_path: Path) -> None:
+    def missing() -> Callable[[], object]:
+        import no_such_peer
+
+        return no_such_peer.read
+
+    def broken() -> Callable[[], object]:
+        raise OSError("disk\nis full")
+
+    goal = Goal(text="ours ≥ the peers", ours="ours", peers=("gone", "broken"), times=1)
+    case = Case(
+        title="peers", peers={"gone": missing, "broken": broken}, ours={"ours": lambda: lambda: None}, goals=[goal]
+    )
+    _rounds.run("peers", [case], rounds=2, results=tmp_path, data="None")
+    page = (tmp_path / _page.PAGE).read_text()
+    assert "| gone | – | – | – | no_such_peer is not installed |\n" in page
+    assert "| broken | – | – | – | OSError: disk |\n" in page
+    assert "* ours ≥ the peers: not judged, no peer ran\n" in page
+    failing = Case(title="ours", peers={}, ours={"ours": broken})
+    with pytest.raises(OSError, match="disk"):
+        _rounds.run("ours", [failing], rounds=2, results=tmp_path, data="None")
+    assert not (tmp_path / "ours.json").exists()
+
+
+def test_a_goal_is_judged_beside_the_fastest_peer_by_the_median_of_the_rounds() -> None:
+    took = {"slow": [8.0, 8.0, 8.0], "fast": [2.0, 6.0, 2.0], "ours": [1.0, 3.0, 4.0]}
+    peers = ("slow", "fast", "absent")
+    twice = Goal(text="", ours="ours", peers=peers, times=2).judged(took)
+    assert (twice["beside"], twice["reached"], twice["best"], twice["met"]) == ("fast", 2.0, 2.0, True)
+    assert not Goal(text="", ours="ours", peers=peers, times=2.1).judged(took)["met"]
+    over = Goal(text="", ours="ours", peers=("fast",), seconds=-1).judged(took)
+    assert (over["reached"], over["met"]) == (-1.0, True)
+    assert not Goal(text="", ours="ours", peers=("fast",), seconds=-1.1).judged(took)["met"]

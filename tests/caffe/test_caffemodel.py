@@ -58,10 +58,7 @@ def v2(name: str, *blobs: bytes) -> bytes:
     return field(100, field(1, name.encode()) + field(2, b"Convolution") + b"".join(field(7, blob) for blob in blobs))
 
 
-LAYOUTS: dict[str, tuple[Callable[..., bytes], ...]] = {
-    "V1": (v1, legacy),
-    "V2": (v2, packed),
-}
+LAYOUTS: dict[str, tuple[Callable[..., bytes], ...]] = {"V1": (v1, legacy), "V2": (v2, packed)}
 
 
 def net(path: Path, *layers: bytes) -> Path:

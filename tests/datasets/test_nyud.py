@@ -110,9 +110,7 @@ def test_ids_follow_splits_mat_and_the_authors_cut_follows_their_lists(tmp_path:
     ],
     ids=["zero depth", "nan depth", "label", "dtype", "frames"],
 )
-def test_a_frame_that_cannot_be_is_refused_in_a_line(
-    tmp_path: Path, replaced: dict[str, np.ndarray], message: str
-) -> None:
+def test_a_frame_that_cannot_be_is_refused(tmp_path: Path, replaced: dict[str, np.ndarray], message: str) -> None:
     pack(tmp_path, **replaced)
     with pytest.raises(Refusal, match=message):
         first(tmp_path)

@@ -15,10 +15,7 @@ from PIL import Image
 from pipeline.convert.check_folder import check
 from pipeline.core.types import Refusal
 from pipeline.datasets.own import folder
-from tests.datasets.test_folder import tiny  # noqa: F401 - a fixture
-from tests.datasets.world import COLORS, SCENE, pixels, put, row
-
-pytestmark = pytest.mark.usefixtures("tiny")
+from tests.datasets.world import COLORS, SCENE, pixels, put, raw_png, row
 
 STORED = np.where(SCENE == 3, 255, SCENE)
 
@@ -49,19 +46,9 @@ def photograph(root: Path, *names: str) -> None:
 
 
 def grey(bits: int) -> bytes:
-    """SCENE as a grey PNG of 2 or 4 bits, which Pillow cannot write: its palette image with another colour type."""
-    import io
-    import struct
-    import zlib
-
-    image = Image.fromarray(SCENE)
-    image.putpalette(COLORS.tobytes())
-    written = io.BytesIO()
-    image.save(written, "PNG", bits=bits)
-    data = written.getvalue()
-    head = b"IHDR" + data[16:25] + b"\0" + data[26:29]
-    rest = re.sub(rb"....PLTE.{12}.{4}", b"", data[33:], flags=re.DOTALL)
-    return data[:12] + head + struct.pack(">I", zlib.crc32(head)) + rest
+    """SCENE as a grey PNG of 2 or 4 bits."""
+    lines = (int("".join(f"{value:0{bits}b}" for value in line), 2).to_bytes(bits // 2, "big") for line in SCENE)
+    return raw_png(4, 3, bits, 0, b"".join(b"\0" + line for line in lines))
 
 
 @pytest.mark.parametrize(
@@ -79,11 +66,8 @@ def test_values_are_those_in_the_file_whatever_its_bits(
     tmp_path: Path, content: Any, classes: list[str], ignore: list[int], stored: np.ndarray
 ) -> None:
     photograph(tmp_path)
-    put(tmp_path / "labels/a.png", SCENE)
-    if isinstance(content, bytes):
-        (tmp_path / "labels/a.png").write_bytes(content)
-    else:
-        put(tmp_path / "labels/a.png", content)
+    path = put(tmp_path / "labels/a.png", SCENE)
+    path.write_bytes(content) if isinstance(content, bytes) else put(path, content)
     fields = row(tmp_path, encoding="index", classes=classes, ignore=ignore, splits=["all=1"])
     np.testing.assert_array_equal(label(fields), stored)
     only(fields | {"classes": ["a=40000", "b=50000"]}, r"a\.png has value 0 at row 0, column 0: give it a class")
@@ -127,7 +111,6 @@ def test_a_later_class_lies_over_an_earlier_and_names_may_hold_what_parts_them(t
         ("masks/a_edge.png", SCENE * 0 + 1, {}, r"a_.*\.png has no pixel of a class, all are void: leave it"),
         ("x", SCENE, {"labels": "masks/*.png"}, r"labels is 'masks/\*\.png': write \{class\} for the class's name"),
         ("x", SCENE, {"labels": "masks/*_{class}.png"}, r"the only braces are one \{id\} and one \{class\} amid plain"),
-        ("x", SCENE, {"labels": "masks/a_{class}.png"}, r"write \{id\} for the rest of the file's name"),
         ("x", SCENE, {"labels": "@x"}, r"is the list @x: with encoding masks write a pattern with "),
         ("x", SCENE, {"encoding": "index", "ignore": [], "labels": "{id}_{class}.png"}, "it only where the enc"),
     ],
@@ -198,18 +181,14 @@ def test_coco_gives_the_scene(tmp_path: Path, annotations: Sequence[Any]) -> Non
     photograph(tmp_path)
     coco(tmp_path, *annotations)
     np.testing.assert_array_equal(label(named(tmp_path, "coco")), STORED)
-
-
-def test_an_image_of_which_coco_says_nothing_is_all_of_the_first_class(tmp_path: Path) -> None:
-    photograph(tmp_path)
     coco(tmp_path)
-    assert not label(named(tmp_path, "coco")).any()
+    assert not label(named(tmp_path, "coco")).any(), "nothing is said of it: all is the first class"
 
 
 def test_names_are_one_however_they_are_spelled_and_wherever_they_lay_once(tmp_path: Path) -> None:
     photograph(tmp_path, "Bla\u0308tter")  # as macOS writes ä
     for path in ("Bl\u00e4tter.png", "C:\\data\\Bl\u00e4tter.png", "/home/x/Bla\u0308tter.png"):
-        coco(tmp_path, *SQUARES, images=[{"id": 5, "file_name": path, "height": 3, "width": 4}])
+        coco(tmp_path, *SQUARES, images=2 * [{"id": 5, "file_name": path, "height": 3, "width": 4}])
         np.testing.assert_array_equal(label(named(tmp_path, "coco"), "Bl\u00e4tter"), STORED)
     put(tmp_path / "masks/Bla\u0308tter_Stra\u00dfe_u\u0308.png", MASKS["leaf"])
     fields = named(tmp_path, "masks", labels="masks/{id}_{class}.png", classes=["soil", "Stra\u00dfe_\u00fc"])
@@ -225,9 +204,7 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
     assert check("leaves", fields)[0] == []
     (tmp_path / "labels/instances_val.json").rename(tmp_path / "labels/more.json")
     told = check("leaves", fields)[0][0]
-    assert re.search(
-        r"more\.json lists a\.png, which may be .*train/a\.png or .*val/a\.png: write more of its path", told
-    )
+    assert re.search(r"more\.json lists a\.png, which may be .*train/a\.png or .*val/a\.png: write more", told)
 
 
 @pytest.mark.parametrize(
@@ -236,35 +213,21 @@ def test_files_of_one_name_are_told_apart_by_folders(tmp_path: Path) -> None:
         ([annotation("root", [box(0, 0, 1, 1)])], {}, r"coco\.json \(a\.png\): annotations\[0\] is of 'root', which"),
         ([annotation("leaf", [])], {}, r"annotations\[0\] has no outline, a box alone: draw one, or take it out"),
         ([annotation("leaf", [[0, 0, 1, 1]])], {}, r"annotations\[0\] has 2 points, or one that is no number"),
-        ([annotation("leaf", [[0, 0, 1]])], {}, r"annotations\[0\] is not understood \(ValueError"),
         ([annotation("leaf", [box(50, 0, 60, 3)])], {}, r"lies outside the image \(x 50 to 60, .* it is 3×4"),
         ([annotation("leaf", {"counts": [3, 4], "size": [3, 4]})], {}, r"has runs of 7 pixels, or one below 0, the"),
         ([annotation("leaf", {"counts": [12], "size": [4, 3]})], {}, r"is of size \[4, 3\] \(height, width\) in an im"),
         ([{**SQUARES[0], "image_id": 6}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(6\)\)"),
-        ([{**SQUARES[0], "category_id": 9}], {}, r"coco\.json is not COCO's at annotations\[0\] \(KeyError\(9\)\)"),
         ([], {"images": [{"id": 1, "file_name": "a.png"}]}, r"not COCO's at images\[0\] \(KeyError\('height'\)\)"),
         ([], {"categories": None}, r"coco\.json is not COCO's at its top \(TypeError"),
         ([], {"images": [{"id": 1, "file_name": "a.png", "height": 9, "width": 9}]}, r"is 3×4 .* \(a\.png\) is 9×9"),
-        ([], {"images": 2 * [{"id": 1, "file_name": "a.png", "height": 3, "width": 4}]}, None),
-        (
-            [],
-            {"images": [{"id": n, "file_name": f"x/{n}.png", "height": 3, "width": 4} for n in "ab"]},
-            r"coco\.json has no image x/b in images/\*: add it, or take the label out",
-        ),
-        ([], {"images": [{"id": 1, "file_name": "a.png", "height": 9e4, "width": 9e4}]}, r"is 90000×9"),
-        ([], {"images": [{"id": 1, "file_name": "", "height": 3, "width": 4}]}, r"no image has a label"),
+        ([], {"images": [{"id": n, "file_name": f"x/{n}.png", "height": 3, "width": 4} for n in "ab"]}, "no image x/b"),
         ([], {"images": []}, r"no image has a label, images being named such as a and labels "),
     ],
 )  # fmt: skip
-def test_coco_that_cannot_be_meant(
-    tmp_path: Path, annotations: list[Any], changes: dict[str, Any], told: str | None
-) -> None:
+def test_coco_that_cannot_be_meant(tmp_path: Path, annotations: list[Any], changes: dict[str, Any], told: str) -> None:
     photograph(tmp_path)
     coco(tmp_path, *annotations, **changes)
-    if told:
-        only(named(tmp_path, "coco"), told)
-    else:
-        assert check("leaves", named(tmp_path, "coco"))[0] == [], "one id twice is one image"
+    only(named(tmp_path, "coco"), told)
 
 
 def shape(name: str, *points: Any, kind: str | None = "polygon") -> dict[str, Any]:
@@ -304,14 +267,11 @@ def test_labelme_gives_the_scene(tmp_path: Path) -> None:
     [
         ([shape("root", *LABELME[1]["points"])], {}, r"a\.json: shapes\[0\] is of 'root', which no class names: "),
         ([shape("leaf", (0, 0), (1, 1), kind="line")], {}, r"shapes\[0\] is not understood \(KeyError: 'line'\): "),
-        ([shape("leaf", (0, 0), (1, 1))], {}, r"shapes\[0\] has 2 points, or one that is no number"),
         ([shape("leaf", (0, 0), (1, float("nan")), (1, 1))], {}, r"shapes\[0\] has 3 points, or one that is no number"),
-        ([shape("leaf", (9, 9), kind="rectangle")], {}, r"shapes\[0\] has 1 points"),
         ([shape("leaf", (90, 90), (91, 90), kind="circle")], {}, r"shapes\[0\] lies outside the image"),
         ([{"points": []}], {}, r"a\.json: shapes\[0\] is not understood \(KeyError: 'label'\)"),
         ([], {"imageHeight": None}, r"a\.json: the file is not understood \(TypeError"),
         ([], {"imageHeight": 4, "imageWidth": 3}, r"a\.png is 3×4 \(height×width\) but .*a\.json is 4×3: an image and"),
-        ([], {"shapes": None}, r"a\.json: the file is not understood \(TypeError"),
     ],
 )  # fmt: skip
 def test_labelme_that_cannot_be_meant(tmp_path: Path, shapes: list[Any], changes: dict[str, Any], told: str) -> None:
@@ -321,7 +281,7 @@ def test_labelme_that_cannot_be_meant(tmp_path: Path, shapes: list[Any], changes
 
 
 @pytest.mark.parametrize("encoding", ["coco", "labelme"])
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"shapes": 3}', b"\xff\xd8", b"1e999"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"shapes": 3}', b"\xff\xd8"])
 def test_what_is_no_such_json_is_refused_by_its_name(tmp_path: Path, encoding: str, content: bytes) -> None:
     photograph(tmp_path)
     (tmp_path / "labels").mkdir()

@@ -66,9 +66,7 @@ def decoded(sample: Any, head: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("root", "dtype"), [("", np.float64), ("SiftFlowDataset/", np.int16), ("a/b/", np.int32), ("", np.uint8)]
 )
-def test_labels_lose_one_and_void_becomes_255_whatever_the_type_and_the_root(
-    tmp_path: Path, root: str, dtype: type
-) -> None:
+def test_labels_lose_one_and_void_becomes_255(tmp_path: Path, root: str, dtype: type) -> None:
     geometric = GEOMETRIC.clip(0) if dtype is np.uint8 else GEOMETRIC
     one = image("coast_natu975", mat(S=SEMANTIC.astype(dtype)), mat(S=geometric.astype(dtype)))
     raw = pack(tmp_path, listed("coast_natu975"), one, root=root)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +49,13 @@ def encoded(path: Path) -> Encoded:
 def pixels(file: Encoded) -> np.ndarray:
     with Image.open(io.BytesIO(file.bytes)) as image:
         return np.array(image)
+
+
+def raw_png(width: int, height: int, bits: int, kind: int, lines: bytes) -> bytes:
+    """A PNG that Pillow cannot write, of color type ``kind``: 0 grey, 2 RGB; each line begins with a zero byte."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")

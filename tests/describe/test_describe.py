@@ -25,6 +25,13 @@ from pipeline.leaks import leaks
 LABEL = LabelSpec(classes=("sky", "sea", "boat"), palette=((90, 160, 250), (20, 60, 140), (200, 40, 40)))
 
 
+def sampled(name: str, color: np.ndarray, depth: np.ndarray, label: np.ndarray) -> Sample:
+    height, width = label.shape
+    images = {column: Encoded(bytes=png(each), path="x.png") for column, each in (("color", color), ("depth", depth))}
+    labels = {"semantic": Encoded(bytes=png(label), path="x.png")}
+    return Sample(id=name, height=height, width=width, images=images, labels=labels)
+
+
 @dataclass(frozen=True)
 class Coast:
     """``lists`` maps each split to ids such as "a7": the digit is the shade, so "a7" and "b7" are one photograph.
@@ -49,11 +56,7 @@ class Coast:
         label = np.zeros((height, width), np.uint8)
         label[4:6], label[6:] = 1, 255
         color = np.full((height, width, 3), (10 * shade, 50, 255), np.uint8)
-        depth = np.full((height, width), 1000 + shade, np.uint16)
-        images = {name: Encoded(bytes=png(each), path="x.png") for name, each in (("color", color), ("depth", depth))}
-        return Sample(
-            id=name, height=height, width=width, images=images, labels={"semantic": Encoded(bytes=png(label), path="x")}
-        )
+        return sampled(name, color, np.full((height, width), 1000 + shade, np.uint16), label)
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +129,8 @@ class Roll(Coast):
         pixels = np.array(image)[:, :: -1 if "x" in way else 1] + np.uint8(20 * ("b" in way))
         if "s" in way:
             pixels = np.clip(pixels.astype(int) + np.random.default_rng(1).integers(-4, 5, pixels.shape), 0, 255)
-        label = Encoded(bytes=png(np.zeros(pixels.shape[:2], np.uint8)), path="x.png")
-        depth = Encoded(bytes=png(np.ones(pixels.shape[:2], np.uint16)), path="x.png")
-        color = Encoded(bytes=png(pixels.astype(np.uint8)), path="x.png")
-        height, width = pixels.shape[:2]
-        images = {"color": color, "depth": depth}
-        return Sample(id=name, height=height, width=width, images=images, labels={"semantic": label})
+        size = pixels.shape[:2]
+        return sampled(name, pixels.astype(np.uint8), np.ones(size, np.uint16), np.zeros(size, np.uint8))
 
 
 def test_images_that_look_alike_across_splits_are_told_and_shown_and_stay(tmp_path: Path) -> None:
@@ -180,9 +179,7 @@ def test_a_scored_split_is_held_against_every_other(root: Path, tmp_path: Path) 
         ("all", "one names coast/all, but the described splits are coast/many, coast/other, coast/test, coast/train"),
     ],
 )
-def test_a_photograph_under_another_name_and_an_unknown_split_are_refused(
-    root: Path, tmp_path: Path, learned: str, message: str
-) -> None:
+def test_a_leak_and_an_unknown_split_are_refused(root: Path, tmp_path: Path, learned: str, message: str) -> None:
     with pytest.raises(Refusal, match=message):
         leaks_of(root, tmp_path, learned, "test")
     assert not (tmp_path / "leaks.json").exists()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from pipeline.core.png import png
 from pipeline.miniature.shared.outdoors import CODE, view
 
 SIDE = 96
@@ -49,15 +48,9 @@ def pack(folder: Path) -> None:
             frames = [f"{FILMS[split]}_{number:06}" for number in range(count)]
             for frame in frames:
                 scene = view(7, next(streets), SIDE)
-                images.writestr(f"701_StillsRaw_full/{frame}.png", _png(scene.image))
-                labels.writestr(f"{frame}_L.png", _png(palette[scene.semantic]))
+                images.writestr(f"701_StillsRaw_full/{frame}.png", png(scene.image))
+                labels.writestr(f"{frame}_L.png", png(palette[scene.semantic]))
             (folder / f"{split}.txt").write_text("".join(f"{frame}\n" for frame in frames))
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 if __name__ == "__main__":

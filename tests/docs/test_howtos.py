@@ -1,4 +1,4 @@
-"""docs/dataset.md, backbone.md and stage.md work when a person does what they say, and nothing else."""
+"""docs/dataset.md, backbone.md, stage.md and own-data.md work when a person does what they say, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.closure import ROOT
 from tests.docs import pages
@@ -42,8 +43,10 @@ def test_code_on_a_page_is_as_clean_as_ours(page: str) -> None:
             assert done.returncode == 0, f"{file.path}: {done.stdout}{done.stderr}"
 
 
-def test_rows_go_to_the_end_of_their_groups(tmp_path: Path) -> None:
-    path = tmp_path / "rows.yaml"
-    path.write_text("a: {}\nb:\n  one: 1\n\n# of c\nc:\n  x: 1\n")
-    pages.place(path, "a:\n  new: 0\nb:\n  two: 2\n")
-    assert path.read_text() == "a:\n  new: 0\nb:\n  one: 1\n  two: 2\n\n# of c\nc:\n  x: 1\n"
+@pytest.mark.slow
+def test_whoever_follows_the_page_gets_labelled_pictures_and_an_onnx_file(tmp_path: Path) -> None:
+    pages.follow("own-data.md", root := pages.copied(tmp_path / "fcn"))
+    scores = yaml.safe_load((root / "eval/leaves-fcn8s/metrics.json").read_text())["semantic"]
+    assert scores["mean_iu"] > 0.7, "all soil would be 0.36"
+    assert len([*(root / "labelled/semantic").glob("*.png")]) == 60
+    assert (root / "leaves.onnx").stat().st_size > 100_000

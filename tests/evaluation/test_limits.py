@@ -11,9 +11,8 @@ from pipeline.core.types import LabelSpec
 from pipeline.evaluation import boundary, limits
 from pipeline.evaluation.boundary import beside, fill_void
 
-LABEL = LabelSpec(classes=("ground", "thing", "other"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
-TWO = LabelSpec(classes=("ground", "thing"), palette=((0, 0, 0), (1, 1, 1)))
-CATS = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+TWO = LabelSpec(classes=("ground", "cat"), palette=((0, 0, 0), (1, 1, 1)))
+LABEL = LabelSpec(classes=("ground", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
 def square(shift: int = 0, side: int = 300) -> np.ndarray:
@@ -128,7 +127,7 @@ def ground() -> np.ndarray:
 
 
 def objects(truth: np.ndarray, predicted: np.ndarray) -> list[limits.Object]:
-    return list(limits.objects(truth, predicted, CATS))
+    return list(limits.objects(truth, predicted, LABEL))
 
 
 def test_diagonal_neighbours_are_one_object() -> None:

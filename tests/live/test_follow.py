@@ -60,9 +60,7 @@ def begun(folder: Path) -> Spool:
     return written
 
 
-def test_a_begin_and_an_end_are_sent_at_once_and_the_rest_now_and_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_begin_and_end_are_sent_at_once_the_rest_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     clock.end = {3.0: begun(tmp_path / "train@x/short"), 25.0: begun(tmp_path / "train@y/long")}
     follow.follow(tmp_path, tmp_path)
@@ -79,9 +77,7 @@ def test_a_pass_that_takes_long_does_not_end_it(tmp_path: Path, monkeypatch: pyt
     assert [living for _, living in clock.sent][:4] == [["f"]] * 3 + [[]]
 
 
-def test_a_stage_that_met_the_lock_of_one_about_to_end_is_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_that_met_the_lock_of_a_last_look_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It begins after the last look, when it may not start a follower of its own."""
     looks: list[Activity] = []
 

@@ -117,15 +117,13 @@ def levels() -> list[str]:
 
 
 @pytest.mark.parametrize("disabled", levels(), ids=lambda level: level or "all")
-def test_archives_and_what_is_found_in_them_are_the_same_at_every_level_of_the_processor(
-    tmp_path: Path, disabled: str
-) -> None:
+def test_archives_are_the_same_at_every_level_of_the_processor(tmp_path: Path, disabled: str) -> None:
     assert rendered(tmp_path, [sys.executable], NPY_DISABLE_CPU_FEATURES=disabled) == DIGESTS
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="no qemu-user")
-def test_archives_and_what_is_found_in_them_are_the_same_on_another_maker_s_processor(tmp_path: Path) -> None:
+def test_archives_are_the_same_on_another_maker_s_processor(tmp_path: Path) -> None:
     assert rendered(tmp_path, another_maker(), OPENBLAS_NUM_THREADS="1") == DIGESTS
 
 

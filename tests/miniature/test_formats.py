@@ -18,7 +18,7 @@ from pipeline.convert.check_folder import check
 from pipeline.core.types import Refusal
 from pipeline.datasets import siftflow as reader
 from pipeline.miniature import imagenet, leaves, sbd, siftflow, voc
-from pipeline.miniature.shared import photo
+from pipeline.miniature.shared import outdoors, photo
 from pipeline.miniature.shared.things import NAMES
 
 TAR = "VOCtrainval_11-May-2012.tar"
@@ -65,12 +65,8 @@ def test_photographs_shared_with_sbd_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_no_image_is_trained_on_that_is_held_out_and_voc_splits_are_disjoint() -> None:
-    train, val, trained = (
-        set(photo.voc_train(1, 60)),
-        set(photo.voc_val(1, 150, 100)),
-        set(photo.sbd_train(1, 600, 100)),
-    )
-
+    train, val = set(photo.voc_train(1, 60)), set(photo.voc_val(1, 150, 100))
+    trained = set(photo.sbd_train(1, 600, 100))
     assert set(photo.seg11valid(1, 100)) == val - trained
     assert len(val & trained) == 50 and len(train & trained) == 30 and not train & val
     assert not set(photo.sbd_val(1, 20)) & (trained | train | val)
@@ -194,13 +190,23 @@ def test_leaves_are_the_same_whatever_else_is_rendered(tmp_path: Path) -> None:
         assert path.read_bytes() != (tmp_path / "other" / name).read_bytes()
 
 
-def test_leaves_are_where_their_labels_say() -> None:
-    """Leaves are far more vivid than soil and pebbles, so a net has something to learn."""
-    leaf, soil = [], []
-    for number in range(12):
-        image, label = leaves.litter(7, f"leaves_{number:04d}", 96)
-        vivid = image.max(axis=2).astype(float) - image.min(axis=2)
-        leaf.append(vivid[(label == leaves.LEAVES).all(axis=2)])
-        soil.append(vivid[(label == leaves.SOIL).all(axis=2)])
-        assert leaf[-1].size > 0.02 * label[..., 0].size
-    assert np.median(np.concatenate(leaf)) > 1.8 * np.median(np.concatenate(soil))
+def test_a_photo_shows_its_front_class_and_voids_its_rims() -> None:
+    for number in range(20):
+        shown = photo.photo(1, f"2007_{number:06d}", 72, 96)
+        assert (shown.label == number + 1).sum() > 50
+        assert 0 < shown.void.mean() < 0.3
+        np.testing.assert_array_equal(shown.label == 0, shown.instances == 0)
+
+
+def test_geometry_follows_from_the_class_and_classes_can_be_kept_out() -> None:
+    seen: set[int] = set()
+    for number in range(96):
+        name = f"{outdoors.KINDS[number % 8]}_natu{number}"
+        shown = outdoors.view(7, name, 64, frozenset({"moon"}))
+        both = (shown.semantic > 0) & (shown.geometric > 0)
+        np.testing.assert_array_equal(shown.geometric[both], outdoors.FACING[shown.semantic[both]])
+        assert both.mean() > 0.6
+        seen |= set(np.unique(shown.semantic).tolist())
+    assert seen == set(range(34)) - {outdoors.CODE["moon"]}
+    facing = {name: int(outdoors.FACING[outdoors.CODE[name]]) for name in ("sky", "sun", "road", "sea", "building")}
+    assert facing == {"sky": 1, "sun": 1, "road": 2, "sea": 2, "building": 3}

@@ -16,6 +16,8 @@ from pipeline.core.types import Refusal
 from pipeline.datasets import nyud as reader
 from pipeline.miniature import nyud
 from pipeline.miniature.nyud import CLASSES
+from pipeline.miniature.shared import rooms
+from pipeline.miniature.shared.chance import Chance
 
 REAL = Path(__file__).parents[3] / "shared/real"
 MAT = "nyu_depth_v2_labeled.mat"
@@ -104,9 +106,7 @@ def test_the_project_s_reader_sees_rooms_with_their_floors_down(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("side", "each", "culprit"), [(66, 1, "nyud.side"), (64, 0, "nyud.counts")])
-def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
-    tmp_path: Path, side: int, each: int, culprit: str
-) -> None:
+def test_a_world_that_cannot_be_is_refused(tmp_path: Path, side: int, each: int, culprit: str) -> None:
     with pytest.raises(Refusal, match=rf"miniatures\.{culprit}"):
         nyud.render(tmp_path, seed=3, side=side, train=each, val=each, test=each)
     assert list(tmp_path.iterdir()) == []
@@ -114,3 +114,17 @@ def test_a_world_that_cannot_be_is_refused_before_anything_is_written(
 
 def strings(file: h5py.File, name: str) -> list[str]:
     return [file[reference][:, 0].tobytes().decode("utf-16-le") for reference in file[name][0]]
+
+
+def test_a_kinect_is_blind_left_of_what_stands_in_front_and_noisier_far_away() -> None:
+    true = np.full((120, 160), 4.0)
+    true[40:80, 70:100] = 1.2
+    raws = [rooms.measure(Chance(k, "kinect"), true, np.zeros(true.shape, bool))[1] for k in range(12)]
+    blind = np.mean([raw == 0 for raw in raws], axis=0)
+    assert blind[42:78, 66:69].min() == 1
+    assert blind[42:78, 102:110].mean() < 0.4 and blind[42:78, 50:60].mean() < 0.4
+    spread = [
+        float(rooms.measure(Chance(1, "kinect"), np.full((60, 80), metres), np.zeros((60, 80), bool))[0].std())
+        for metres in (1.5, 3.0, 6.0)
+    ]
+    assert spread[1] / spread[0] == pytest.approx(4, rel=0.2) and spread[2] / spread[1] == pytest.approx(4, rel=0.2)

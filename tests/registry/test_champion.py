@@ -1,8 +1,9 @@
-"""A champion is a whole version, whoever is killed; who moved it, when and why is kept."""
+"""A champion is a whole version, whoever is killed; who moved it is kept; saved views find what they name."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -11,14 +12,13 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.core.types import Refusal
-from pipeline.registry import champion as registry
 from pipeline.registry.champion import Champion, champion, history, page, rollback
+from pipeline.registry.ui import TAG, VIEWS, save
 from pipeline.tracking.connect import connect, connect_existing
+from tests.closure import ROOT
 from tests.registry import registered
 from tests.registry.registered import NAME, aliases, judged, promote, whole
 from tests.tracking.servers import mlflow_server
-
-VGG = 540 * 10**6  # bytes of FCN-VGG16: 134 million float32
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_champion_whose_metrics_were_altered_or_that_came_by_hand(store: tuple
 
 
 @pytest.mark.slow
-def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
+def test_a_team_promotes_and_rolls_back_through_a_server(
     tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow's own server, with artefacts through it, as a team runs it."""
@@ -167,17 +167,52 @@ def test_540_mb_are_promoted_rolled_back_and_told_of_through_a_server(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         client, _ = connect_existing(tmp_path)
         run = registered.run(client, client.create_experiment("through the server"))
-        promote(client, run, "small")
+        promote(client, run, "first")
         assert whole(client, "1")
         assert champion(client, NAME) == Champion(version="1", metrics=judged(0.5)["metrics"])
-        registered.model(folder := tmp_path / "model", "large")
-        with (folder / "weights.bin").open("wb") as file:
-            file.truncate(VGG)  # no disk until it is uploaded
-        of = {"run": client.get_run(run), "tags": {"weights.md5": "large"}, "who": "ada"}
-        number, _ = registry.promote(client, NAME, folder, gate=judged(0.6, "1"), **of)
-        assert (number, aliases(client)) == ("2", ("2", "1"))
-        assert [path.stat().st_size for path in (tmp_path / "artifacts").rglob("weights.bin")].count(VGG) == 1
+        promote(client, run, "second")
         rollback(client, NAME, who="ada", why="too large")
         assert aliases(client) == ("1", "2")
         assert [move.kind for move in history(client, NAME).moves] == ["promotion", "promotion", "rollback"]
-        shutil.rmtree(tmp_path / "artifacts")
+
+
+FOUND = {
+    "ladder": {"evaluate@voc-fcn8s"},
+    "curves": {"train@voc-fcn8s"},
+    "evaluations": {"evaluate@voc-fcn8s", "evaluate@voc-fcn32s-scores"},
+    "pipelines": {"abc+def"},
+    "unfinished": {"train@voc-fcn32s-jitter"},
+}
+
+
+def test_views_find_what_they_name_and_are_saved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client, experiment = connect(tmp_path)
+    for stage in ("train@voc-fcn8s", "train@voc-fcn32s-jitter", "evaluate@voc-fcn8s", "evaluate@voc-fcn32s-scores"):
+        tags = {"dvc.stage": stage, "dvc.key": stage.partition("@")[2]}
+        run = client.create_run(experiment, tags=tags, run_name=stage)
+        client.set_terminated(run.info.run_id, "KILLED" if "jitter" in stage else "FINISHED")
+    tags = {"dvc.stage": "evaluate@voc-fcn8s", "dvc.key": "voc-fcn8s", "superseded": "another"}
+    client.set_terminated(client.create_run(experiment, tags=tags, run_name="old").info.run_id)
+    parent = client.create_run(experiment, tags={"dvc.lock": "def"}, run_name="abc+def")
+    client.set_terminated(parent.info.run_id)
+
+    save(client, experiment)
+    saved = dict(client.get_experiment(experiment).tags)
+    assert {view.key for view in VIEWS} == FOUND.keys()
+    for view in VIEWS:
+        kept = json.loads(saved[TAG + view.key])
+        assert kept["name"] == view.name
+        state = json.loads(kept["state"])
+        order = state["orderByKey"].replace("`Created`", "start_time")
+        found = client.search_runs([experiment], state["searchFilter"], order_by=[f"{order} DESC"])
+        assert {run.info.run_name for run in found} == FOUND[view.key], view.key
+
+    monkeypatch.setattr(client, "set_experiment_tag", lambda *_: pytest.fail("written again"))
+    save(client, experiment)
+
+
+def test_views_are_documented_as_they_are() -> None:
+    page = (ROOT / "docs/mlflow.md").read_text()
+    for view in VIEWS:
+        assert f"{view.name}\n\n    {view.search}\n" in page, view.key

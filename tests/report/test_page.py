@@ -162,9 +162,7 @@ def test_the_window_is_where_only_the_finest_net_follows_the_edge() -> None:
 
 
 @pytest.mark.parametrize("palette", [PLAIN, WHITE, TWINS])
-def test_a_share_of_78_percent_stays_78_percent_whatever_colours_the_classes_have(
-    tmp_path: Path, palette: tuple[Color, ...]
-) -> None:
+def test_a_share_is_the_same_whatever_colours_the_classes_have(tmp_path: Path, palette: tuple[Color, ...]) -> None:
     truth, fine = halves()
     coarse = np.zeros_like(truth)
     text = shown_section(tmp_path, row(truth, coarse, palette=palette), row(truth, fine, palette=palette))

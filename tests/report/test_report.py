@@ -75,9 +75,7 @@ def test_the_page_asks_for_nothing_from_anywhere_and_every_picture_says_what_it_
     assert "cat|&lt;b&gt;dog&lt;/b&gt;" in page, "a class's name is text, whatever it is"
 
 
-def test_no_other_folder_no_setting_of_the_machine_and_no_picture_read_back_changes_a_byte(
-    world: Path, tmp_path: Path
-) -> None:
+def test_no_folder_setting_or_picture_of_the_machine_changes_a_byte(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "eval", tmp_path / "eval", ignore=shutil.ignore_patterns("*.png"))
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\nsvg.fonttype: none\n")
     settings = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": str(tmp_path)}
@@ -122,16 +120,14 @@ def test_a_damaged_input_is_named_with_its_remedy_and_nothing_is_written(
     assert not (tmp_path / "results").exists()
 
 
-def test_a_recipe_that_does_not_say_what_it_took_and_a_picture_that_is_missing_are_named(
-    world: Path, tmp_path: Path
-) -> None:
+def test_an_incomplete_recipe_and_a_missing_picture_are_named(world: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"params\.yaml: recipes\.voc-fcn8s lacks 'solver'"):
         report.write(world / "eval", world / "bounds", tmp_path, "miniature", {"voc-fcn8s": {"net": {}}}, NETS)
     with pytest.raises(Refusal, match=r"a\.svg is not here.*dvc pull"):
         figures.as_html("![a](figures/a.svg)", tmp_path)
 
 
-def test_evaluations_of_another_scale_and_of_recipes_that_are_no_more_are_left_out(
+def test_evaluations_of_another_scale_or_of_no_recipe_are_left_out(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the stage: in eval/ lie nets that git has from another machine, in params.yaml no more."""
@@ -165,9 +161,7 @@ def test_evaluations_of_another_scale_and_of_recipes_that_are_no_more_are_left_o
         ([[9999, 0, 0], [0, 1, 0], [0, 0, 0]], None),  # there is hardly anything else
     ],
 )
-def test_a_net_that_predicts_one_class_only_is_told_below_its_table(
-    tmp_path: Path, hist: list[list[int]], line: str | None
-) -> None:
+def test_a_net_that_predicts_one_class_only_is_told(tmp_path: Path, hist: list[list[int]], line: str | None) -> None:
     counts = {"voc-fcn8s": {"semantic": Counts(["sky", "sea", "a_b"], np.array(hist))}}
     text = page.beside(Outputs(ours({"voc-fcn8s": 50.0}), {}, counts, {}, {}, {}, {}), "##")
     assert (f"\n\n**voc-fcn8s {escaped(line)}" in text) if line else "predicts" not in text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -14,44 +13,22 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from pipeline.core.types import Refusal
 from pipeline.runtime import distributed
 from pipeline.runtime.distributed import Group
-from tests.closure import ROOT
 from tests.launch import finish, launch
-from tests.training.world import DIVERGING, classifier, digests, fit, recipe, row, runtime, shards
+from tests.training.world import DIVERGING, fit, recipe, repository, trained
 
 CPU = torch.device("cpu")
 TRAIN = ("stages.train", "noise-fcn")
-
-
-def project(folder: Path, *, labels: tuple[int, ...] = (0, 1, 2, 255), **solver: object) -> Path:
-    """A folder in which ``python -m stages.train noise-fcn`` runs: four virtual ranks of two images."""
-    shards(folder / "data/shards/noise/train", labels)
-    (folder / "weights").mkdir()
-    classifier(folder / "weights/vgg16-fcn.safetensors")
-    shutil.copy(ROOT / "dvc.yaml", folder)
-    recipes = {"noise-fcn": row(batch=8, virtual_ranks=4, **solver)}
-    (folder / "params.yaml").write_text(yaml.safe_dump({"runtime": runtime(), "recipes": recipes}))
-    return folder
-
-
-def trained(folder: Path) -> dict[str, str]:
-    """The digests of what a training wrote, which is taken away for the next."""
-    written = [folder / "runs", folder / "eval"]
-    found = digests(*(top / "noise-fcn" for top in written))
-    for top in written:
-        shutil.rmtree(top)
-    assert sorted(found) == ["history.tsv", "model.safetensors"]
-    return found
+RANKS: dict[str, Any] = {"batch": 8, "virtual_ranks": 4}
 
 
 @pytest.mark.slow
 def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path) -> None:
     """Here one for each virtual rank; two with two each are below, and on two nodes in tests/docs."""
-    folder = project(tmp_path / "project")
+    folder = repository(tmp_path, **RANKS)
     finish(launch(folder, *TRAIN))
     alone = trained(folder)
     out, err = finish(launch(folder, *TRAIN, processes=4))
@@ -60,11 +37,9 @@ def test_as_many_processes_as_you_like_write_the_bytes_of_one(tmp_path: Path) ->
     assert err == ""
 
 
-def test_a_process_killed_at_any_moment_costs_a_restart_and_not_a_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_killed_at_any_moment_costs_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FCN_SNAPSHOT_SECONDS", "0")
-    folder = project(tmp_path / "project", iterations=80)
+    folder = repository(tmp_path, **RANKS, iterations=80)
     finish(launch(folder, *TRAIN))
     alone = trained(folder)
     agent = launch(folder, *TRAIN, processes=2, restarts=1)
@@ -95,7 +70,7 @@ def workers(agent: int) -> Iterator[int]:
     ],
 )
 def test_a_refusal_ends_all_processes_and_is_printed_once(tmp_path: Path, world: Any, message: str) -> None:
-    folder = project(tmp_path / "project", **world)
+    folder = repository(tmp_path, **RANKS, **world)
     started = launch(folder, *TRAIN, processes=2)
     _, err = started.communicate(timeout=300)
     assert started.returncode != 0

@@ -7,12 +7,10 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +29,12 @@ from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
 from tests.serving.world import MEAN, labels, photograph, saved, spec
+from tests.shards.world import encoded
 from tests.split import written
+from tests.tracking import servers
 
 TWO_HEADS = {"geometric": labels(3), "semantic": labels(21)}
 CPU = torch.device("cpu")
-
-
-def encoded(pixels: np.ndarray, form: str = "PNG") -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format=form)
-    return file.getvalue()
 
 
 def elsewhere() -> dict[str, str]:
@@ -67,10 +61,8 @@ def test_a_model_folder_holds_all_and_tells_all_and_nothing_is_pickled(tmp_path:
     told = yaml.safe_load((model / "MLmodel").read_text())["signature"]
     assert json.loads(told["inputs"]) == [{"type": "binary", "name": "color", "required": True}]
     assert [column["name"] for column in json.loads(told["outputs"])] == ["geometric", "semantic"]
-    assert {param["name"]: param["default"] for param in json.loads(told["params"])} == {
-        "format": "array",
-        "head": "all",
-    }
+    params = {param["name"]: param["default"] for param in json.loads(told["params"])}
+    assert params == {"format": "array", "head": "all"}
 
 
 ELSEWHERE = """
@@ -112,7 +104,7 @@ def test_a_model_labels_in_a_process_that_knows_nothing_of_this_repository(tmp_p
     late = saved(tmp_path / "b.safetensors", spec(inputs=("color", "hha"), streams="late", mean=MEAN * 2))
     package.save(late, tmp_path / "late")
     pixels = [photograph(75, 100), photograph(57, 143)]
-    (tmp_path / "a.png").write_bytes(encoded(pixels[0]))
+    (tmp_path / "a.png").write_bytes(encoded(pixels[0], "PNG"))
     (tmp_path / "b.jpg").write_bytes(encoded(pixels[1], "JPEG"))
     with Image.open(tmp_path / "b.jpg") as image:
         pixels[1] = np.array(image)
@@ -142,29 +134,18 @@ def test_a_model_labels_in_a_process_that_knows_nothing_of_this_repository(tmp_p
 @contextmanager
 def served(model: Path, log: Path) -> Iterator[str]:
     """``mlflow models serve`` on a free port, ended with all its processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = servers.free_port()
     command = f"mlflow models serve -m {model} -h 127.0.0.1 -p {port} --env-manager local".split()
     with log.open("w") as out:
         server = subprocess.Popen(
             command, cwd=model.parent, env=elsewhere(), stdout=out, stderr=out, start_new_session=True
         )
         try:
-            until = time.monotonic() + 120
-            while not _answers(f"http://127.0.0.1:{port}/ping"):
-                assert server.poll() is None and time.monotonic() < until, log.read_text()
-                time.sleep(0.2)
+            servers.wait(f"http://127.0.0.1:{port}/ping", server, log)
             yield f"http://127.0.0.1:{port}/invocations"
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(30)
-
-
-def _answers(url: str) -> bool:
-    with suppress(requests.ConnectionError):
-        return requests.get(url, timeout=60).ok
-    return False
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -211,9 +192,8 @@ def test_a_server_says_of_every_picture_what_evaluation_says(tmp_path: Path) -> 
                         assert np.array_equal(np.array(image), label)
         (tmp_path / "photo.jpg").write_bytes(contents[1])
         page = (ROOT / "docs/serve.md").read_text()
-        shell = (
-            page[page.index("    base64 -w0") :].partition("\n\n")[0].replace("http://127.0.0.1:5001/invocations", url)
-        )
+        shell = page[page.index("    base64 -w0") :].partition("\n\n")[0]
+        shell = shell.replace("http://127.0.0.1:5001/invocations", url)
         subprocess.run(["bash", "-ec", f"set -o pipefail\n{shell}"], cwd=tmp_path, check=True)
         with Image.open(tmp_path / "labels.png") as image:
             assert image.mode == "P" and np.array_equal(np.array(image), evaluated[1]["semantic"])

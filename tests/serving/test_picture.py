@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from pipeline.serving import label as paint
 from pipeline.serving import picture
 from pipeline.shards.reader import Shards
 from tests.closure import ROOT
+from tests.datasets.world import raw_png
 from tests.serving.world import labels, photograph
 from tests.split import written
 
@@ -31,9 +30,7 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 80}), ("JPEG", {"progressive": True}), ("PNG", {})])
-def test_an_rgb_file_gives_the_pixels_that_training_and_evaluation_see(
-    tmp_path: Path, form: str, options: dict[str, object]
-) -> None:
+def test_an_rgb_file_gives_the_pixels_that_training_sees(tmp_path: Path, form: str, options: dict[str, object]) -> None:
     content = encoded(Image.fromarray(photograph(37, 51)), form, **options)
     spec = DatasetSpec(name="x", images=("color",), labels={})
     row = {"id": "a", "height": 37, "width": 51, "color": {"bytes": content, "path": "a"}}
@@ -89,12 +86,13 @@ def test_of_16_bits_the_upper_8_of_those_in_use_are_seen(bits: int) -> None:
         assert np.array_equal(seen, grey[..., None].repeat(3, 2))
     night = np.full((160, 16, 3), 9, np.uint8)
     assert np.array_equal(picture.read(encoded(Image.fromarray(night), "PNG"), "d"), night), "8 bits are as they are"
-    rgb = (photograph(90, 70).astype(">u2") << bits - 8) + 1
+    rgb = ((photograph(90, 70).astype(np.uint16) << bits - 8) + 1).astype(">u2")
+    content = raw_png(70, 90, 16, 2, b"".join(b"\0" + line.tobytes() for line in rgb))
     if bits > 12:
-        assert np.array_equal(picture.read(png16(rgb), "d"), rgb >> 8)
+        assert np.array_equal(picture.read(content, "d"), rgb >> 8)
     else:
         with pytest.raises(Refusal, match=r"^d uses 12 bits or fewer of its 16, and would be black"):
-            picture.read(png16(rgb), "d")
+            picture.read(content, "d")
 
 
 def test_pictures_are_found_by_every_name_they_go_by_and_what_is_passed_over_is_named(tmp_path: Path) -> None:
@@ -119,20 +117,6 @@ def test_pictures_are_found_by_every_name_they_go_by_and_what_is_passed_over_is_
     assert sorted(found.values()) == sorted(tmp_path / name for name in taken)
     assert sorted(others) == sorted(tmp_path / name for name in passed)
     assert paint.find([tmp_path / "README"], tmp_path / "out") == ({"README": tmp_path / "README"}, []), "as named"
-
-
-def png16(pixels: np.ndarray) -> bytes:
-    """A PNG of 16 bits per channel, which Pillow reads but does not write."""
-    height, width, _ = pixels.shape
-    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    return png(struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0), zlib.compress(lines))
-
-
-def png(header: bytes, data: bytes) -> bytes:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def test_the_first_frame_of_an_animation_is_seen() -> None:
@@ -176,7 +160,7 @@ def test_what_is_no_picture_is_refused_with_a_remedy_and_a_large_one_raises_no_w
     stage += "with pa.OSFile('large.png') as file: read(file.read_buffer())"
     command, env = [sys.executable, "-W", "error", "-c", stage], {**os.environ, "PYTHONPATH": str(ROOT)}
     assert subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True).stderr == b""
-    bomb = png(struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0), zlib.compress(bytes(1000)))
+    bomb = raw_png(30000, 30000, 8, 2, bytes(1000))
     floats = encoded(Image.fromarray(np.ones((3, 3), np.float32)), "TIFF")
     for source, reason in (
         (b"", r"a is empty: fetch or export it again$"),

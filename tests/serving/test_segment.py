@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
@@ -121,18 +120,6 @@ def test_what_is_missing_or_misshapen_is_refused_by_name() -> None:
     ):
         with pytest.raises(Refusal, match=f"^{re.escape(reason)}"):
             segmenter(images, "a")
-
-
-class Doubled(nn.Module):
-    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        wide = torch.cat([image, image], 1)
-        wide.relu_()
-        return {"a": wide[:, :1] + 1}
-
-
-def test_the_peak_is_what_lives_at_once() -> None:
-    """10×10 floats are 400 bytes: image 3, wide 6, sum 1; then the image, sum, best scores and labels of 8 bytes."""
-    assert memory.peak(Doubled(), 3, 10, 10) == 4000
 
 
 MEASURED = """

@@ -50,9 +50,7 @@ def elsewhere(home: Path, code: str, **environment: str) -> subprocess.Popen[str
     )
 
 
-def test_bytes_depend_on_no_number_of_processes_no_run_and_no_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_depend_on_no_process_run_or_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = pack(tmp_path / "raw", MANY)
     other = elsewhere(tmp_path, "convert(Path(), 'again')")
     first = tree(convert(tmp_path, expect=counts))
@@ -194,9 +192,7 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path: Path) -> 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_split_is_read_as_a_folder_by_pandas_arrow_duckdb_and_hugging_face(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pandas_arrow_duckdb_and_hugging_face_read_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import datasets
 

@@ -23,12 +23,18 @@ def encoded(pixels: np.ndarray, kind: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def tarred(path: Path, members: Mapping[str, bytes], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> Path:
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload] # modes are literals to typeshed
+def tar(members: Mapping[str, bytes], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload] # modes are literals to typeshed
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.type, info.size = kind, len(data)
             archive.addfile(info, io.BytesIO(data))
+    return file.getvalue()
+
+
+def tarred(path: Path, members: Mapping[str, bytes], mode: str = "w", kind: bytes = tarfile.REGTYPE) -> Path:
+    path.write_bytes(tar(members, mode, kind))
     return path
 
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation.evaluate import write_hist
 from pipeline.metrics.scores import scores
-from pipeline.tracking import confusion, record
+from pipeline.tracking import confusion
 from pipeline.tracking.commit import Commit, checked_out, origin, user
 from pipeline.tracking.record import read_outputs, read_splits
 from tests.stages.world import manifest
@@ -83,29 +83,6 @@ def test_splits_are_of_a_folder_or_of_a_whole_data_set(tmp_path: Path) -> None:
     assert read_splits(tmp_path, gone, {}, "training") == ([], ["data/shards/nyud/train/_manifest.json", gone[2]])
 
 
-@pytest.mark.parametrize(
-    ("name", "accepted"),
-    [
-        ("mean_iu/고양이", "mean_iu/고양이"),
-        ("dvc.dep.../elsewhere", "dvc.dep.../elsewhere"),
-        ("mean_iu/cat (wild)", "mean_iu/cat _wild_-"),
-        ("mean_iu/cat [wild]", "mean_iu/cat _wild_-"),
-        ("a//b/../c", "a/_/b/_/c-"),
-        ("x" * 400, "x" * 243 + "-"),
-        ("\n\t\udc80🐈", "____-"),
-    ],
-)
-def test_keys_are_ones_that_mlflow_accepts_and_differ_where_names_do(name: str, accepted: str) -> None:
-    from mlflow.utils.validation import _validate_metric_name
-
-    key = record.key(name)
-    assert key.startswith(accepted) and len(key) <= 250
-    assert len(key) == len(accepted) + (6 if accepted.endswith("-") else 0)
-    assert key != record.key(name + " ") != record.key(name + "(")
-    assert record.key("cat (wild)") != record.key("cat [wild]") != record.key("cat _wild_")
-    _validate_metric_name(key)  # type: ignore[no-untyped-call]
-
-
 def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Path) -> None:
     label = LabelSpec(classes=CLASSES, palette=((0, 0, 0),) * 3)
     write_hist(tmp_path / "hist.parquet", {"a": COUNTS, "b": COUNTS.T}, {"a": label, "b": label})
@@ -115,21 +92,6 @@ def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Pa
     table = confusion.table(*read["a"])
     assert dict(zip(table["class"], table["iu"], strict=True)) == scores(COUNTS, CLASSES)["iu"]
     assert (table["true pixels"], table["predicted pixels"]) == ([90, 20, 0], [85, 25, 0])
-
-
-@pytest.mark.parametrize("n", [2, 40])
-def test_a_picture_names_each_class_on_both_sides_and_shows_whole_percent(n: int) -> None:
-    counts = np.eye(n, dtype=np.int64) * 3
-    counts[0, 1], counts[1, 1] = 1, 0
-    names = [f"class {i} ß×é" for i in range(n)]
-    figure = confusion.draw("evaluate@x: semantic", names, counts)
-    figure.canvas.draw()
-    axes = figure.axes[0]
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [tick.get_text() for tick in labels] == names
-    shown = {(text.get_position()[1], text.get_position()[0]): text.get_text() for text in axes.texts}
-    assert shown == {(0, 0): "75", (0, 1): "25", **{(i, i): "100" for i in range(2, n)}}, "class 1 has no true pixel"
-    assert axes.get_window_extent().width / n >= 20, "pixels a cell, or its number would not fit"
 
 
 def test_a_letter_that_no_font_has_is_a_box_and_told(

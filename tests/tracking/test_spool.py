@@ -52,15 +52,6 @@ def test_a_line_that_the_power_cut_in_two_is_forgotten(tmp_path: Path) -> None:
     assert [event.get("step") for event in events(tmp_path)] == [1, None, 2]
 
 
-def test_spools_of_a_temporary_workspace_lie_in_its_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`dvc exp run --temp` and `--queue` remove theirs."""
-    monkeypatch.delenv("FCN_SPOOL", raising=False)
-    for work in (".", ".dvc/tmp/exps/tmpab12", ".dvc/tmp/exps/standalone/tmpab12"):
-        (tmp_path / work).mkdir(parents=True, exist_ok=True)
-        monkeypatch.chdir(tmp_path / work)
-        assert spool.place() == tmp_path / ".spool"
-
-
 def test_it_is_alive_as_long_as_its_process_has_it_and_a_line_has_its_time(tmp_path: Path) -> None:
     assert not spool.alive(tmp_path)
     written = Spool(tmp_path)

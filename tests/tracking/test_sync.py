@@ -134,7 +134,7 @@ def test_killed_and_run_again_it_is_one_run_with_every_step_once(world: Path, en
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
+def test_what_breaks_off_anywhere_the_next_pass_makes_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     """The connection breaks at the first request, then at the second, and so on, before or after it did its work."""
@@ -180,7 +180,7 @@ def test_another_server_gets_everything(tmp_path: Path, tables: Path, monkeypatc
         assert steps(client, run, "loss") == list(range(1, step + 1))
 
 
-def test_work_done_again_adds_nothing_to_its_run_whose_duration_is_the_last_attempts(
+def test_work_done_again_adds_nothing_to_its_run_but_its_duration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at once, run again 40 minutes later in 6 s, and 40 minutes later in 5 s."""

@@ -86,7 +86,7 @@ def test_eight_processes_that_meet_at_a_fresh_database_all_get_in(postgres: str,
     assert experiments(uri) == ["Default", EXPERIMENT]
 
 
-def test_clients_of_a_server_before_s3_share_an_experiment_need_no_key_and_get_their_files_back(
+def test_clients_of_a_server_before_s3_need_no_key_and_get_their_files_back(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bucket is made by compose.yaml's own command, twice, as after every restart."""

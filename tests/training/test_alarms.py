@@ -41,9 +41,7 @@ def test_a_training_that_learns_raises_none(tmp_path: Path) -> None:
         ((0, 0, 0, 0, 1, 2, 255), "all pixels of 6 images, whose labels have 3 classes, are background"),
     ],
 )
-def test_labels_that_have_nothing_to_do_with_the_images_raise_alarms(
-    tmp_path: Path, labels: tuple[int, ...], told: str
-) -> None:
+def test_labels_strewn_over_the_images_raise_alarms(tmp_path: Path, labels: tuple[int, ...], told: str) -> None:
     raised = alarms(tmp_path, shuffled=labels, iterations=60)
     assert len([text for text in raised if re.search(told, text)]) == 1
 

@@ -81,9 +81,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(world: World, iteration: i
     assert list(world.folder.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_at_the_flush_leaves_nothing(
-    tmp_path: Path, solver: Solver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, solver: Solver, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder").mkdir()
 
     def full(descriptor: int) -> None:
@@ -137,9 +135,7 @@ def test_a_damaged_snapshot_is_passed_over_for_the_older(world: World, spoil: Ca
         ),
     ],
 )
-def test_another_fingerprint_starts_fresh_and_names_what_changed(
-    world: World, changes: dict[str, object], named: str
-) -> None:
+def test_another_fingerprint_starts_fresh_and_says_why(world: World, changes: dict[str, object], named: str) -> None:
     whole = world.train("whole", None)
     before = world.stop(4)[0]
     assert world.train("again", world.snapshots(replace(FINGERPRINT, **changes))) == whole  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,15 +120,24 @@ def digests(*folders: Path) -> dict[str, str]:
     return {path.name: files.sha256(path) for folder in folders for path in folder.iterdir()}
 
 
+def trained(root: Path) -> dict[str, str]:
+    """The digests of what a training in a ``repository`` wrote, which is taken away for the next."""
+    found = digests(root / "runs/noise-fcn", root / "eval/noise-fcn")
+    assert sorted(found) == ["history.tsv", "model.safetensors"]
+    for folder in ("runs", "eval"):
+        shutil.rmtree(root / folder)
+    return found
+
+
 def losses(history: Path) -> list[float]:
     return [float(line.split("\t")[1]) for line in history.read_text().splitlines()[1:]]
 
 
-def repository(root: Path, **changes: object) -> Path:
+def repository(root: Path, labels: Sequence[int] = (0, 1, 2, 255), **changes: object) -> Path:
     """A folder in which `python -m stages.train noise-fcn` runs: this code and dvc.yaml, one recipe, its inputs."""
     for name in ("pipeline", "stages", "dvc.yaml"):
         (root / name).symlink_to(ROOT / name)
-    shards(root / "data/shards/noise/train")
+    shards(root / "data/shards/noise/train", labels)
     (root / "weights").mkdir()
     classifier(root / "weights/vgg16-fcn.safetensors")
     configure(root, **changes)

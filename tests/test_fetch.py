@@ -30,13 +30,15 @@ class Server(ThreadingHTTPServer):
     """Serves ``data`` at every path but those in ``gone``.
 
     ``cuts`` are the lengths after which coming responses break off, ``extra`` is how many bytes more it claims (None:
-    it tells no length).
+    it tells no length), ``mark`` the ETag. One that is not ``exact`` sends pieces whatever If-Range says.
     """
 
     cuts: tuple[int, ...] = ()
     ranges = True
     status = 200
     extra: int | None = 0
+    mark = ""
+    exact = True
     gone: tuple[str, ...] = ()
 
     def __init__(self, data: bytes, **how: Any) -> None:
@@ -59,11 +61,14 @@ class Handler(BaseHTTPRequestHandler):
         server.asked.append(asked)
         server.paths.append(self.path)
         start, status = 0, 404 if self.path in server.gone else server.status
-        if asked and server.ranges and status == 200:
+        same = self.headers.get("If-Range") in (None, server.mark) or not server.exact
+        if asked and server.ranges and same and status == 200:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(server.data) else 416
         self.send_response(status)
         start = min(start, len(server.data))
+        if server.mark:
+            self.send_header("ETag", server.mark)
         if status == 416:
             self.send_header("Content-Range", f"bytes */{len(server.data)}")
         if server.extra is not None:
@@ -173,13 +178,34 @@ def test_any_listed_digest_will_do(algorithm: str) -> None:
         assert server.asked == [None]
 
 
-def test_without_a_digest_no_piece_is_gone_on_with() -> None:
-    with serving(DATA[::-1], cuts=(10, 10, 10)) as first, serving(DATA) as second:
+@pytest.mark.parametrize(
+    ("mark", "later", "exact", "asked"),
+    [
+        ('"v1"', '"v1"', True, ["bytes=30-"]),
+        ('"v1"', '"v2"', True, ["bytes=30-"]),  # answered by the whole
+        ('"v1"', '"v2"', False, ["bytes=30-", None]),  # by a piece of the new one, which is not taken
+        ('W/"v1"', 'W/"v1"', True, [None]),  # says nothing of bytes
+        ("", "", True, [None]),
+    ],
+)
+def test_without_a_digest_a_piece_goes_on_only_while_the_server_calls_it_the_same(
+    mark: str, later: str, exact: bool, asked: list[str | None]
+) -> None:
+    old = DATA if mark == later else DATA[::-1]
+    with serving(old, cuts=(10, 10, 10), mark=mark, exact=exact) as server:
         with pytest.raises(Refusal, match="connection closed after"):
-            get(first.url, sha256=())
-        assert arrives(second.url, sha256=())  # as a later run
-        assert second.asked == [None]
+            get(server.url, sha256=())
+        server.data, server.mark, before = DATA, later, len(server.asked)
+        assert arrives(server.url, sha256=())  # as a later run
+        assert server.asked[before:] == asked
+        assert [path.name for path in Path(".downloads").iterdir()] == [SHA256]
     assert get("nothing", sha256=(SHA256,)) == SHA256, "the store knows it"
+
+
+def test_without_a_digest_another_urls_piece_is_not_gone_on_with() -> None:
+    with serving(DATA[::-1], cuts=(10, 10, 10), mark='"a"') as first, serving(DATA, mark='"a"') as second:
+        assert arrives(first.url, second.url, sha256=())
+        assert second.asked == [None]
 
 
 PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>"

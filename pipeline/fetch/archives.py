@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
 from pipeline.fetch.download import Download, Package, Row, stored_name
-from pipeline.fetch.transfer import SourceError, transfer
+from pipeline.fetch.transfer import SourceError, origin, transfer
 
 STORE = Path(".downloads")  # by digest, outside DVC: an edit of this file never fetches a gigabyte again
 
@@ -114,6 +114,7 @@ def _downloaded(entry: Download, pause: float) -> tuple[Path, str]:
     for url in entry.urls:
         try:
             digest = _from_url(url, entry, part, pause)
+            origin(part).unlink(missing_ok=True)
             return part.replace(STORE / stored_name(digest)), digest
         except SourceError as error:
             reasons.append(f"{url}: {error}")

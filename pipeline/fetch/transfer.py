@@ -6,6 +6,7 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,7 +24,8 @@ def transfer(url: str, part: Path, *, expected: int | None, known: bool, pause: 
     """Bring ``part`` to the URL's full length, appending to what it holds (http(s) by Range, file:// from the start).
 
     ``expected`` is the length in bytes the URL must have. ``known`` says that a digest will tell whether the whole is
-    right, so that a piece from anywhere may go on; without one every attempt begins anew.
+    right, so that a piece from anywhere may go on. Without one only a piece of this URL goes on, and only while the
+    server gives it the same ETag or date: ``part`` + ``.from`` keeps them, also for a later run.
     Broken connections are tried again ``ATTEMPTS`` times, ``pause`` seconds apart.
     Raises SourceError; ``part`` then keeps what came, for another attempt or another URL.
     """
@@ -37,10 +39,12 @@ def transfer(url: str, part: Path, *, expected: int | None, known: bool, pause: 
             raise SourceError(str(error)) from None
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code == 416 and known:  # nothing follows what is here
-                return
+            if error.code == 416 and part.exists():  # nothing follows what is here
+                if known or error.headers.get("Content-Range") == f"bytes */{part.stat().st_size}":
+                    return
+                part.unlink()
             why = f"HTTP {error.code} {error.reason}"
-            if error.code < 500 and error.code not in (408, 429):  # asking again will not help
+            if error.code < 500 and error.code not in (408, 416, 429):  # asking again will not help
                 break
         except (OSError, http.client.HTTPException) as error:
             why = str(getattr(error, "reason", error)) or type(error).__name__
@@ -48,12 +52,16 @@ def transfer(url: str, part: Path, *, expected: int | None, known: bool, pause: 
 
 
 def _attempt(url: str, part: Path, expected: int | None, known: bool) -> None:
-    have = part.stat().st_size if known and part.exists() else 0
-    asked = {"Range": f"bytes={have}-"} if have else {}
+    have, mark = _piece(url, part, known)
+    asked = {"Range": f"bytes={have}-", **({"If-Range": mark} if mark else {})} if have else {}
     request = urllib.request.Request(url, headers={"User-Agent": "fcn-pipeline", **asked})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
         start = have if response.status == 206 else 0
-        if start and not response.headers.get("Content-Range", f"bytes {start}-").startswith(f"bytes {start}-"):
+        given = _mark(response.headers)
+        if start and (
+            not response.headers.get("Content-Range", f"bytes {start}-").startswith(f"bytes {start}-")
+            or (mark and given not in ("", mark))
+        ):
             part.unlink()
             raise ConnectionError(f"sent another piece than the one from byte {start}")
         length = response.headers.get("Content-Length")
@@ -67,6 +75,7 @@ def _attempt(url: str, part: Path, expected: int | None, known: bool) -> None:
             refuse_page(part.name.removesuffix(".part"), block)
         bar = tqdm(initial=start, total=total, desc=part.name[:24], unit="B", unit_scale=True, disable=None)
         with bar, part.open("r+b" if start else "wb") as file:
+            origin(part).write_text(f"{url}\n{given}" if not start or mark else "", encoding="utf-8")
             file.seek(start)
             while block:
                 file.write(block)
@@ -74,6 +83,26 @@ def _attempt(url: str, part: Path, expected: int | None, known: bool) -> None:
                 block = response.read(BLOCK)
             if total is not None and file.tell() < total:
                 raise ConnectionError(f"connection closed after {file.tell()} of {total} bytes")
+
+
+def origin(part: Path) -> Path:
+    """Where it is written from which URL ``part`` came, and the mark that the server gave the file."""
+    return part.with_name(f"{part.name}.from")
+
+
+def _piece(url: str, part: Path, known: bool) -> tuple[int, str]:
+    """How many bytes of ``part`` to go on from, and the mark to ask with: none if a digest will tell."""
+    have = part.stat().st_size if part.exists() else 0
+    if known or not have or not origin(part).exists():
+        return (have if known else 0), ""
+    source, _, mark = origin(part).read_text(encoding="utf-8").partition("\n")
+    return (have, mark) if source == url and mark else (0, "")
+
+
+def _mark(headers: Message) -> str:
+    """What the server calls this version of the file: an ETag that stands for its bytes, or its date."""
+    tag = str(headers.get("ETag", ""))
+    return tag if tag and not tag.startswith("W/") else str(headers.get("Last-Modified", ""))
 
 
 def refuse_page(name: str, start: bytes) -> None:

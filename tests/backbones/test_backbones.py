@@ -11,8 +11,7 @@ from torch.nn import functional
 
 from pipeline.backbones import alexnet
 from pipeline.backbones.shared import winograd
-from pipeline.backbones.shared.layers import Conv2d, Sliding
-from pipeline.backbones.shared.lrn import lrn
+from pipeline.backbones.shared.layers import Conv2d, Sliding, lrn
 from pipeline.core import plugins
 from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec

@@ -85,6 +85,9 @@ NETS = {
     "siftflow-fcn32s": net(VGG16 | FR2, twice({"upscore": 64}), {"conv1_1": BGR}),
     "siftflow-fcn16s": net(VGG16 | FR2 | POOL42, twice(UP16), {"conv1_1": BGR}),
     "siftflow-fcn8s": net(VGG16 | FR2 | POOL42 | POOL32, twice(UP8), {"conv1_1": BGR}),
+    "pascalcontext-fcn32s": net(VGG16 | FR, {"upscore": 64}, {"conv1_1": BGR}),
+    "pascalcontext-fcn16s": net(VGG16 | FR | POOL4, UP16, {"conv1_1": BGR}),
+    "pascalcontext-fcn8s": net(VGG16 | FR | POOL4 | POOL3, UP8, {"conv1_1": BGR}),
 }
 
 
@@ -92,6 +95,7 @@ MEANS = {  # RGB; disparity, height, angle; ln of millimetres
     "voc": {"color": (122.67892, 116.66877, 104.00699)},
     "nyud": {"color": (92.318, 97.203, 116.190), "hha": (132.431, 94.076, 118.477), "depth": (7.844,)},
     "siftflow": {"color": (108.353, 115.294, 114.578)},
+    "pascalcontext": {"color": (122.679, 116.669, 104.007)},
 }
 
 

@@ -49,16 +49,10 @@ def ids(raw: Path, split: str) -> list[str]:
 
 
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, bytes]]]:
-    """The bytes of each wanted sample in the order of the labels' tgz, of which this is one pass."""
-    names = {f"trainval/{name}.mat": name for name in wanted}
-    for member in names:
-        tar.place(raw / LABELS, member)
-    for found in tar.walk(raw / LABELS):
-        if name := names.pop(found.name, None):
-            (photo,) = tar.read(raw / PHOTOS, [f"{ROOT}JPEGImages/{name}.jpg"])
-            yield name, {"color": photo, "semantic": found.read()}
-        if not names:
-            return
+    """The bytes of each wanted sample in the order of the labels' tgz."""
+    for name, parts in tar.gather(raw / LABELS, {name: {"semantic": f"trainval/{name}.mat"} for name in wanted}):
+        (photo,) = tar.read(raw / PHOTOS, [f"{ROOT}JPEGImages/{name}.jpg"])
+        yield name, {"color": photo, **parts}
 
 
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:

@@ -290,7 +290,7 @@ def test_upsampling_that_was_learned_is_kept(tmp_path: Path) -> None:
 def test_at_full_width_it_is_fed_as_the_authors_fed_it(name: str) -> None:
     dataset = name.split("-")[0]
     spec = released.spec(RELEASED[name])
-    counts = {"voc": [21], "nyud": [40], "siftflow": [33, 3]}[dataset]
+    counts = {"voc": [21], "nyud": [40], "siftflow": [33, 3], "pascalcontext": [60]}[dataset]
     assert [len(label.classes) for label in spec.heads.values()] == counts
     assert spec.heads == plugins.load("datasets", dataset).SPEC.labels
     assert replace(spec, heads={}, width=0.02) == replace(thin(name), heads={})

@@ -33,6 +33,8 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
     params["miniatures"]["sbd"]["counts"] = ["train=30", "val=4", "held_out=10"]
     params["miniatures"]["nyud"] |= {"side": 64, "counts": ["train=3", "val=2", "test=2"]}
     params["miniatures"]["siftflow"] |= {"side": 64, "counts": ["trainval=9", "test=3", "unannotated=2"]}
+    params["miniatures"]["pascalcontext"] |= {"side": 64, "counts": ["train=4", "val=2"]}
+    params["datasets"]["pascalcontext"]["expect"] = ["train=4", "val=2"]
     params["datasets"]["nyud"]["expect"] = ["trainval=5", "test=2", "train=3", "val=2"]
     params["datasets"]["siftflow"]["expect"] = ["trainval=9", "test=3"]
     params["datasets"]["voc"]["expect"] = ["train=6", "val=15", "seg11valid=10"]
@@ -170,7 +172,7 @@ def test_killed_in_training_and_run_again_by_dvc_it_is_one_run(clones: tuple[Pat
     assert [point.step for point in points] == list(range(1, 201))
 
 
-CONVERTED = {"convert@voc", "convert@sbd", "convert@nyud", "convert@siftflow"}
+CONVERTED = {f"convert@{name}" for name in ("voc", "sbd", "nyud", "siftflow", "pascalcontext")}
 COMMENTED = {
     "pipeline/metrics/scores.py": {"evaluate@voc-fcn32s", "evaluate@voc-fcn16s", "bounds@voc-seg11valid"},
     "pipeline/datasets/sbd.py": {"convert@sbd"},

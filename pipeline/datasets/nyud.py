@@ -1,4 +1,7 @@
-"""NYUDv2: rooms with Kinect depth, read frame by frame out of MATLAB's HDF5 file and cropped as the authors did."""
+"""NYUDv2: rooms with Kinect depth, read frame by frame out of MATLAB's HDF5 file and cropped as the authors did.
+
+Where the authors' own nyud.tar.gz lies in its place (conf/study/gupta.yaml), that is read.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.png import png
 from pipeline.core.types import Color, DatasetSpec, Encoded, LabelSpec, Refusal, Sample
-from pipeline.datasets.shared import archive
+from pipeline.datasets.shared import archive, gupta
 from pipeline.datasets.shared.hha import KINECT, hha
 
 # The 40 classes of Gupta et al. (2013) in classMapping40.mat's order, spelt as there, in the colours ScanNet gave them.
@@ -51,6 +54,8 @@ FIRST_ID = 5000  # frame 1 is called img_5001
 
 def splits(raw: Path) -> tuple[str, ...]:
     """``trainval`` and ``test``, as published; ``train`` and ``val`` too where the authors' lists lie beside."""
+    if _prepared(raw):
+        return gupta.SPLITS
     lists = [name for name in ("train", "val") if (raw / f"{name}.txt").is_file()]
     if len(lists) == 1:
         raise Refusal(f"{raw} has {lists[0]}.txt alone: give both train.txt and val.txt, or neither")
@@ -62,6 +67,8 @@ def ids(raw: Path, split: str) -> list[str]:
 
     Raises Refusal when a frame of ``train`` or ``val`` is not of ``trainval``, or both lists hold it.
     """
+    if _prepared(raw):
+        return gupta.ids(raw, split)
     if split in ("trainval", "test"):
         name = "trainNdxs" if split == "trainval" else "testNdxs"
         return [str(FIRST_ID + int(number)) for number in _matrix(raw / "splits.mat", name).ravel()]
@@ -74,6 +81,9 @@ def ids(raw: Path, split: str) -> list[str]:
 
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where each wanted frame lies, in the order asked for; the workers read the file themselves, a frame at a time."""
+    if _prepared(raw):
+        yield from gupta.read(raw, wanted)
+        return
     path = raw / FILE
     frames = len(_opened(*archive.version(path))["images"])
     classes = _classes(raw / "classMapping40.mat")
@@ -91,6 +101,8 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
 
     Raises Refusal for a frame that cannot be read, a depth that is no distance, and a label beyond 894.
     """
+    if "file" not in parts:
+        return gupta.sample(name, parts, LABEL)
     path, frame = parts["file"], parts["frame"]
     color, depth, raw_depth, labels = _frame(path, frame)
     top, bottom, left, right = _window(path, depth.shape)
@@ -115,6 +127,14 @@ def sample(name: str, parts: Mapping[str, Any]) -> Sample:
         images={column: Encoded(bytes=image, path=file) for column, image in images.items()},
         labels={"semantic": Encoded(bytes=semantic, path=file)},
     )
+
+
+def _prepared(raw: Path) -> bool:
+    """Whether the authors' archive is there; Refusal where the raw file is too."""
+    both = [name for name in (gupta.ARCHIVE, FILE) if (raw / name).is_file()]
+    if len(both) == 2:
+        raise Refusal(f"{raw} holds {' and '.join(both)}: remove the one that you do not mean")
+    return both == [gupta.ARCHIVE]
 
 
 def _millimetres(where: str, depth: NDArray[np.float32]) -> NDArray[np.uint16]:

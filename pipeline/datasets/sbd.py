@@ -38,21 +38,9 @@ def ids(raw: Path, split: str) -> list[str]:
 
 
 def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, bytes]]]:
-    """The bytes of each wanted sample in the archive's order: one pass, holding a part only until its partner comes."""
-    archive = raw / "benchmark.tgz"
-    parts: dict[str, dict[str, bytes]] = {name: {} for name in wanted}
-    members = {f"{ROOT}img/{name}.jpg": (name, "color") for name in parts}
-    members |= {f"{ROOT}cls/{name}.mat": (name, "semantic") for name in parts}
-    for member in members:
-        tar.place(archive, member)
-    for found in tar.walk(archive):
-        if found.name in members:
-            name, part = members.pop(found.name)
-            parts[name][part] = found.read()
-            if len(parts[name]) == 2:
-                yield name, parts.pop(name)
-        if not members:
-            return
+    """The bytes of each wanted sample in the archive's order."""
+    members = {name: {"color": f"{ROOT}img/{name}.jpg", "semantic": f"{ROOT}cls/{name}.mat"} for name in wanted}
+    return tar.gather(raw / "benchmark.tgz", members)
 
 
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:

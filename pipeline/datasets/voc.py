@@ -36,15 +36,9 @@ def read(raw: Path, wanted: Iterable[str]) -> Iterator[tuple[str, Mapping[str, b
     """The bytes of each wanted sample, in the order asked for: an uncompressed tar is read by offset."""
     archive = _archive(raw)
     root = _root(archive)
-    with archive.open("rb") as file:
-        for name in wanted:
-            members = {"color": f"{root}JPEGImages/{name}.jpg", "semantic": f"{root}SegmentationClass/{name}.png"}
-            parts = {}
-            for part, member in members.items():
-                offset, size = tar.place(archive, member)
-                file.seek(offset)
-                parts[part] = file.read(size)
-            yield name, parts
+    for name in wanted:
+        members = f"{root}JPEGImages/{name}.jpg", f"{root}SegmentationClass/{name}.png"
+        yield name, dict(zip(("color", "semantic"), tar.read(archive, members), strict=True))
 
 
 def sample(name: str, parts: Mapping[str, bytes]) -> Sample:

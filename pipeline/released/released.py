@@ -48,6 +48,9 @@ RELEASED = {
     "siftflow-fcn32s": Released(dataset="siftflow"),
     "siftflow-fcn16s": Released(dataset="siftflow", stride=16),
     "siftflow-fcn8s": Released(dataset="siftflow", stride=8),
+    "pascalcontext-fcn32s": Released(dataset="pascalcontext"),
+    "pascalcontext-fcn16s": Released(dataset="pascalcontext", stride=16),
+    "pascalcontext-fcn8s": Released(dataset="pascalcontext", stride=8),
 }
 
 

@@ -90,6 +90,8 @@ def test_equals_matlab_to_the_bit() -> None:
     assert want.size == 921_600
     assert np.array_equal(hha(depth, None, KINECT), want)
     assert np.array_equal(hha(depth, np.zeros(depth.shape, bool), KINECT), want)
+    off = np.abs(hha(np.floor(1000 * depth + 0.5) / 1000, None, KINECT).astype(int) - want)  # stored in millimetres
+    assert off.max(axis=(0, 1)).tolist() == [1, 1, 3] and (off.mean(axis=(0, 1)) < [0.01, 0.01, 0.16]).all()
 
 
 def test_equals_the_recipe_done_pixel_by_pixel() -> None:

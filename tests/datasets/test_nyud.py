@@ -11,9 +11,12 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from pipeline.core.png import png
 from pipeline.core.types import Refusal, Sample
 from pipeline.datasets import nyud
+from pipeline.datasets.shared import gupta
 from pipeline.datasets.shared.hha import KINECT, hha
+from tests.shards.world import tarred
 
 REAL = Path(__file__).parents[2].parent / "shared/real"
 HEIGHT, WIDTH = 120, 160  # a quarter of the Kinect's frame
@@ -144,6 +147,63 @@ def test_other_shapes_and_lists_are_refused(tmp_path: Path) -> None:
     (tmp_path / "splits.mat").write_text("no mat")
     with pytest.raises(Refusal, match=r"splits\.mat has no readable testNdxs"):
         nyud.ids(tmp_path, "test")
+
+
+def prepared(raw: Path, root: str, **replaced: bytes) -> list[Sample]:
+    """The authors' archive of what the raw set's four frames become, packed folder by folder; those frames."""
+    pack(raw / "raw")
+    frames = [first(raw / "raw", str(5001 + frame)) for frame in range(4)]
+    members = {}
+    for part, member in gupta.MEMBERS.items():
+        for frame in frames:
+            savemat(file := io.BytesIO(), {"segmentation": decoded(frame, "semantic") + np.uint8(1)})  # 255 becomes 0
+            data = file.getvalue() if part == "semantic" else frame.images[part].bytes
+            members[root + member.format(frame.id)] = replaced.get(part, data)
+    tarred(raw / gupta.ARCHIVE, members, "w:gz")
+    for split, text in {"train": "5004\n5001", "val": "5003", "test": "5002\n"}.items():
+        (raw / f"{split}.txt").write_text(text)
+    return frames
+
+
+@pytest.mark.parametrize("root", ["", "./data/nyud/"])
+def test_the_authors_archive_is_read_where_it_lies_and_gives_what_the_raw_set_gives(tmp_path: Path, root: str) -> None:
+    frames = prepared(tmp_path, root)
+    assert nyud.splits(tmp_path) == ("trainval", "test", "train", "val")
+    assert [nyud.ids(tmp_path, split) for split in ("trainval", "test")] == [["5001", "5003", "5004"], ["5002"]]
+    read = dict(nyud.read(tmp_path, ["5004", "5002"]))
+    assert sorted(read) == ["5002", "5004"]
+    for name, parts in read.items():
+        sample, raw = nyud.sample(name, parts), frames[int(name) - 5001]
+        assert (sample.height, sample.width, sample.labels) == (raw.height, raw.width, raw.labels)
+        assert {part: sample.images[part] for part in ("color", "depth", "hha")} == {
+            part: raw.images[part] for part in ("color", "depth", "hha")
+        }
+        assert list(sample.images) == list(raw.images) and not decoded(sample, "missing").any()
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"semantic": b"MATLAB 5.0 MAT-file, and nothing"}, r"img_5001\.mat has no readable segmentation"),
+        ({"depth": png(np.zeros((107, 140), np.uint16))}, r"img_5001\.png: depth is 0 somewhere"),
+        ({"hha": png(np.zeros((107, 139, 3), np.uint8))}, r"hha is \(107, 139\), its label \(107, 140\)"),
+    ],
+)
+def test_a_doubtful_frame_of_the_authors_archive_is_refused(
+    tmp_path: Path, replaced: dict[str, bytes], message: str
+) -> None:
+    prepared(tmp_path, "", **replaced)
+    with pytest.raises(Refusal, match=message):
+        first(tmp_path)
+    pack(tmp_path)
+    with pytest.raises(Refusal, match=r"holds nyud\.tar\.gz and nyu_depth_v2_labeled\.mat: remove the one"):
+        nyud.splits(tmp_path)
+
+
+def test_another_archive_is_not_taken_for_the_authors(tmp_path: Path) -> None:
+    tarred(tmp_path / gupta.ARCHIVE, {"a/b.txt": b"1"}, "w:gz")
+    with pytest.raises(Refusal, match=r"must have one folder data/images, found 0: is it the authors' NYUDv2\?"):
+        first(tmp_path)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")

@@ -45,14 +45,15 @@ from pathlib import Path
 from pipeline.convert.write_shard import plugin
 from pipeline.convert.writer import convert
 from pipeline.describe.describe import describe
-from pipeline.miniature import imagenet, leaves, nyud, sbd, siftflow, voc
+from pipeline.miniature import imagenet, leaves, nyud, pascalcontext, sbd, siftflow, voc
 imagenet.render(Path("imagenet"), seed=7, side=64, train=2, val=1)
 leaves.render(Path("leaves"), seed=7, side=96, images=3)
 nyud.render(Path("nyud"), seed=7, side=64, train=2, val=2, test=2)
+pascalcontext.render(Path("pascalcontext"), seed=7, side=96, train=4, val=2)
 sbd.render(Path("sbd"), seed=7, side=96, train=8, val=2, held_out=2)
 siftflow.render(Path("siftflow"), seed=7, side=64, trainval=8, test=2, unannotated=2)
 voc.render(Path("voc"), seed=7, side=96, train=4, val=3, held_out=2)
-for key in ("nyud", "sbd", "siftflow", "voc"):
+for key in ("nyud", "pascalcontext", "sbd", "siftflow", "voc"):
     source, shards = partial(plugin, key), Path("shards") / key
     convert(key, source, Path(key), shards, rows_per_shard=5, expect=None, processes=1)
     describe(shards, Path("found") / key)
@@ -60,7 +61,7 @@ for key in ("nyud", "sbd", "siftflow", "voc"):
         manifest = json.loads(path.read_text()) | {"shards": []}
         (Path("found") / key / f"{path.parent.name}.json").write_text(json.dumps(manifest))
 """
-FOLDERS = ("leaves/", "found/nyud/", "found/sbd/", "found/siftflow/", "found/voc/")
+FOLDERS = ("leaves/", "found/nyud/", "found/pascalcontext/", "found/sbd/", "found/siftflow/", "found/voc/")
 DIGESTS = json.loads((Path(__file__).parent / "digests.json").read_text())
 
 

@@ -85,6 +85,9 @@ NETS = {
     "siftflow-fcn32s": net(VGG16 | FR2, twice({"upscore": 64}), {"conv1_1": BGR}),
     "siftflow-fcn16s": net(VGG16 | FR2 | POOL42, twice(UP16), {"conv1_1": BGR}),
     "siftflow-fcn8s": net(VGG16 | FR2 | POOL42 | POOL32, twice(UP8), {"conv1_1": BGR}),
+    "pascalcontext-fcn32s": net(VGG16 | FR, {"upscore": 64}, {"conv1_1": BGR}),
+    "pascalcontext-fcn16s": net(VGG16 | FR | POOL4, UP16, {"conv1_1": BGR}),
+    "pascalcontext-fcn8s": net(VGG16 | FR | POOL4 | POOL3, UP8, {"conv1_1": BGR}),
 }
 
 
@@ -92,6 +95,7 @@ MEANS = {  # RGB; disparity, height, angle; ln of millimetres
     "voc": {"color": (122.67892, 116.66877, 104.00699)},
     "nyud": {"color": (92.318, 97.203, 116.190), "hha": (132.431, 94.076, 118.477), "depth": (7.844,)},
     "siftflow": {"color": (108.353, 115.294, 114.578)},
+    "pascalcontext": {"color": (122.679, 116.669, 104.007)},
 }
 
 
@@ -286,7 +290,7 @@ def test_upsampling_that_was_learned_is_kept(tmp_path: Path) -> None:
 def test_at_full_width_it_is_fed_as_the_authors_fed_it(name: str) -> None:
     dataset = name.split("-")[0]
     spec = released.spec(RELEASED[name])
-    counts = {"voc": [21], "nyud": [40], "siftflow": [33, 3]}[dataset]
+    counts = {"voc": [21], "nyud": [40], "siftflow": [33, 3], "pascalcontext": [60]}[dataset]
     assert [len(label.classes) for label in spec.heads.values()] == counts
     assert spec.heads == plugins.load("datasets", dataset).SPEC.labels
     assert replace(spec, heads={}, width=0.02) == replace(thin(name), heads={})

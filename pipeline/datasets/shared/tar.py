@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -105,6 +105,35 @@ def place(archive: Path, member: str) -> tuple[int, int]:
     if member not in places:
         raise Refusal(f"{archive} has no {member}: fetch it again")
     return places[member]
+
+
+def read(archive: Path, members: Iterable[str]) -> Iterator[bytes]:
+    """The bytes of each member of a tar that is not compressed, in the order asked for, by offset."""
+    with archive.open("rb") as file:
+        for member in members:
+            offset, size = place(archive, member)
+            file.seek(offset)
+            yield file.read(size)
+
+
+def gather(archive: Path, wanted: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Samples of a compressed tar in one pass: each id and the bytes of its parts, as soon as the last of them comes.
+
+    ``wanted`` is the member of each part, by id; a part is held only until its partners come. Raises Refusal where the
+    archive has no such member.
+    """
+    parts: dict[str, dict[str, bytes]] = {name: {} for name in wanted}
+    members = {member: (name, part) for name, own in wanted.items() for part, member in own.items()}
+    for member in members:
+        place(archive, member)
+    for found in walk(archive):
+        if found.name in members:
+            name, part = members.pop(found.name)
+            parts[name][part] = found.read()
+            if len(parts[name]) == len(wanted[name]):
+                yield name, parts.pop(name)
+        if not members:
+            return
 
 
 def ids(archive: Path, member: str) -> list[str]:

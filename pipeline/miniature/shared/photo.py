@@ -51,6 +51,11 @@ def voc_val(seed: int, val: int, held_out: int) -> list[str]:
     return sorted(_pool(seed, "held_out", held_out) + _pool(seed, "shared", shared))
 
 
+def context_train(seed: int, train: int) -> list[str]:
+    """PASCAL-Context's train ids, sorted: photographs that SBD trains on too."""
+    return sorted(_pool(seed, "extra", train))
+
+
 def sbd_train(seed: int, train: int, held_out: int) -> list[str]:
     """SBD's train ids, sorted: one in twenty from VOC train, those VOC val shares, the rest SBD's own.
 
@@ -95,29 +100,32 @@ def _id(seed: int, pool: int, k: int) -> str:
 Map = NDArray[np.uint8]
 VOID = 255
 _GROUNDS = (
-    coat(0x4C4C4C, 0x807D78, textures.clouds, 0.3),
-    coat(0x665440, 0x998566, textures.clouds, 0.5),
-    coat(0x38522E, 0x5C7542, textures.wool, 0.4),
-    coat(0x736B66, 0x9E948A, textures.tiles, 0.8),
+    ("ground", coat(0x4C4C4C, 0x807D78, textures.clouds, 0.3)),
+    ("sand", coat(0x665440, 0x998566, textures.clouds, 0.5)),
+    ("grass", coat(0x38522E, 0x5C7542, textures.wool, 0.4)),
+    ("floor", coat(0x736B66, 0x9E948A, textures.tiles, 0.8)),
 )
-_SKIES: tuple[tuple[Color, Color], ...] = (
-    ((0.8, 0.86, 0.92), (0.5, 0.65, 0.85)),
-    ((0.72, 0.72, 0.7), (0.6, 0.6, 0.6)),
-    ((0.7, 0.66, 0.58), (0.62, 0.57, 0.5)),
-    ((0.62, 0.7, 0.68), (0.52, 0.6, 0.6)),
+_SKIES: tuple[tuple[str, Color, Color], ...] = (
+    ("sky", (0.8, 0.86, 0.92), (0.5, 0.65, 0.85)),
+    ("sky", (0.72, 0.72, 0.7), (0.6, 0.6, 0.6)),
+    ("wall", (0.7, 0.66, 0.58), (0.62, 0.57, 0.5)),
+    ("wall", (0.62, 0.7, 0.68), (0.52, 0.6, 0.6)),
 )
+SEEN = (*things.NAMES, "ground", "sand", "grass", "floor", "sky", "wall")
+"""What a pixel may show; code i of ``Photo.context`` (1–26) is ``SEEN[i - 1]``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
     """A photograph (H×W×3 uint8) and its H×W uint8 maps.
 
-    ``label``: 0 background, 1–20 class; ``instances``: 0 background, else 1, 2, … by object; ``void``: bool, the rim
-    between objects and what is behind them.
+    ``label``: 0 background, 1–20 class; ``context``: the same with what the background is, 21–26; ``instances``: 0
+    background, else 1, 2, … by object; ``void``: bool, the rim between objects and what is behind them.
     """
 
     image: Map
     label: Map
+    context: Map
     instances: Map
     void: NDArray[np.bool_]
 
@@ -139,7 +147,11 @@ def photo(seed: int, name: str, height: int, width: int) -> Photo:
     seen = np.unique(scene.instance)  # what is hidden leaves no number behind
     instances = np.searchsorted(np.union1d([0], seen), scene.instance).astype(np.uint8)
     return Photo(
-        image=photograph(chance, scene.color), label=scene.label, instances=instances, void=rim(scene.instance)
+        image=photograph(chance, scene.color),
+        label=np.where(scene.label > len(things.NAMES), np.uint8(0), scene.label),
+        context=scene.label,
+        instances=instances,
+        void=rim(scene.instance),
     )
 
 
@@ -155,7 +167,7 @@ def portrait(seed: int, name: str, label: int, side: int) -> Map:
 
 
 def _open(chance: Chance, height: int, width: int) -> Scene:
-    """Open ground under a sky or before a wall, all of it background."""
+    """Open ground under a sky or before a wall."""
     side = max(height, width)
     focal = 1.4 * side
     camera = Camera(
@@ -163,10 +175,12 @@ def _open(chance: Chance, height: int, width: int) -> Scene:
         eye=(0.0, 0.0, chance.between(1.2, 1.8)),
     )  # fmt: skip
     scene = Scene(camera, (chance.between(-1, 1), chance.between(-1.5, -0.3), 1.0))
-    low, high = chance.pick(_SKIES)
+    above, low, high = chance.pick(_SKIES)
     clouds = mottle(camera.u + chance.between(0, 1), 2 * camera.v + chance.between(0, 1))
-    scene.sky(0, low, high, 0.6 * clouds)
-    scene.paint(Part(SQUARE, (0, 0, 0), (1e4, 1e4, 1)), chance.pick(_GROUNDS).worn(chance), Frame((0, 0, 0)), 0)
+    scene.sky(SEEN.index(above) + 1, low, high, 0.6 * clouds)
+    below, paint = chance.pick(_GROUNDS)
+    ground = Part(SQUARE, (0, 0, 0), (1e4, 1e4, 1))
+    scene.paint(ground, paint.worn(chance), Frame((0, 0, 0)), SEEN.index(below) + 1)
     return scene
 
 

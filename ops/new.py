@@ -61,7 +61,7 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
     classes, ignored = propose.classes(seen, _words(names), _words(ignore))
     row = {
         "root": str(folder), "images": found.images, "labels": found.labels, "encoding": seen.encoding,
-        "classes": classes, "ignore": ignored, "splits": found.splits,
+        "classes": classes, "ignore": ignored, "splits": found.splits, "group": found.group,
     }  # fmt: skip
     sheet = Path(".sheets", f"{name}.png")
     propose.draw(name, row, sheet)
@@ -81,11 +81,12 @@ def _table(found: Pairs, seen: Look, row: Mapping[str, Any]) -> Iterator[str]:
     coding = parse("row", read(Row, "row", row))
     names = dict(coding.stored)
     for value, pixels in seen.pixels.items():
-        meaning = names.get(value, 255)
+        meaning = value if seen.names else names.get(value, 255)
         name = coding.label.classes[meaning] if meaning < len(coding.label.classes) else "void"
         yield f"  {shown(value, by_color):>7}  {100 * pixels / sum(seen.pixels.values()):6.2f} %  {name}"
     if seen.large:
         yield "pictures are large: the recipe trains on random windows of 512×512 (data.crop)"
+    yield from found.told
     yield "splits: " + ", ".join(f"{split} {len(ids)}" for split, ids in found.layout.splits.items())
 
 

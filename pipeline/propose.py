@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,10 @@ from pipeline.convert import writer
 from pipeline.core import files
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
 from pipeline.datasets.own import folder
-from pipeline.datasets.own.coding import MOST, shown
+from pipeline.datasets.own.coding import MOST, Row, parse, shown
 from pipeline.datasets.own.folder import Folder
 from pipeline.datasets.own.images import decode, depth
+from pipeline.datasets.own.labels import as_indices
 from pipeline.describe import pictures
 from pipeline.describe.pictures import SAMPLES
 from pipeline.pairs import Pairs
@@ -34,9 +36,13 @@ LARGE = 1_500_000  # pixels of most pictures, above which training on whole ones
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What labels store: how, and each value's pixels; how many were looked at, and whether most are LARGE."""
+    """What labels store: how, and each value's pixels; how many were looked at, and whether most are LARGE.
+
+    Of labels that name their classes, ``names`` are these, and values are their places; void is 255.
+    """
 
     encoding: str
+    names: Sequence[str] = ()
     pixels: Mapping[int, int]
     labels: int
     large: bool
@@ -49,6 +55,8 @@ def look(found: Pairs) -> Look:
     JPEGs, soft edges, more values than classes can be.
     """
     chosen = _spread(found.ids, LOOKED_AT)
+    if found.encoding:
+        return _named(found, chosen)
     encodings: set[str] = set()
     sizes: list[int] = []
     pixels: Counter[int] = Counter()
@@ -82,6 +90,26 @@ def look(found: Pairs) -> Look:
     )
 
 
+def _named(found: Pairs, chosen: Sequence[str]) -> Look:
+    """Of masks, COCO's JSON and labelme's: what no object covers is the first class, background."""
+    names = {*found.classes}
+    for one in found.ids if found.encoding != "masks" else ():
+        document = json.loads(found.layout.read(one)["semantic"].bytes)
+        objects = document["annotations"].values() if found.encoding == "coco" else document["shapes"]
+        names |= {each[0] if found.encoding == "coco" else each["label"] for each in objects}
+    first = next((name for name in sorted(names) if name.strip("_").lower() == "background"), "background")
+    listed = (first, *sorted(names - {first}))
+    coding = parse("row", Row(root="", encoding=found.encoding, classes=listed))  # type: ignore[arg-type]
+    pixels, sizes = Counter[int](), []
+    for one in chosen:
+        files = {key.partition("/")[2]: file for key, file in found.layout.read(one).items() if key != "color"}
+        label, height, width = as_indices(coding, files)
+        pixels.update(_counts(label, decode(label)[0], "palette"))
+        sizes.append(height * width)
+    large = median(sizes) > LARGE
+    return Look(encoding=found.encoding, names=listed, pixels=dict(sorted(pixels.items())), labels=len(chosen), large=large)
+
+
 def _counts(file: Encoded, image: Image.Image, encoding: str) -> dict[int, int]:
     """How many pixels have each value, or colour as 0xrrggbb; of a label above ``PIXELS`` some are counted."""
     if image.format in ("JPEG", "MPO"):
@@ -108,6 +136,8 @@ def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[li
 
     Raises Refusal where only one value is seen, or the names are fewer or more than the values.
     """
+    if seen.names:
+        return [*(names or seen.names)], [*ignore]
     by_color = seen.encoding == "color"
     void = set(ignore) or ({shown(VOC_VOID, True)} if by_color else {"255", "65535"})
     values = [value for value in seen.pixels if shown(value, by_color) not in void]

@@ -125,8 +125,9 @@ def overlay(image: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     """
     factor = max(1, -(-SEEN // max(label.shape)))
     height, width = label.shape[0] * factor, label.shape[1] * factor
-    label = label.repeat(factor, 0).repeat(factor, 1)
-    image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    if factor > 1:
+        label = label.repeat(factor, 0).repeat(factor, 1)
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
     colors = np.zeros((256, 3), np.float32)
     colors[: len(spec.palette)] = spec.palette
     weight = np.zeros((256, 1), np.float32)
@@ -153,7 +154,7 @@ def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     from pipeline.tracking.confusion import covering  # matplotlib, which a served model does without
 
     unit = max(1.0, label.shape[0] / TALL)  # the legend grows with the picture
-    counts = np.bincount(label.ravel(), minlength=len(spec.classes))
+    counts = sum(np.bincount(row, minlength=len(spec.classes)) for row in label)  # at once it takes 8 bytes a pixel
     found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     path, names = covering([spec.classes[index] for index in found])
     font = ImageFont.truetype(path, FONT * unit)

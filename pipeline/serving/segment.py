@@ -25,7 +25,8 @@ Images = Mapping[str, NDArray[Any]]
 WHOLE = 0  # as a side: never tile
 SCRATCH = 2  # of what torch's tensors take: measured on a CPU, a forward pass takes 1.2 to 1.5 times as much
 SAMPLE = 1024  # pixels of the side of the image whose memory is counted; nothing is computed
-LARGEST = 4096  # pixels of a tile's side where memory is plenty
+LARGEST = 4096  # pixels of a tile's side on a GPU
+MOST = 1_750_000_000  # bytes that a piece takes on a CPU where exact tiles allow it, beside Python and the picture
 SCORES = "-scores"
 ONE = 65535
 FLOATS = 3  # a class and pixel that probabilities take beside the net's scores: softmax, its rounding, what is kept
@@ -35,8 +36,8 @@ MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
 class Segmenter:
     """A net that labels images of any size.
 
-    ``side`` is that of its tiles in pixels; None leaves it whole while memory suffices and otherwise takes the largest
-    tiles that do, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
+    ``side`` is that of its tiles in pixels; None leaves it whole while memory, on a CPU ``MOST``, suffices, and
+    otherwise takes the largest tiles for which it does, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
     (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
 
     With ``scores`` each head's probabilities come along, under its name and ``SCORES``: H×W×classes uint16, of which
@@ -114,6 +115,8 @@ class Segmenter:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
         room, around = machine.available(self.device), 2 * self.net.spec.padding
         pixels = int(room / self._bytes_per_pixel)
+        if self.device.type == "cpu":
+            pixels = min(pixels, max(int(MOST / self._bytes_per_pixel), (self.reach.side + around) ** 2))
         if (height + around) * (width + around) <= pixels:
             return WHOLE
         side = min(LARGEST, (isqrt(pixels) - around) // COARSEST * COARSEST)

@@ -58,11 +58,7 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
         folder = folder.relative_to(Path.cwd())
     found = pairs.find(name, folder, images, labels)
     seen = propose.look(found)
-    classes, ignored = propose.classes(seen, _words(names), _words(ignore))
-    row = {
-        "root": str(folder), "images": found.images, "labels": found.labels, "encoding": seen.encoding,
-        "classes": classes, "ignore": ignored, "splits": found.splits, "group": found.group,
-    }  # fmt: skip
+    row = propose.row(found, seen, _words(names), _words(ignore))
     sheet = Path(".sheets", f"{name}.png")
     propose.draw(name, row, sheet)
     scored = next((split for split in ("val", "test") if split in found.layout.splits), "train")

@@ -11,6 +11,7 @@ from functools import partial
 from math import isqrt
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -107,7 +108,9 @@ def _named(found: Pairs, chosen: Sequence[str]) -> Look:
         pixels.update(_counts(label, decode(label)[0], "palette"))
         sizes.append(height * width)
     large = median(sizes) > LARGE
-    return Look(encoding=found.encoding, names=listed, pixels=dict(sorted(pixels.items())), labels=len(chosen), large=large)
+    return Look(
+        encoding=found.encoding, names=listed, pixels=dict(sorted(pixels.items())), labels=len(chosen), large=large
+    )
 
 
 def _counts(file: Encoded, image: Image.Image, encoding: str) -> dict[int, int]:
@@ -131,7 +134,16 @@ def _spread(names: Sequence[str], most: int) -> list[str]:
     return [names[place] for place in sorted({step * len(names) // most for step in range(most)})]
 
 
-def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:
+def row(found: Pairs, seen: Look, names: Sequence[str] = (), ignore: Sequence[str] = ()) -> dict[str, Any]:
+    """Every field of the row of ``folders``, with the names and the values of no class that a person gave."""
+    own, ignored = _classes(seen, names, ignore)
+    return {
+        "root": str(found.root), "images": found.images, "labels": found.labels, "encoding": seen.encoding,
+        "classes": own, "ignore": ignored, "splits": found.splits, "group": found.group,
+    }  # fmt: skip
+
+
+def _classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:
     """The texts of the row's ``classes`` and ``ignore``, from what was seen and the ``names`` that a person gave.
 
     Raises Refusal where only one value is seen, or the names are fewer or more than the values.

@@ -102,7 +102,7 @@ class Segmenter:
         return wide
 
     @cached_property
-    def _bytes_per_pixel(self) -> float:
+    def bytes_per_pixel(self) -> float:
         """What labelling takes at once for each pixel of the image with its padding."""
         spec = self.net.spec
         with torch.device("meta"):
@@ -114,9 +114,9 @@ class Segmenter:
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
         room, around = machine.available(self.device), 2 * self.net.spec.padding
-        pixels = int(room / self._bytes_per_pixel)
+        pixels = int(room / self.bytes_per_pixel)
         if self.device.type == "cpu":
-            pixels = min(pixels, max(int(MOST / self._bytes_per_pixel), (self.reach.side + around) ** 2))
+            pixels = min(pixels, max(int(MOST / self.bytes_per_pixel), (self.reach.side + around) ** 2))
         if (height + around) * (width + around) <= pixels:
             return WHOLE
         side = min(LARGEST, (isqrt(pixels) - around) // COARSEST * COARSEST)

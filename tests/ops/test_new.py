@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -119,6 +120,9 @@ def new(*more: str) -> dict[str, Any]:
     compose.write(Path("params.yaml"), compose.composed(Path.cwd(), ["scale=leaves"]))
     checked = CliRunner().invoke(main, ["data", "check", "leaves"])
     assert checked.exit_code == 0, checked.output
+    assert re.search(
+        r"leaves-fcn8s takes for 48×\d+: training on .* 0\.\d GB, evaluating 0\.6 GB, labelling 0\.6 GB", checked.output
+    )
     row: dict[str, Any] = yaml.safe_load(Path("conf/scale/leaves.yaml").read_text())["folders"]["leaves"]
     return row
 

@@ -75,7 +75,7 @@ def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pyt
     for height, width in ((420, 480), (420, 448), (416, 416)):
         shown.clear()
         area = 460 * 520 if width == 480 else (width + 40) ** 2  # 20 px of padding on each side
-        room = segmenter._bytes_per_pixel * (area + 1)
+        room = segmenter.bytes_per_pixel * (area + 1)
         monkeypatch.setattr(memory, "available", lambda _, room=int(room): room)
         tiled = segmenter({"color": pixels}, "a")["semantic"]
         assert max(shown) == (height, width)
@@ -150,7 +150,7 @@ with torch.inference_mode():
     before = kilobytes("VmRSS")
     for scores in made(torch.zeros(1, 3, 1200, 1600) - 1).values():
         scores.max(1)
-allowed = Segmenter(made, torch.device("cpu"))._bytes_per_pixel * 1400 * 1800
+allowed = Segmenter(made, torch.device("cpu")).bytes_per_pixel * 1400 * 1800
 print(allowed, 1024 * (kilobytes("VmHWM") - before))
 """
 

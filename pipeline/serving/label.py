@@ -154,7 +154,9 @@ def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     from pipeline.tracking.confusion import covering  # matplotlib, which a served model does without
 
     unit = max(1.0, label.shape[0] / TALL)  # the legend grows with the picture
-    counts = sum(np.bincount(row, minlength=len(spec.classes)) for row in label)  # at once it takes 8 bytes a pixel
+    counts = np.zeros(256, np.int64)
+    for line in label:  # at once it takes 8 bytes a pixel
+        counts += np.bincount(line, minlength=256)
     found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     path, names = covering([spec.classes[index] for index in found])
     font = ImageFont.truetype(path, FONT * unit)

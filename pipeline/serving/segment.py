@@ -28,6 +28,7 @@ SAMPLE = 1024  # pixels of the side of the image whose memory is counted; nothin
 LARGEST = 4096  # pixels of a tile's side on a GPU
 MOST = 1_750_000_000  # bytes that a piece takes on a CPU where exact tiles allow it, beside Python and the picture
 SCORES = "-scores"
+PLENTY = 4096  # bytes a pixel, 4 times the whole VGG16's: a picture for which there is as much needs no counting, 4 s
 ONE = 65535
 FLOATS = 3  # a class and pixel that probabilities take beside the net's scores: softmax, its rounding, what is kept
 MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
@@ -37,8 +38,9 @@ class Segmenter:
     """A net that labels images of any size.
 
     ``side`` is that of its tiles in pixels; None leaves it whole while memory, on a CPU ``MOST``, suffices, and
-    otherwise takes the largest tiles for which it does, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
-    (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
+    otherwise takes the largest tiles for which it does. They lose nothing: a pixel's scores in its tile are those in
+    the whole up to the rounding of sums (measured: under 1e-5 of their standard deviation), so only two classes as near
+    as that can change places.
 
     With ``scores`` each head's probabilities come along, under its name and ``SCORES``: H×W×classes uint16, of which
     ``ONE`` is 1.
@@ -114,11 +116,12 @@ class Segmenter:
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
         room, around = machine.available(self.device), 2 * self.net.spec.padding
-        pixels = int(room / self.bytes_per_pixel)
-        if self.device.type == "cpu":
-            pixels = min(pixels, max(int(MOST / self.bytes_per_pixel), (self.reach.side + around) ** 2))
-        if (height + around) * (width + around) <= pixels:
+        bound, area = room if self.device.type == "cuda" else min(room, MOST), (height + around) * (width + around)
+        if area * PLENTY <= bound or area * self.bytes_per_pixel <= bound:
             return WHOLE
+        pixels = min(
+            int(room / self.bytes_per_pixel), max(int(bound / self.bytes_per_pixel), (self.reach.side + around) ** 2)
+        )
         side = min(LARGEST, (isqrt(pixels) - around) // COARSEST * COARSEST)
         if side < self.reach.side:
             raise Refusal(

@@ -15,6 +15,7 @@ from torch import nn
 from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
 from pipeline.serving import device as memory
+from pipeline.serving import segment
 from pipeline.serving.segment import WHOLE, Segmenter
 from pipeline.shards.reader import Example
 from pipeline.spec import NetSpec
@@ -80,6 +81,11 @@ def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pyt
         tiled = segmenter({"color": pixels}, "a")["semantic"]
         assert max(shown) == (height, width)
         assert (tiled != whole).sum() <= 5
+    shown.clear()
+    monkeypatch.setattr(memory, "available", lambda _: 1 << 40)
+    monkeypatch.setattr(segment, "MOST", 1 << 20)  # of plenty, on a CPU, what the smallest exact tiles need
+    assert (Segmenter(made, CPU)({"color": pixels}, "a")["semantic"] != whole).sum() <= 5
+    assert max(shown) == (416, 416)
     monkeypatch.setattr(memory, "available", lambda _: 5 << 20)
     with pytest.raises(Refusal, match=r"^a does not fit into 5 MB, nor do exact tiles of it, 416 px or more: "):
         Segmenter(made, CPU)({"color": pixels}, "a")

@@ -132,13 +132,16 @@ def overlay(image: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     colors[: len(spec.palette)] = spec.palette
     weight = np.zeros((256, 1), np.float32)
     weight[: len(spec.palette), 0] = [0 if color == BLACK else OPAQUE for color in spec.palette]
-    painted = np.empty_like(image)
+    legend = _legend(label, spec)
+    sheet = np.full((max(height, legend.shape[0]), width + legend.shape[1], 3), PAPER, np.uint8)
+    sheet[: legend.shape[0], width:] = legend
+    painted = sheet[:height, :width]
     for row in range(0, height, SEEN):  # floats of a few rows at a time
         rows = slice(row, row + SEEN)
         over = weight[label[rows]]
         painted[rows] = image[rows] * (1 - over) + colors[label[rows]] * over
     painted[_edges(label)] = EDGE
-    return _with_legend(painted, label, spec)
+    return sheet
 
 
 def _edges(label: Pixels) -> NDArray[np.bool_]:
@@ -149,7 +152,7 @@ def _edges(label: Pixels) -> NDArray[np.bool_]:
     return edges
 
 
-def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
+def _legend(label: Pixels, spec: LabelSpec) -> Pixels:
     """Classes by their share of the picture, the largest first; a class that is not painted has an empty swatch."""
     from pipeline.tracking.confusion import covering  # matplotlib, which a served model does without
 
@@ -162,15 +165,13 @@ def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     font = ImageFont.truetype(path, FONT * unit)
     margin, row, box = (round(length * unit) for length in (MARGIN, ROW, FONT))
     wide = margin + row + max(round(font.getlength(name)) for name in names) + 2 * row + margin
-    height = max(painted.shape[0], len(found) * row + 2 * margin)
-    sheet = Image.new("RGB", (painted.shape[1] + wide, height), PAPER)
-    sheet.paste(Image.fromarray(painted), (0, 0))
-    draw, left = ImageDraw.Draw(sheet), painted.shape[1] + margin
+    sheet = Image.new("RGB", (wide, len(found) * row + 2 * margin), PAPER)
+    draw = ImageDraw.Draw(sheet)
     for place, (index, name) in enumerate(zip(found, names, strict=True)):
         top, color = margin + place * row, spec.palette[index]
-        swatch = (left, top + (row - box) // 2, left + box, top + (row + box) // 2)
+        swatch = (margin, top + (row - box) // 2, margin + box, top + (row + box) // 2)
         draw.rounded_rectangle(swatch, radius=box // 5, fill=PAPER if color == BLACK else color, outline=INK)
-        draw.text((left + row, top + row // 2), name, fill=INK, font=font, anchor="lm")
+        draw.text((margin + row, top + row // 2), name, fill=INK, font=font, anchor="lm")
         draw.text((sheet.width - margin, top + row // 2), _share(counts[index] / label.size), INK, font, anchor="rm")
     return np.array(sheet)
 

@@ -22,7 +22,6 @@ SEEN_THROUGH = ("LA", "PA", "La", "RGBA", "RGBa")
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 BAND = 256  # rows
 Image.init()
-Image.core.set_block_size(64 << 20)  # bytes; what is larger than 32 MB glibc gives back when it is freed
 SUFFIXES = frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS)
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into samples of 16
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError, OverflowError)

@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.core.types import Refusal
 from pipeline.datasets.own import folder
 from pipeline.datasets.own.folder import Layout
+from pipeline.datasets.own.pattern import translated
 from pipeline.names import Folder
 from pipeline.ways import COCO, Files, Tree, Way, document, ways
 
@@ -60,7 +61,7 @@ def find(name: str, root: Path, images: str = "", labels: str = "") -> Pairs:
     seen = [Folder(text) for text in sorted(glob.glob("**/*", root_dir=root, recursive=True))]  # noqa: PTH207 - no hidden
     seen = [path for path in seen if not (root / path).is_dir()]
     tree = Tree(root, seen, _by_folder(seen, ENDINGS), _by_folder(seen, (".json",)))
-    way = Way(images, labels, []) if images else next(filter(None, ways(tree)), None)
+    way = Way(images, labels, [], _classes(labels, seen)) if images else next(filter(None, ways(tree)), None)
     if way is None:
         raise Refusal(f"{root} has no images with labels: {_missing(tree)}")
     return _read(name, tree, way)
@@ -100,6 +101,13 @@ def _read(name: str, tree: Tree, way: Way) -> Pairs:
         root=tree.root, images=way.images, labels=way.labels, encoding=encoding, classes=way.classes, splits=splits,
         group=kept_together, layout=layout, told=[*told, *_unused(tree, layout, splits)],
     )  # fmt: skip
+
+
+def _classes(labels: str, seen: Sequence[Folder]) -> list[str]:
+    """What ``{class}`` of a pattern stands for, what is before it being as long as can be."""
+    pattern = re.compile(translated(labels, {"{id}": ".+", "{class}": "(?P<class>[^/]+)"}))
+    found = (pattern.fullmatch(str(path)) for path in seen if "{class}" in labels)
+    return sorted({match["class"] for match in found if match})
 
 
 def _encoding(tree: Tree, labels: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from pipeline.datasets.own.labels import as_indices
 from pipeline.describe import pictures
 from pipeline.describe.pictures import SAMPLES
 from pipeline.pairs import Pairs
+from pipeline.ways import document
 
 LOOKED_AT = 48  # labels; `fcn data check` reads all
 PIXELS = 4_000_000  # of a label at most, every n-th row and column of a larger one
@@ -93,11 +93,9 @@ def look(found: Pairs) -> Look:
 
 def _named(found: Pairs, chosen: Sequence[str]) -> Look:
     """Of masks, COCO's JSON and labelme's: what no object covers is the first class, background."""
-    names = {*found.classes}
-    for one in found.ids if found.encoding != "masks" else ():
-        document = json.loads(found.layout.read(one)["semantic"].bytes)
-        objects = document["annotations"].values() if found.encoding == "coco" else document["shapes"]
-        names |= {each[0] if found.encoding == "coco" else each["label"] for each in objects}
+    names = {*found.classes} | {name for one in found.layout.objects.values() for name, _ in one.annotations.values()}
+    for one in found.ids if found.encoding == "labelme" else ():
+        names |= {shape["label"] for shape in document(found.root / found.layout.labels[one][""]).get("shapes", ())}
     first = next((name for name in sorted(names) if name.strip("_").lower() == "background"), "background")
     listed = (first, *sorted(names - {first}))
     coding = parse("row", Row(root="", encoding=found.encoding, classes=listed))  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def _paired(tree: Tree, labels: Files, both: Both) -> Way | None:
             classes, wild = sorted({label.name for _, label in both}), "{class}"
         else:
             both = [*{image: (image, label) for image, label in reversed(both)}.values()]
-    images, truths = ([*{pair[side] for pair in both}] for side in (0, 1))
+    images, truths = ([*dict.fromkeys(pair[side] for pair in both)] for side in (0, 1))
     joint = images[0] in truths
     return Way(
         f"{common(images)}/{_name(tree, tree.pictures, images, affixes.image, joint)}".removeprefix("./"),

@@ -242,6 +242,7 @@ def test_masks_of_a_class_each(own: Path, pictures: Pictures, pattern: str) -> N
         path = pattern.replace("{class}", kind).replace("*", "{n}.png").replace("{id}", "{n}")
         lay(pictures, "images/{n}.jpg", path, binary)
     row = proposed()
+    assert row == proposed(images="images/*", labels=pattern)
     assert (row["labels"], row["encoding"]) == (pattern, "masks")
     assert row["classes"] == ["background", "leaf", "tree trunk"]
 

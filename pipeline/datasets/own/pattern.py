@@ -67,7 +67,9 @@ def _check(where: str, pattern: str, classed: bool) -> None:
     marks, (*_, last) = re.findall(r"\{.*?\}|[{}]", pattern), pattern.split("/")
     beside = any("{" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
     if {*marks} - {"{id}", "{class}", "{split}"} or len({*marks}) < len(marks) or beside:
-        raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text, or {{split}}")
+        raise Refusal(
+            f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text, or {{split}}"
+        )
     if ("{class}" in marks) != classed:
         wanted = "{class} for the class's name" if classed else "it only where the encoding is masks"
         raise Refusal(f"{where} is {pattern!r}: write {wanted}, as in masks/{{id}}_{{class}}.png")
@@ -79,7 +81,11 @@ def _regex(pattern: str, kinds: Iterable[str]) -> re.Pattern[str]:
     """Groups ``k…`` and ``id`` make the id in their order, ``name`` is a file's name of which the stem counts."""
     *folders, last = pattern.split("/")
     kind = "|".join(re.escape(one) for one in sorted(kinds, key=len, reverse=True)) or "[^/]+"
-    marks = {"{id}": "(?P<id>[^/]+?)", "{class}": f"(?P<class>{kind})", "{split}": f"(?P<split>(?i:{'|'.join(SPLITS)}))"}
+    marks = {
+        "{id}": "(?P<id>[^/]+?)",
+        "{class}": f"(?P<class>{kind})",
+        "{split}": f"(?P<split>(?i:{'|'.join(SPLITS)}))",
+    }
     text = ""
     for place, folder in enumerate(folders):
         if folder == "**":

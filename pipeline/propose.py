@@ -95,7 +95,8 @@ def _named(found: Pairs, chosen: Sequence[str]) -> Look:
     """Of masks, COCO's JSON and labelme's: what no object covers is the first class, background."""
     names = {*found.classes} | {name for one in found.layout.objects.values() for name, _ in one.annotations.values()}
     for one in found.ids if found.encoding == "labelme" else ():
-        names |= {shape["label"] for shape in document(found.root / found.layout.labels[one][""]).get("shapes", ())}
+        shapes = document(found.root / found.layout.labels[one][""]).get("shapes", ())
+        names |= {str(shape["label"]) for shape in shapes if "label" in shape}
     first = next((name for name in sorted(names) if name.strip("_").lower() == "background"), "background")
     listed = (first, *sorted(names - {first}))
     coding = parse("row", Row(root="", encoding=found.encoding, classes=listed))  # type: ignore[arg-type]

@@ -164,9 +164,12 @@ def _is_png(name: str) -> bool:
 
 
 def _is_mask(path: Path) -> bool:
-    """Whether a picture has 0 and at most one other value."""
-    with Image.open(path) as image:
-        values = np.unique(np.asarray(image))
+    """Whether a picture has 0 and at most one other value; False for what does not decode."""
+    try:
+        with Image.open(path) as image:
+            values = np.unique(np.asarray(image))
+    except (OSError, Image.DecompressionBombError):
+        return False
     return len(values) < 3 and 0 in values
 
 
@@ -182,7 +185,7 @@ def _by_size(tree: Tree, one: Folder, other: Folder) -> bool:
 def _coco(tree: Tree, documents: Sequence[Folder]) -> Way | None:
     """COCO's JSON, and the folders that hold the images it lists."""
     found = [document(tree.root / path)["images"] for path in documents]
-    listed = {PurePosixPath(image["file_name"]).name for images in found for image in images[:MOST]}
+    listed = {PurePosixPath(image.get("file_name", "")).name for images in found for image in images[:MOST]}
     folders = [one for one, names in tree.pictures.items() if listed & {*names}]
     if not folders:
         return None

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.core.files import replacing
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.serving import picture
+from pipeline.serving import device, picture
 from pipeline.serving.picture import SUFFIXES, Pixels
 from pipeline.serving.segment import ONE, SCORES, Segmenter
 
@@ -24,6 +24,7 @@ OPAQUE = 0.6  # of a class's colour over the picture
 BLACK = (0, 0, 0)  # classes of this colour, background above all, leave the picture as it is
 EDGE = (255, 255, 255)
 SEEN = 320  # pixels of the longer side that an overlay has at least
+KEPT = 50 << 20  # bytes of a picture up to which freed memory is kept for the next
 TALL = 600  # pixels of height, above which the legend grows
 MARGIN, ROW, FONT = 12, 26, 15  # pixels of the legend
 INK, PAPER = (34, 34, 34), (255, 255, 255)
@@ -76,7 +77,9 @@ def label(
     for name, path in tqdm(pictures.items(), desc="label", unit="image", disable=None):
         try:
             pixels = picture.read(path, str(path))
+            _give_back(pixels)
             labels = segmenter({"color": pixels}, str(path))
+            _give_back(pixels)
         except Refusal as refusal:
             refused.append(refusal)
             continue
@@ -89,6 +92,12 @@ def label(
             if scores:
                 _write_scores(out / f"{head}{SCORES}" / name, scores, labels[head + SCORES], spec)
     return refused
+
+
+def _give_back(pixels: Pixels) -> None:
+    """Of a large picture, what decoding or the net held beside it, several GB."""
+    if pixels.nbytes > KEPT:
+        device.give_back()
 
 
 def _write_scores(path: Path, form: str, parts: NDArray[np.uint16], spec: LabelSpec) -> None:

@@ -144,12 +144,12 @@ def overlay(image: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     legend = _legend(label, spec)
     sheet = np.full((max(height, legend.shape[0]), width + legend.shape[1], 3), PAPER, np.uint8)
     sheet[: legend.shape[0], width:] = legend
-    painted = sheet[:height, :width]
-    for row in range(0, height, SEEN):  # floats of a few rows at a time
+    painted, edges = sheet[:height, :width], _edges(label)
+    for row in range(0, height, SEEN):  # floats, and places of edges, of a few rows at a time
         rows = slice(row, row + SEEN)
         over = weight[label[rows]]
         painted[rows] = image[rows] * (1 - over) + colors[label[rows]] * over
-    painted[_edges(label)] = EDGE
+        painted[rows][edges[rows]] = EDGE
     return sheet
 
 

@@ -25,10 +25,7 @@ SIDES = (96, 192)  # pixels of the images that are counted: 3 s with GoogLeNet, 
 # cores as VmHWM: 2.08 of GoogLeNet's (542 MB at 512×512, 2,093 MB at 1024×1024), 2.1 of a thin VGG16's, 1.7 of VGG16's
 SCRATCH = 2.1
 PYTHON = 600 << 20  # bytes of a process with torch, before it does anything
-LABELLED, PAINTED = (
-    4,
-    25,
-)  # bytes a pixel of a picture and its label; and of these while the overlay is drawn (measured)
+LABELLED, PAINTED = 4, 13  # bytes a pixel of a picture and its label; and while the overlay is drawn (measured)
 LABEL = 4  # bytes that decoding takes for a pixel of a label: Pillow's image, its bytes twice, and the array
 
 

@@ -58,11 +58,7 @@ def main(name: str, folder: Path, images: str, labels: str, names: str, ignore: 
         folder = folder.relative_to(Path.cwd())
     found = pairs.find(name, folder, images, labels)
     seen = propose.look(found)
-    classes, ignored = propose.classes(seen, _words(names), _words(ignore))
-    row = {
-        "root": str(folder), "images": found.images, "labels": found.labels, "encoding": seen.encoding,
-        "classes": classes, "ignore": ignored, "splits": found.splits,
-    }  # fmt: skip
+    row = propose.row(found, seen, _words(names), _words(ignore))
     sheet = Path(".sheets", f"{name}.png")
     propose.draw(name, row, sheet)
     scored = next((split for split in ("val", "test") if split in found.layout.splits), "train")
@@ -81,11 +77,12 @@ def _table(found: Pairs, seen: Look, row: Mapping[str, Any]) -> Iterator[str]:
     coding = parse("row", read(Row, "row", row))
     names = dict(coding.stored)
     for value, pixels in seen.pixels.items():
-        meaning = names.get(value, 255)
+        meaning = value if seen.names else names.get(value, 255)
         name = coding.label.classes[meaning] if meaning < len(coding.label.classes) else "void"
         yield f"  {shown(value, by_color):>7}  {100 * pixels / sum(seen.pixels.values()):6.2f} %  {name}"
     if seen.large:
         yield "pictures are large: the recipe trains on random windows of 512×512 (data.crop)"
+    yield from found.told
     yield "splits: " + ", ".join(f"{split} {len(ids)}" for split, ids in found.layout.splits.items())
 
 

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
 
 from pipeline.core.types import Refusal
 from pipeline.datasets.own import folder
 from pipeline.datasets.own.folder import Layout
+from pipeline.datasets.own.pattern import translated
+from pipeline.names import Folder
+from pipeline.ways import COCO, Files, Tree, Way, document, ways
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-IMAGES = ("images", "image", "imgs", "img", "jpegimages", "photos", "photographs", "pictures", "rgb", "leftimg8bit")
-LABELS = ("masks", "mask", "labels", "label", "annotations", "annotation", "segmentationclass", "gt", "gtfine")
-WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-SPLITS = {word: split for split, words in WORDS.items() for word in words}
-PREFIXES, SUFFIXES = ("", "image_", "img_"), ("", "_image", "_img", "_rgb", "_leftImg8bit")
-MOST = 20  # folders that are compared where no name tells their use
 SHARES = [[f"train=0.{10 - tenth}", f"val=0.{tenth}"] for tenth in (2, 3, 4, 5)]
+FRAMES = 3  # of a video, on average at least
+VIDEO = re.compile(r"\d|frame|video|clip|seq|cam", re.IGNORECASE)  # in its name: oak_01 and elm_01 are no frames
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """The row's patterns and splits, and what the folder's own reader finds by them."""
+    """The row's patterns, splits and group, and what the folder's own reader finds by them.
+
+    ``encoding`` is masks, coco or labelme, or "" where the labels' pixels tell it. ``classes`` are those that have
+    masks of their own. ``told`` are lines for the reader: files that are not used, frames of videos.
+    """
 
     root: Path
     images: str
     labels: str
+    encoding: str
+    classes: Sequence[str]
     splits: Sequence[str]
+    group: str | None
     layout: Layout
+    told: Sequence[str]
 
     @property
     def ids(self) -> list[str]:
@@ -47,142 +58,99 @@ def find(name: str, root: Path, images: str = "", labels: str = "") -> Pairs:
         raise Refusal(f"--{'images' if images else 'labels'} alone pairs nothing: give both --images and --labels")
     if not root.is_dir():
         raise Refusal(f"{root} is no folder: write the path of the folder with your images and labels")
-    if images:
-        return _read(name, root, images, labels, ())
-    folders, impure = _pictures(root)
-    both = list(_sides(folders))
-    few = [*folders][:MOST]
-    both = both or [pair for pair in permutations(few, 2) if _by_size(root, folders, *pair)][:1]
-    both = both or [(one, one) for one in sorted(folders, key=lambda each: -len(folders[each]))[:1]]
-    affixes = _affixes(folders, both)
-    if affixes is None:
-        raise Refusal(f"{root} has no images with labels: {_missing(root, folders)}")
-    single = {image for image, label in both if image == label} | impure
-    patterns = [
-        _pattern([pair[side] for pair in both], affix, bool(single & {pair[side] for pair in both}))
-        for side, affix in enumerate(affixes)
-    ]
-    return _read(name, root, patterns[0], patterns[1], _folder_splits(both))
+    seen = [Folder(text) for text in sorted(glob.glob("**/*", root_dir=root, recursive=True))]  # noqa: PTH207 - no hidden
+    seen = [path for path in seen if not (root / path).is_dir()]
+    tree = Tree(root, seen, _by_folder(seen, ENDINGS), _by_folder(seen, (".json",)))
+    way = Way(images, labels, [], _classes(labels, seen)) if images else next(filter(None, ways(tree)), None)
+    if way is None:
+        raise Refusal(f"{root} has no images with labels: {_missing(tree)}")
+    return _read(name, tree, way)
 
 
-def _pictures(root: Path) -> tuple[dict[PurePosixPath, list[str]], set[PurePosixPath]]:
-    """The names of pictures by their folder, and the folders where something else lies, too."""
-    folders: dict[PurePosixPath, list[str]] = {}
-    impure: set[PurePosixPath] = set()
-    for text in sorted(glob.glob("**/*", root_dir=root, recursive=True)):  # noqa: PTH207 - skips hidden files
-        path = PurePosixPath(text)
-        if path.suffix.lower() in ENDINGS:
+def _by_folder(paths: Iterable[Folder], endings: Collection[str]) -> Files:
+    folders: dict[Folder, list[str]] = {}
+    for path in paths:
+        if path.suffix.lower() in endings:
             folders.setdefault(path.parent, []).append(path.name)
-        elif not (root / path).is_dir():
-            impure.add(path.parent)
-    return folders, impure
+    return folders
 
 
-def _sides(folders: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, PurePosixPath]]:
-    """Folders of images and of labels whose paths differ in just that word: train/images and train/masks."""
-    found: dict[tuple[tuple[str, ...], ...], dict[str, PurePosixPath]] = {}
-    for each in folders:
-        for place, part in enumerate(each.parts):
-            kind = "images" if part.lower() in IMAGES else "labels" if part.lower() in LABELS else ""
-            if kind:
-                rest = each.parts[:place], each.parts[place + 1 :]
-                found.setdefault(rest, {}).setdefault(kind, each)
-    return ((both["images"], both["labels"]) for both in found.values() if len(both) == 2)
-
-
-def _by_size(root: Path, folders: Mapping[PurePosixPath, list[str]], one: PurePosixPath, other: PurePosixPath) -> bool:
-    """Whether two folders of other names hold pairs: labels are PNGs, and smaller files than photographs."""
-    png = all(name.lower().endswith(".png") for name in folders[other])
-    if not png or _affixes(folders, [(one, other)]) is None:
-        return False
-    sizes = [sum((root / each / name).stat().st_size for name in folders[each][:20]) for each in (one, other)]
-    return sizes[0] / len(folders[one][:20]) > sizes[1] / len(folders[other][:20])
-
-
-Affix = tuple[str, str, str]
-"""What stands before and after the id in a file's name, and the ending or ``*``."""
-
-
-def _affixes(
-    folders: Mapping[PurePosixPath, list[str]], both: Sequence[tuple[PurePosixPath, PurePosixPath]]
-) -> tuple[Affix, Affix] | None:
-    """How the names of images and labels differ: the way that pairs most of the first folder's; None if none does."""
-    best: tuple[int, tuple[Affix, Affix] | None] = (0, None)
-    for image, label in both[:1]:
-        names = [_of_kind(folders[image], image == label, 0), _of_kind(folders[label], image == label, 1)]
-        stems = [sorted({PurePosixPath(name).stem for name in each}) for each in names]
-        for before, after in product(PREFIXES, SUFFIXES):
-            fits = [stem for stem in stems[0] if stem.startswith(before) and stem.endswith(after)]
-            ids = {stem[len(before) : len(stem) - len(after)] for stem in fits} - {""}
-            for (left, right), count in _around(ids, stems[1][:: len(stems[1]) // 200 + 1]).most_common(1):
-                if count > best[0]:
-                    best = count, ((before, after, _ending(names[0])), (left, right, _ending(names[1])))
-    return best[1]
-
-
-def _of_kind(names: Sequence[str], mixed: bool, side: int) -> list[str]:
-    """In one folder for both, labels are the PNGs and images the others."""
-    return [name for name in names if not mixed or name.lower().endswith(".png") == bool(side)]
-
-
-def _around(ids: set[str], stems: Sequence[str]) -> Counter[tuple[str, str]]:
-    """How often labels are an id with a certain text before and after it."""
-    counts: Counter[tuple[str, str]] = Counter()
-    for stem in stems:
-        cuts = [(start, end) for start in range(len(stem)) for end in range(len(stem), start, -1)]
-        cut = max((cut for cut in cuts if stem[slice(*cut)] in ids), key=lambda cut: cut[1] - cut[0], default=None)
-        if cut:
-            counts[stem[: cut[0]], stem[cut[1] :]] += 1
-    return counts
-
-
-def _ending(names: Sequence[str]) -> str:
-    """``.jpg``, ``.jp*g`` for both spellings, or ``.*`` for several; a row finds capitals, too."""
-    endings = {PurePosixPath(name).suffix.lower() for name in names}
-    return endings.pop() if len(endings) == 1 else ".jp*g" if endings == {".jpg", ".jpeg"} else ".*"
-
-
-def _pattern(chosen: Sequence[PurePosixPath], affix: Affix, impure: bool) -> str:
-    """The folders' paths with * for what differs, and the names with {id} where more stands around it."""
-    parts = [set(column) for column in zip(*(each.parts for each in chosen), strict=True)]
-    place = PurePosixPath(*(glob.escape(part.pop()) if len(part) == 1 else "*" for part in parts))
-    before, after, ending = affix
-    if before or after:
-        return str(place / f"{before}{{id}}{after}{ending}")
-    return str(place / (f"*{ending}" if impure else "*"))
-
-
-def _folder_splits(both: Sequence[tuple[PurePosixPath, PurePosixPath]]) -> list[str]:
-    """``train=images/train`` and so on, where folders are named as splits."""
-    found: dict[str, str] = {}
-    for image, _ in both:
-        for place, part in enumerate(image.parts, 1):
-            if part.lower() in SPLITS:
-                found.setdefault(SPLITS[part.lower()], str(PurePosixPath(*image.parts[:place])))
-    return [f"{split}={found[split]}" for split in ("train", "val", "test") if split in found and len(found) > 1]
-
-
-def _read(name: str, root: Path, images: str, labels: str, splits: Sequence[str]) -> Pairs:
+def _read(name: str, tree: Tree, way: Way) -> Pairs:
     """What a row reads: with these splits, VOC's lists, or the first shares that leave no split empty."""
     lists = {split: f"ImageSets/Segmentation/{split}.txt" for split in ("train", "val", "test")}
-    kept = [f"{split}={path}" for split, path in lists.items() if (root / path).is_file()]
-    ways = [splits] if splits else [kept] if len(kept) > 1 else SHARES
-    for way in ways:
-        row = {"root": str(root), "images": images, "labels": labels, "splits": way, "classes": ["a", "b"]}
-        layout = folder.parse(name, row).survey(root)
+    kept = [f"{split}={path}" for split, path in lists.items() if (tree.root / path).is_file()]
+    given = [way.splits] if way.splits else [kept] if len(kept) > 1 else []
+    encoding = _encoding(tree, way.labels)
+    row: dict[str, Any] = {"root": str(tree.root), "images": way.images, "labels": way.labels}
+    row |= {"encoding": encoding or "index", "classes": ["background", *way.classes] if way.classes else ["a", "b"]}
+    layout = folder.parse(name, row).survey(tree.root) if not given else None
+    group = _group(sorted(layout.images.keys() & layout.labels.keys())) if layout else None
+    for kept_together, splits in product(dict.fromkeys((group, None)), given or SHARES):
+        layout = folder.parse(name, {**row, "splits": splits, "group": kept_together}).survey(tree.root)
         if all(layout.splits.values()):
             break
+    assert layout is not None
     if layout.problems:
         more = f" (the first of {len(layout.problems)} such problems)" if layout.problems[1:] else ""
         raise Refusal(f"{layout.problems[0]}{more}")
-    return Pairs(root=root, images=images, labels=labels, splits=way, layout=layout)
+    told = []
+    if group:
+        few = "frames of too few videos: those of one are in train and in val, so scores will be too good"
+        told.append(f"frames of videos: {group} keeps those of one in one split" if kept_together else few)
+    return Pairs(
+        root=tree.root, images=way.images, labels=way.labels, encoding=encoding, classes=way.classes, splits=splits,
+        group=kept_together, layout=layout, told=[*told, *_unused(tree, layout, splits)],
+    )  # fmt: skip
 
 
-def _missing(root: Path, folders: Mapping[PurePosixPath, list[str]]) -> str:
-    there = "; ".join(f"{each}/ has {len(names)}, such as {names[0]}" for each, names in [*folders.items()][:4])
+def _classes(labels: str, seen: Sequence[Folder]) -> list[str]:
+    """What ``{class}`` of a pattern stands for, what is before it being as long as can be."""
+    pattern = re.compile(translated(labels, {"{id}": ".+", "{class}": "(?P<class>[^/]+)"}))
+    found = (pattern.fullmatch(str(path)) for path in seen if "{class}" in labels)
+    return sorted({match["class"] for match in found if match})
+
+
+def _encoding(tree: Tree, labels: str) -> str:
+    if labels.endswith(".json"):
+        found = glob.iglob(re.sub(r"\{\w+\}", "*", labels), root_dir=tree.root, recursive=True)  # noqa: PTH207 - no hidden
+        return "coco" if {*document(tree.root / next(found, ""))} >= COCO else "labelme"
+    return "masks" if "{class}" in labels else ""
+
+
+def _unused(tree: Tree, layout: Layout, splits: Sequence[str]) -> Iterator[str]:
+    """A line that counts, by their endings, the files that the row does not read."""
+    used = {rule.partition("=")[2] for rule in splits}
+    for name in (name for names in layout.splits.values() for name in names):
+        used |= {layout.images[name], *layout.labels.get(name, {}).values()}
+    others: dict[str, list[str]] = {}
+    for path in tree.seen:
+        if str(path) not in used:
+            others.setdefault(path.suffix or "without an ending", []).append(str(path))
+    parts = [f"{len(paths)} {ending} ({paths[0]}{', …' * bool(paths[1:])})" for ending, paths in others.items()]
+    if parts:
+        yield f"not used: {', '.join(parts)}"
+
+
+def _group(ids: Sequence[str]) -> str | None:
+    """The row's ``group`` where names are plainly a video's and a number that goes up in steps: 0001TP_006690."""
+    for mark in "/_- ":
+        videos: dict[str, list[int]] = {}
+        for match in (re.fullmatch(rf"(.+){mark}\D{{0,6}}?(\d+)", name) for name in ids):
+            if not match or not (len(match[2]) > 3 if mark == "/" else VIDEO.search(PurePosixPath(match[1]).name)):
+                break
+            videos.setdefault(match[1], []).append(int(match[2]))
+        else:
+            steps = Counter(step for numbers in videos.values() for step in np.diff(sorted(numbers)).tolist())
+            if 1 < len(videos) <= len(ids) / FRAMES and 2 * max(steps.values()) >= steps.total():
+                return f"{{group}}{mark}*"
+    return None
+
+
+def _missing(tree: Tree) -> str:
+    there = "; ".join(f"{each}/ has {len(names)}, such as {names[0]}" for each, names in [*tree.pictures.items()][:4])
     looked = "looked for images/ with masks/, labels/ or annotations/, also in or around train/, val/ and test/"
-    found = there or "no picture is there"
-    hint = "; for labels as JSON write the row by hand, docs/own-data.md" if next(root.rglob("*.json"), None) else ""
-    if any("mask" in name.lower() for names in folders.values() for name in names):
+    hint = ""
+    if any("mask" in name.lower() for names in tree.pictures.values() for name in names):
         hint = "; masks beside images that are PNGs, too, must move into a folder of their own"
-    return f"{looked}, and for x.jpg beside x.png or x_mask.png; {found}: give --images and --labels{hint}"
+    beside = "for x.jpg beside x.png or x_mask.png, and for COCO's or labelme's JSON"
+    return f"{looked}, {beside}; {there or 'no picture is there'}: give --images and --labels{hint}"

@@ -10,6 +10,7 @@ from functools import partial
 from math import isqrt
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,12 +19,14 @@ from pipeline.convert import writer
 from pipeline.core import files
 from pipeline.core.types import DatasetSpec, Encoded, Refusal, Sample
 from pipeline.datasets.own import folder
-from pipeline.datasets.own.coding import MOST, shown
+from pipeline.datasets.own.coding import MOST, Row, parse, shown
 from pipeline.datasets.own.folder import Folder
 from pipeline.datasets.own.images import decode, depth
+from pipeline.datasets.own.labels import as_indices
 from pipeline.describe import pictures
 from pipeline.describe.pictures import SAMPLES
 from pipeline.pairs import Pairs
+from pipeline.ways import document
 
 LOOKED_AT = 48  # labels; `fcn data check` reads all
 PIXELS = 4_000_000  # of a label at most, every n-th row and column of a larger one
@@ -34,9 +37,13 @@ LARGE = 1_500_000  # pixels of most pictures, above which training on whole ones
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What labels store: how, and each value's pixels; how many were looked at, and whether most are LARGE."""
+    """What labels store: how, and each value's pixels; how many were looked at, and whether most are LARGE.
+
+    Of labels that name their classes, ``names`` are these, and values are their places; void is 255.
+    """
 
     encoding: str
+    names: Sequence[str] = ()
     pixels: Mapping[int, int]
     labels: int
     large: bool
@@ -49,6 +56,8 @@ def look(found: Pairs) -> Look:
     JPEGs, soft edges, more values than classes can be.
     """
     chosen = _spread(found.ids, LOOKED_AT)
+    if found.encoding:
+        return _named(found, chosen)
     encodings: set[str] = set()
     sizes: list[int] = []
     pixels: Counter[int] = Counter()
@@ -82,6 +91,27 @@ def look(found: Pairs) -> Look:
     )
 
 
+def _named(found: Pairs, chosen: Sequence[str]) -> Look:
+    """Of masks, COCO's JSON and labelme's: what no object covers is the first class, background."""
+    names = {*found.classes} | {name for one in found.layout.objects.values() for name, _ in one.annotations.values()}
+    for one in found.ids if found.encoding == "labelme" else ():
+        shapes = document(found.root / found.layout.labels[one][""]).get("shapes", ())
+        names |= {str(shape["label"]) for shape in shapes if "label" in shape}
+    first = next((name for name in sorted(names) if name.strip("_").lower() == "background"), "background")
+    listed = (first, *sorted(names - {first}))
+    coding = parse("row", Row(root="", encoding=found.encoding, classes=listed))  # type: ignore[arg-type]
+    pixels, sizes = Counter[int](), []
+    for one in chosen:
+        files = {key.partition("/")[2]: file for key, file in found.layout.read(one).items() if key != "color"}
+        label, height, width = as_indices(coding, files)
+        pixels.update(_counts(label, decode(label)[0], "palette"))
+        sizes.append(height * width)
+    large = median(sizes) > LARGE
+    return Look(
+        encoding=found.encoding, names=listed, pixels=dict(sorted(pixels.items())), labels=len(chosen), large=large
+    )
+
+
 def _counts(file: Encoded, image: Image.Image, encoding: str) -> dict[int, int]:
     """How many pixels have each value, or colour as 0xrrggbb; of a label above ``PIXELS`` some are counted."""
     if image.format in ("JPEG", "MPO"):
@@ -103,11 +133,22 @@ def _spread(names: Sequence[str], most: int) -> list[str]:
     return [names[place] for place in sorted({step * len(names) // most for step in range(most)})]
 
 
-def classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:
+def row(found: Pairs, seen: Look, names: Sequence[str] = (), ignore: Sequence[str] = ()) -> dict[str, Any]:
+    """Every field of the row of ``folders``, with the names and the values of no class that a person gave."""
+    own, ignored = _classes(seen, names, ignore)
+    return {
+        "root": str(found.root), "images": found.images, "labels": found.labels, "encoding": seen.encoding,
+        "classes": own, "ignore": ignored, "splits": found.splits, "group": found.group,
+    }  # fmt: skip
+
+
+def _classes(seen: Look, names: Sequence[str], ignore: Sequence[str]) -> tuple[list[str], list[str | int]]:
     """The texts of the row's ``classes`` and ``ignore``, from what was seen and the ``names`` that a person gave.
 
     Raises Refusal where only one value is seen, or the names are fewer or more than the values.
     """
+    if seen.names:
+        return [*(names or seen.names)], [*ignore]
     by_color = seen.encoding == "color"
     void = set(ignore) or ({shown(VOC_VOID, True)} if by_color else {"255", "65535"})
     values = [value for value in seen.pixels if shown(value, by_color) not in void]

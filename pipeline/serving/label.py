@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipeline.core.files import replacing
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.serving import picture
+from pipeline.serving import device, picture
 from pipeline.serving.picture import SUFFIXES, Pixels
 from pipeline.serving.segment import ONE, SCORES, Segmenter
 
@@ -24,6 +24,7 @@ OPAQUE = 0.6  # of a class's colour over the picture
 BLACK = (0, 0, 0)  # classes of this colour, background above all, leave the picture as it is
 EDGE = (255, 255, 255)
 SEEN = 320  # pixels of the longer side that an overlay has at least
+KEPT = 50 << 20  # bytes of a picture up to which freed memory is kept for the next
 TALL = 600  # pixels of height, above which the legend grows
 MARGIN, ROW, FONT = 12, 26, 15  # pixels of the legend
 INK, PAPER = (34, 34, 34), (255, 255, 255)
@@ -76,7 +77,9 @@ def label(
     for name, path in tqdm(pictures.items(), desc="label", unit="image", disable=None):
         try:
             pixels = picture.read(path, str(path))
+            _give_back(pixels)
             labels = segmenter({"color": pixels}, str(path))
+            _give_back(pixels)
         except Refusal as refusal:
             refused.append(refusal)
             continue
@@ -89,6 +92,12 @@ def label(
             if scores:
                 _write_scores(out / f"{head}{SCORES}" / name, scores, labels[head + SCORES], spec)
     return refused
+
+
+def _give_back(pixels: Pixels) -> None:
+    """Of a large picture, what decoding or the net held beside it, several GB."""
+    if pixels.nbytes > KEPT:
+        device.give_back()
 
 
 def _write_scores(path: Path, form: str, parts: NDArray[np.uint16], spec: LabelSpec) -> None:
@@ -125,19 +134,23 @@ def overlay(image: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     """
     factor = max(1, -(-SEEN // max(label.shape)))
     height, width = label.shape[0] * factor, label.shape[1] * factor
-    label = label.repeat(factor, 0).repeat(factor, 1)
-    image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    if factor > 1:
+        label = label.repeat(factor, 0).repeat(factor, 1)
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
     colors = np.zeros((256, 3), np.float32)
     colors[: len(spec.palette)] = spec.palette
     weight = np.zeros((256, 1), np.float32)
     weight[: len(spec.palette), 0] = [0 if color == BLACK else OPAQUE for color in spec.palette]
-    painted = np.empty_like(image)
-    for row in range(0, height, SEEN):  # floats of a few rows at a time
+    legend = _legend(label, spec)
+    sheet = np.full((max(height, legend.shape[0]), width + legend.shape[1], 3), PAPER, np.uint8)
+    sheet[: legend.shape[0], width:] = legend
+    painted, edges = sheet[:height, :width], _edges(label)
+    for row in range(0, height, SEEN):  # floats, and places of edges, of a few rows at a time
         rows = slice(row, row + SEEN)
         over = weight[label[rows]]
         painted[rows] = image[rows] * (1 - over) + colors[label[rows]] * over
-    painted[_edges(label)] = EDGE
-    return _with_legend(painted, label, spec)
+        painted[rows][edges[rows]] = EDGE
+    return sheet
 
 
 def _edges(label: Pixels) -> NDArray[np.bool_]:
@@ -148,26 +161,26 @@ def _edges(label: Pixels) -> NDArray[np.bool_]:
     return edges
 
 
-def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
+def _legend(label: Pixels, spec: LabelSpec) -> Pixels:
     """Classes by their share of the picture, the largest first; a class that is not painted has an empty swatch."""
     from pipeline.tracking.confusion import covering  # matplotlib, which a served model does without
 
     unit = max(1.0, label.shape[0] / TALL)  # the legend grows with the picture
-    counts = np.bincount(label.ravel(), minlength=len(spec.classes))
+    counts = np.zeros(256, np.int64)
+    for line in label:  # at once it takes 8 bytes a pixel
+        counts += np.bincount(line, minlength=256)
     found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     path, names = covering([spec.classes[index] for index in found])
     font = ImageFont.truetype(path, FONT * unit)
     margin, row, box = (round(length * unit) for length in (MARGIN, ROW, FONT))
     wide = margin + row + max(round(font.getlength(name)) for name in names) + 2 * row + margin
-    height = max(painted.shape[0], len(found) * row + 2 * margin)
-    sheet = Image.new("RGB", (painted.shape[1] + wide, height), PAPER)
-    sheet.paste(Image.fromarray(painted), (0, 0))
-    draw, left = ImageDraw.Draw(sheet), painted.shape[1] + margin
+    sheet = Image.new("RGB", (wide, len(found) * row + 2 * margin), PAPER)
+    draw = ImageDraw.Draw(sheet)
     for place, (index, name) in enumerate(zip(found, names, strict=True)):
         top, color = margin + place * row, spec.palette[index]
-        swatch = (left, top + (row - box) // 2, left + box, top + (row + box) // 2)
+        swatch = (margin, top + (row - box) // 2, margin + box, top + (row + box) // 2)
         draw.rounded_rectangle(swatch, radius=box // 5, fill=PAPER if color == BLACK else color, outline=INK)
-        draw.text((left + row, top + row // 2), name, fill=INK, font=font, anchor="lm")
+        draw.text((margin + row, top + row // 2), name, fill=INK, font=font, anchor="lm")
         draw.text((sheet.width - margin, top + row // 2), _share(counts[index] / label.size), INK, font, anchor="rm")
     return np.array(sheet)
 

@@ -20,6 +20,7 @@ GREY16 = ("I;16", "I;16L", "I;16B", "I;16N")
 OPAQUE = ("RGB", "1", "L", "P", "CMYK", "YCbCr", "RGBX")  # what Pillow turns into RGB without a loss that matters
 SEEN_THROUGH = ("LA", "PA", "La", "RGBA", "RGBa")
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+BAND = 256  # rows
 Image.init()
 SUFFIXES = frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS)
 DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners put into samples of 16
@@ -62,16 +63,20 @@ def read(source: bytes | Path, name: str, column: str = "color") -> NDArray[Any]
 
 
 def _rgb(image: Image.Image, name: str) -> Pixels:
-    turned = ImageOps.exif_transpose(image)
-    if turned.mode in GREY16:
-        grey = np.array(turned).astype(np.uint16)
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in GREY16:
+        grey = np.array(image).astype(np.uint16)
         used = next(bits for bits in DEPTHS if int(grey.max()) < 1 << bits)
         return np.repeat((grey >> used - 8).astype(np.uint8)[..., None], 3, axis=2)
-    if turned.mode in SEEN_THROUGH or (turned.mode in ("1", "L", "P", "RGB") and "transparency" in turned.info):
-        turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned.convert("RGBA"))
-    elif turned.mode not in OPAQUE:
-        raise Refusal(f"{name} has samples of mode {turned.mode}, whose range is unknown: export it with 8 or 16 bits")
-    return np.array(turned.convert("RGB"))
+    if image.mode in SEEN_THROUGH or (image.mode in ("1", "L", "P", "RGB") and "transparency" in image.info):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    elif image.mode not in OPAQUE:
+        raise Refusal(f"{name} has samples of mode {image.mode}, whose range is unknown: export it with 8 or 16 bits")
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, BAND):  # Pillow's own way from picture to array holds it three times
+        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+        pixels[top : top + BAND] = np.asarray(band.convert("RGB"))
+    return pixels
 
 
 def _depth(image: Image.Image, name: str) -> NDArray[np.uint16]:

@@ -25,8 +25,10 @@ Images = Mapping[str, NDArray[Any]]
 WHOLE = 0  # as a side: never tile
 SCRATCH = 2  # of what torch's tensors take: measured on a CPU, a forward pass takes 1.2 to 1.5 times as much
 SAMPLE = 1024  # pixels of the side of the image whose memory is counted; nothing is computed
-LARGEST = 4096  # pixels of a tile's side where memory is plenty
+LARGEST = 4096  # pixels of a tile's side on a GPU
+MOST = 1_500_000_000  # bytes that a piece takes on a CPU where exact tiles allow it, beside Python and the picture
 SCORES = "-scores"
+PLENTY = 4096  # bytes a pixel, 4 times the whole VGG16's: a picture for which there is as much needs no counting, 4 s
 ONE = 65535
 FLOATS = 3  # a class and pixel that probabilities take beside the net's scores: softmax, its rounding, what is kept
 MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
@@ -35,9 +37,10 @@ MATRICES = 64  # kept from image to image: at 4000 px one has 8 MB
 class Segmenter:
     """A net that labels images of any size.
 
-    ``side`` is that of its tiles in pixels; None leaves it whole while memory suffices and otherwise takes the largest
-    tiles that do, which lose nothing: a pixel's scores in its tile are those in the whole up to the rounding of sums
-    (measured: under 1e-5 of their standard deviation), so only two classes as near as that can change places.
+    ``side`` is that of its tiles in pixels; None leaves it whole while memory, on a CPU ``MOST``, suffices, and
+    otherwise takes the largest tiles for which it does. They lose nothing: a pixel's scores in its tile are those in
+    the whole up to the rounding of sums (measured: under 1e-5 of their standard deviation), so only two classes as near
+    as that can change places.
 
     With ``scores`` each head's probabilities come along, under its name and ``SCORES``: H×W×classes uint16, of which
     ``ONE`` is 1.
@@ -101,7 +104,7 @@ class Segmenter:
         return wide
 
     @cached_property
-    def _bytes_per_pixel(self) -> float:
+    def bytes_per_pixel(self) -> float:
         """What labelling takes at once for each pixel of the image with its padding."""
         spec = self.net.spec
         with torch.device("meta"):
@@ -113,9 +116,12 @@ class Segmenter:
     def _side(self, height: int, width: int, name: str) -> int:
         """``WHOLE``, or the side of the largest tiles that memory suffices for."""
         room, around = machine.available(self.device), 2 * self.net.spec.padding
-        pixels = int(room / self._bytes_per_pixel)
-        if (height + around) * (width + around) <= pixels:
+        bound, area = room if self.device.type == "cuda" else min(room, MOST), (height + around) * (width + around)
+        if area * PLENTY <= bound or area * self.bytes_per_pixel <= bound:
             return WHOLE
+        pixels = min(
+            int(room / self.bytes_per_pixel), max(int(bound / self.bytes_per_pixel), (self.reach.side + around) ** 2)
+        )
         side = min(LARGEST, (isqrt(pixels) - around) // COARSEST * COARSEST)
         if side < self.reach.side:
             raise Refusal(

@@ -14,6 +14,7 @@ import torch
 from pipeline.core.types import Refusal
 from pipeline.evaluation.predict import predict
 from pipeline.serving import device as memory
+from pipeline.serving import segment
 from pipeline.serving.segment import WHOLE, Segmenter
 from pipeline.shards.reader import Example
 from pipeline.spec import NetSpec
@@ -74,11 +75,16 @@ def test_where_memory_does_not_suffice_tiles_come_by_themselves(monkeypatch: pyt
     for height, width in ((420, 480), (420, 448), (416, 416)):
         shown.clear()
         area = 460 * 520 if width == 480 else (width + 40) ** 2  # 20 px of padding on each side
-        room = segmenter._bytes_per_pixel * (area + 1)
+        room = segmenter.bytes_per_pixel * (area + 1)
         monkeypatch.setattr(memory, "available", lambda _, room=int(room): room)
         tiled = segmenter({"color": pixels}, "a")["semantic"]
         assert max(shown) == (height, width)
         assert (tiled != whole).sum() <= 5
+    shown.clear()
+    monkeypatch.setattr(memory, "available", lambda _: 1 << 40)
+    monkeypatch.setattr(segment, "MOST", 1 << 20)  # of plenty, on a CPU, what the smallest exact tiles need
+    assert (Segmenter(made, CPU)({"color": pixels}, "a")["semantic"] != whole).sum() <= 5
+    assert max(shown) == (416, 416)
     monkeypatch.setattr(memory, "available", lambda _: 5 << 20)
     with pytest.raises(Refusal, match=r"^a does not fit into 5 MB, nor do exact tiles of it, 416 px or more: "):
         Segmenter(made, CPU)({"color": pixels}, "a")
@@ -137,7 +143,7 @@ with torch.inference_mode():
     before = kilobytes("VmRSS")
     for scores in made(torch.zeros(1, 3, 1200, 1600) - 1).values():
         scores.max(1)
-allowed = Segmenter(made, torch.device("cpu"))._bytes_per_pixel * 1400 * 1800
+allowed = Segmenter(made, torch.device("cpu")).bytes_per_pixel * 1400 * 1800
 print(allowed, 1024 * (kilobytes("VmHWM") - before))
 """
 

@@ -13,6 +13,12 @@ from pipeline.core.types import Refusal
 
 _TOKEN = re.compile(r"\{\w+\}|\*\*|\*|\?|\[[^]/]+\]|.")
 _WILD = re.compile(r"[*?\[]")
+SPLITS = {
+    word: split
+    for split, words in {"train": "train training", "val": "val valid validation", "test": "test testing"}.items()
+    for word in words.split()
+}
+"""The splits by the words that folders of them are named with."""
 
 
 class Match(NamedTuple):
@@ -28,8 +34,8 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
     """Every file that ``pattern`` matches below ``root``, sorted; hidden files are not found.
 
     The id is what wildcards in folders match, then what ``{id}`` matches, or without ``{id}`` the file's name without
-    its ending: ``*/rgb/*.png`` finds a/rgb/01.png as ``a/01``. ``{class}`` matches one of ``kinds``. Endings match in
-    capitals too. Raises Refusal for other braces, and where nothing is found.
+    its ending: ``*/rgb/*.png`` finds a/rgb/01.png as ``a/01``. ``{split}`` matches one of ``SPLITS``, a part of the id,
+    and passes over what has none there. ``{class}`` matches one of ``kinds``. Endings match in capitals too. Raises Refusal for other braces, and where nothing is found.
     """
     pattern = str(PurePosixPath(pattern))  # ./images//*.jpg is images/*.jpg
     _check(where, pattern, bool(kinds))
@@ -48,7 +54,7 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
             yield Match(_id(match), path, known[match["class"]] if known else "")
         elif match := loose.fullmatch(plain(path)):
             yield Match(_id(match), path, match["class"], known=False)
-        else:
+        elif "{split}" not in pattern:
             raise Refusal(f"{where} is {pattern!r}, by which {path} has no id: use *, ?, ** and [a-z] alone")
 
 
@@ -60,8 +66,10 @@ def plain(name: str) -> str:
 def _check(where: str, pattern: str, classed: bool) -> None:
     marks, (*_, last) = re.findall(r"\{.*?\}|[{}]", pattern), pattern.split("/")
     beside = any("{" in part and _WILD.search(part.rpartition(".")[0] or part) for part in pattern.split("/"))
-    if {*marks} - {"{id}", "{class}"} or len({*marks}) < len(marks) or beside:
-        raise Refusal(f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text")
+    if {*marks} - {"{id}", "{class}", "{split}"} or len({*marks}) < len(marks) or beside:
+        raise Refusal(
+            f"{where} is {pattern!r}: the only braces are one {{id}} and one {{class}} amid plain text, or {{split}}"
+        )
     if ("{class}" in marks) != classed:
         wanted = "{class} for the class's name" if classed else "it only where the encoding is masks"
         raise Refusal(f"{where} is {pattern!r}: write {wanted}, as in masks/{{id}}_{{class}}.png")
@@ -73,7 +81,11 @@ def _regex(pattern: str, kinds: Iterable[str]) -> re.Pattern[str]:
     """Groups ``k…`` and ``id`` make the id in their order, ``name`` is a file's name of which the stem counts."""
     *folders, last = pattern.split("/")
     kind = "|".join(re.escape(one) for one in sorted(kinds, key=len, reverse=True)) or "[^/]+"
-    marks = {"{id}": "(?P<id>[^/]+?)", "{class}": f"(?P<class>{kind})"}
+    marks = {
+        "{id}": "(?P<id>[^/]+?)",
+        "{class}": f"(?P<class>{kind})",
+        "{split}": f"(?P<split>(?i:{'|'.join(SPLITS)}))",
+    }
     text = ""
     for place, folder in enumerate(folders):
         if folder == "**":

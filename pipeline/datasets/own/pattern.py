@@ -35,7 +35,8 @@ def globbed(where: str, root: Path, pattern: str, kinds: Collection[str]) -> Ite
 
     The id is what wildcards in folders match, then what ``{id}`` matches, or without ``{id}`` the file's name without
     its ending: ``*/rgb/*.png`` finds a/rgb/01.png as ``a/01``. ``{split}`` matches one of ``SPLITS``, a part of the id,
-    and passes over what has none there. ``{class}`` matches one of ``kinds``. Endings match in capitals too. Raises Refusal for other braces, and where nothing is found.
+    and passes over what has none there. ``{class}`` matches one of ``kinds``. Endings match in capitals too.
+    Raises Refusal for other braces, and where nothing is found.
     """
     pattern = str(PurePosixPath(pattern))  # ./images//*.jpg is images/*.jpg
     _check(where, pattern, bool(kinds))

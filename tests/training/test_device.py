@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,13 @@ from tests.closure import ROOT
 
 SIDES = (64, 80)  # pixels: a step has the same operations at any size
 FROM_NUMPY = "aten.lift_fresh.default"  # what comes from NumPy is on the host before it is moved
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """The matrices of upsampling, which are kept for the next image: here they are fakes."""
+    yield
+    bilinear.matrix.cache_clear()
 
 
 @cache
@@ -66,13 +73,12 @@ def step(recipe: Recipe, spec: NetSpec, device: torch.device) -> Callable[[], ob
 
 def test_forward_and_loss_make_every_tensor_on_the_gpu() -> None:
     """By fake tensors, which refuse a mixture of devices, too; the host's first look at the loss ends the step."""
-    cuda = torch.device("cuda")
+    cuda, fakes = torch.device("cuda"), FakeTensorMode()
     for name, (recipe, spec) in nets().items():
-        with FakeTensorMode(), Recorded(cuda) as seen, pytest.raises(DataDependentOutputException):
+        with fakes, Recorded(cuda) as seen, pytest.raises(DataDependentOutputException):
             step(recipe, spec, cuda)()
         assert "aten.gather.default" in seen.names, f"{name}: the loss is computed"
         assert seen.strays <= {FROM_NUMPY}, name
-    bilinear.matrix.cache_clear()  # it holds fakes
 
 
 def refused() -> set[str]:
@@ -97,4 +103,3 @@ def test_no_operation_of_a_step_is_of_those_that_do_not_repeat_on_cuda(monkeypat
         for operation in seen.names:
             plain = operation.split(".")[1].replace("_", "")
             assert not plain.startswith(tuple(rows)), f"{name}: {operation} does not repeat on CUDA"
-    bilinear.matrix.cache_clear()

@@ -57,7 +57,7 @@ def disk(root: Path, params: Params) -> Findings:
 
     What a stage writes is known from its last run here at this scale, for scale paper from a rehearsal, else dvc.lock.
     """
-    need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
+    need: float = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
     locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
     scale = params.get("scale")
     scales = {scale, "rehearsal"} if scale == "paper" else {scale}

@@ -24,7 +24,7 @@ def test_two_small_images_tell_of_a_larger_one(spec: NetSpec, monkeypatch: pytes
 
 def test_what_a_gpu_would_hold_and_compute_is_counted_without_computing() -> None:
     once, row = costs.cost(recipe(iterations=1), THIN, 200, 160), recipe(iterations=3, batch=2)
-    assert once.memory == pytest.approx(memory._step(THIN, 180), rel=0.1)
+    assert once.memory == pytest.approx(memory._step(THIN, 180), rel=0.25)  # a CPU's products hold copies
     assert costs.cost(row, THIN, 200, 160).flops == pytest.approx(6 * once.flops)
     convolutions = 2 * 9 * 240 * 200 * 8 * (2 * 3 + 3 * 8)  # conv1_1, whose input needs no gradient, and conv1_2
     assert convolutions < once.flops < 20 * convolutions

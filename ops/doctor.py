@@ -11,7 +11,7 @@ from typing import Any
 import click
 import psutil
 
-from ops import _remotes
+from ops import _journal, _remotes
 from pipeline.core.types import Refusal
 from pipeline.lock_file import RWLOCK, holders, is_locked
 from pipeline.tables import size
@@ -51,13 +51,23 @@ def _venv(root: Path) -> Findings:
 
 
 def disk(root: Path, params: Params) -> Findings:
-    """Room for what dvc.lock names and is absent, twice (here and in DVC's cache), and for archives."""
-    need = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
+    """Room for what stages write and is absent, twice (here and in DVC's cache), and for archives.
+
+    What a stage writes is known from its last run here at this scale, for scale paper from a rehearsal, else dvc.lock.
+    """
+    need: float = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
     locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
-    outs = [out for stage in dvc.stages(root) for out in locked.get(stage, {}).get("outs", ())] if locked else []
-    need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+    scale = params.get("scale")
+    scales = {scale, "rehearsal"} if scale == "paper" else {scale}
+    ran = {line.stage: line.disk for line in _journal.read(root) if line.scale in scales and line.disk}
+    for name, stage in dvc.stages(root).items() if ran or locked else ():
+        outs = [out for out in locked.get(name, {}).get("outs", ()) if not (root / out["path"]).exists()]
+        absent = name in ran and not all((root / out).exists() for out in stage.outs)
+        need += 2 * (ran[name] * absent if name in ran else sum(out.get("size", 0) for out in outs))
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
+    if scale == "paper" and not ran:
+        text += " beside nets, of which a rehearsal tells (docs/paper.md)"
     yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import resource
 import runpy
 import shlex
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 STAGE = re.compile(r"python -m stages\.\w+( [\w@./=:+-]+)*")  # no quotes and nothing that a shell would read
-Process = tuple[IO[str], Callable[[], tuple[int, float]]]  # what it prints; exit code as Popen has it, seconds of CPU
+Process = tuple[IO[str], Callable[[], tuple[int, float, int]]]  # what it prints; exit code as Popen has it, CPU s, KiB
 OURS = ("pipeline", "stages")
 SHARED = (  # pipeline before torch, for it pins the kernels; the rest is other people's, for our code may change
     *("pipeline", "click", "matplotlib.backends.backend_agg", "matplotlib.figure", "numpy", "PIL.Image"),
@@ -38,8 +39,8 @@ def fork(command: str, folder: str, environment: Mapping[str, str]) -> Process |
         return None
     _, _, module, *arguments = shlex.split(command)
     reader, writer = _context.Pipe(duplex=False)
-    cpu = _context.RawValue("d", 0.0)  # stays 0 where a signal ends the process
-    process = _context.Process(target=_run, args=(module, arguments, folder, dict(environment), writer, cpu))
+    spent = _context.RawArray("d", 2)  # stays 0 where a signal ends the process
+    process = _context.Process(target=_run, args=(module, arguments, folder, dict(environment), writer, spent))
     try:
         process.start()
     except (EOFError, OSError):
@@ -49,22 +50,20 @@ def fork(command: str, folder: str, environment: Mapping[str, str]) -> Process |
     with reader:
         output = os.fdopen(os.dup(reader.fileno()), encoding="utf-8", errors="replace")
 
-    def ended() -> tuple[int, float]:
+    def ended() -> tuple[int, float, int]:
         process.join()
-        return process.exitcode or 0, cpu.value
+        return process.exitcode or 0, spent[0], int(spent[1])
 
     return output, ended
 
 
-def _run(
-    module: str, arguments: list[str], folder: str, environment: dict[str, str], output: Connection, cpu: Any
-) -> None:
+def _run(module: str, arguments: list[str], folder: str, more: dict[str, str], output: Connection, spent: Any) -> None:
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
     output.close()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(folder)
-    os.environ.update(environment)
+    os.environ.update(more)
     with suppress(OSError):  # only Linux has it: how `top` calls the process, in 15 characters
         Path("/proc/self/comm").write_text(" ".join([module.removeprefix("stages."), *arguments])[:15])
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
@@ -73,4 +72,5 @@ def _run(
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
-        cpu.value = sum(os.times()[:4])  # its own and its ended children's, user and system
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        spent[:] = sum(each.ru_utime + each.ru_stime for each in used), max(each.ru_maxrss for each in used)

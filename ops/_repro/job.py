@@ -19,11 +19,12 @@ CRASHES = {f"ended by {name}": name for name in ("SIGABRT", "SIGBUS", "SIGFPE", 
 
 @dataclass(frozen=True)
 class Ending:
-    """``how`` is ``exit 3`` or ``ended by SIGTERM``, empty for success; ``cpu`` is 0 where a signal ended a fork."""
+    """``how`` is ``exit 3`` or ``ended by SIGTERM``, empty for success; the last two are 0 for a killed fork."""
 
     how: str
     seconds: float
     cpu: float
+    memory: int  # bytes that its largest process had resident at most, as Linux counts them
 
 
 def run(stage: Any, slot: dict[str, str]) -> Ending:
@@ -33,11 +34,11 @@ def run(stage: Any, slot: dict[str, str]) -> Ending:
     with output:
         for line in output:
             say(stage, line.rstrip("\n"))
-    code, cpu = wait()
+    code, cpu, kibibytes = wait()
     number = -code if code < 0 else code - 128  # a shell, and a training that was asked to stop
     name = {each.value: each.name for each in signal.Signals}.get(number)
     how = f"ended by {name}" if name else f"exit {code}" if code else ""
-    return Ending(how, time.monotonic() - began, cpu)
+    return Ending(how, time.monotonic() - began, cpu, 1024 * kibibytes)
 
 
 def _process(stage: Any, slot: dict[str, str]) -> Process:
@@ -49,9 +50,9 @@ def _process(stage: Any, slot: dict[str, str]) -> Process:
     process = subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, errors="replace", **options)
     assert process.stdout is not None
 
-    def ended() -> tuple[int, float]:
+    def ended() -> tuple[int, float, int]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        return process.returncode, usage.ru_utime + usage.ru_stime
+        return process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
     return process.stdout, ended

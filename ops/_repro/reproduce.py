@@ -52,7 +52,8 @@ def reproduce(
     with opened(root, targets) as repo:
         runner = StageRunner(repo, **options)
         stages = ordered(repo, targets)
-        Run(runner, stages, slots(root, jobs, gpus), keep_going)()
+        with _journal.summary(root):
+            Run(runner, stages, slots(root, jobs, gpus), keep_going)()
     if not runner.new:
         return f"nothing to run: {len(stages)} stages unchanged"  # as `fcn plan` says it
     if runner.allow_missing:
@@ -140,8 +141,7 @@ class Run:
                 raise Refusal("stopped" if self.stopping else ending.how)
             self.runner.save(stage)
             self.done.add(stage)
-            _journal.write(Path(self.repo.root_dir), stage, ending.seconds, ending.cpu)
-            say(stage, f"done in {ending.seconds:.0f} s, {ending.cpu:.0f} s of CPU")
+            say(stage, _journal.write(Path(self.repo.root_dir), stage, ending.seconds, ending.cpu, ending.memory))
 
     @contextmanager
     def _locked(self, stage: Any) -> Iterator[None]:

@@ -22,26 +22,29 @@ from pipeline.backbones.shared.random_start import random_start
 from pipeline.core import files, plugins
 from pipeline.core.fields import bounded, read
 from pipeline.core.types import Refusal
-from pipeline.pretraining import imagenet
+from pipeline.pretraining import imagenet, untrained
 from pipeline.pretraining.imagenet import Pictures
 from pipeline.pretraining.normalise import normalise, unnormalise
+from pipeline.pretraining.untrained import LAST_STD
 from pipeline.runtime.observer import Observer
 from pipeline.spec import NetSpec
 
 POINTS = 300  # per curve
 WARM_UP = 0.1  # of the iterations
-LAST_STD = 0.01  # of the last layer's first weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSpec:
-    """One row of ``pretrain``: the net, its input's side in pixels, and its solver: Adam at peak rate ``lr``."""
+    """One row of ``pretrain``: the net, its input's side in pixels, and its solver: Adam at peak rate ``lr``.
+
+    Without ``iterations`` the weights are random, in a file as Caffe's model zoo publishes it (``untrained``).
+    """
 
     seed: int = bounded(least=0)
     width: float = bounded(above=0)
     crop: int = bounded(least=32)
     batch: int = bounded(least=1)
-    iterations: int = bounded(least=1)
+    iterations: int = bounded(least=0)
     lr: float = bounded(above=0)
 
 
@@ -63,14 +66,17 @@ def pretrain(
 
     Raises Refusal when an archive is missing and when the loss stops being finite.
     """
+    plain = NetSpec(backbone=key, width=spec.width, crop=spec.crop, padding=0, mean=imagenet.MEAN)
+    generator = torch.Generator().manual_seed(determinism.mix(spec.seed, "start"))
+    if not spec.iterations:
+        untrained.write(key, plain, generator, out)
+        return 1 / untrained.CLASSES
     names = imagenet.class_names(raw)
     side = imagenet.side_for(spec.crop)
     train = imagenet.decode(raw / imagenet.TRAIN, list(names), side)
     val = imagenet.decode(raw / imagenet.VAL, list(names), side)
-    plain = NetSpec(backbone=key, width=spec.width, crop=spec.crop, padding=0, mean=imagenet.MEAN)
     backbone = plugins.load("backbones", key)
     net: nn.Module = backbone.Classifier(plain, len(names))
-    generator = torch.Generator().manual_seed(determinism.mix(spec.seed, "start"))
     random_start(net, plain, generator)
     nn.init.normal_(net.get_parameter(f"{backbone.LAST}.weight"), std=LAST_STD, generator=generator)
     fit(net.to(device), backbone.LAST, train, spec, device, observer)

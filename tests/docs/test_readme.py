@@ -17,7 +17,7 @@ from tests.closure import ROOT
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
-COST = re.compile(r"^\[train@(\S+)\] done in .*?(\d+) s of CPU$", re.MULTILINE)
+COST = re.compile(r"^\[train@(\S+)\] done in .*?(\d+) s of CPU", re.MULTILINE)
 ROW = re.compile(r"^\| (\w+-fcn\S+(?: g)?) \|.*\| (\d*) \|\n", re.MULTILINE)
 
 

@@ -84,6 +84,18 @@ def test_a_slip_is_one_line_with_its_remedy(root: Path, text: str, reason: str) 
     assert not (root / "pwned").exists()
 
 
+def test_a_rehearsal_has_all_of_the_papers_rows_and_only_fewer_iterations_and_pictures() -> None:
+    """What is new in scale paper is rehearsed unasked: a row that says a plain number of iterations fails here."""
+    paper, rehearsal = (yaml.safe_load(compose.composed(ROOT, [f"scale={name}"])) for name in ("paper", "rehearsal"))
+    assert {row["solver"]["iterations"] for row in rehearsal["recipes"].values()} == {4}
+    for row in paper["recipes"].values():
+        row["solver"]["iterations"] = 4
+    differ = {key for key in paper.keys() | rehearsal.keys() if paper.get(key) != rehearsal.get(key)}
+    assert differ == {"scale", "runtime", "iterations", "miniatures", "downloads", "datasets", "pretrain"}
+    assert rehearsal["miniatures"].keys() - {"imagenet"} == rehearsal["datasets"].keys() == paper["datasets"].keys()
+    assert rehearsal["pretrain"].keys() == rehearsal["backbones"].keys()
+
+
 @pytest.mark.parametrize("key", ["v1.2", "my leaves", "x;touch F", "$(x)", "--help", "a/b", "..", "2024", "yes"])
 def test_a_rows_name_reaches_no_shell_unless_it_is_a_plain_word(root: Path, key: str) -> None:
     text = OWN.format(key=key if key in ("2024", "yes") else f'"{key}"')

@@ -173,6 +173,24 @@ def test_archives_are_told_by_their_size_whether_they_can_come_and_whether_the_d
     assert [state for state, _ in checks.disk(ROOT, PARAMS)] == ["ok"]
 
 
+def test_the_disk_of_scale_paper_is_foretold_from_a_rehearsal(root: Path) -> None:
+    def told(scale: str) -> str:
+        ((state, text),) = checks.disk(root, {"scale": scale})
+        assert state == "ok"
+        return text.partition("the pipeline writes about ")[2]
+
+    assert told("paper") == "0 B more beside nets, of which a rehearsal tells (docs/paper.md)"
+    (root / ".seconds.tsv").write_text(
+        "data\t9\trehearsal\t0\n"  # of a time that counted no bytes
+        "data\t9\trehearsal\t0\t1.0\t2\t500000000\n"
+        "gone\t9\trehearsal\t0\t1.0\t2\t500000000\n"
+        "data\t9\tminiature\t0\t1.0\t2\t30\n"
+    )
+    assert (told("paper"), told("miniature"), told("photos")) == ("1.0 GB more", "60 B more", "0 B more")
+    (root / "data").touch()
+    assert told("paper") == "0 B more"
+
+
 def test_a_virtual_environment_that_moved_is_told_and_made_anew(root: Path) -> None:
     for name in ("Makefile", "requirements.lock", "pyproject.toml", "bench.lock"):
         shutil.copy(ROOT / name, root)

@@ -14,6 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline.caffe import caffemodel
+from pipeline.convolutionalize.convolutionalize import convolutionalize
 from pipeline.core import files
 from pipeline.core.types import Refusal
 from pipeline.pretraining import imagenet
@@ -78,6 +80,21 @@ def test_learns_and_writes_the_same_bytes_in_every_process(tmp_path: Path) -> No
     tensors = load_file(folders[0] / "classifier.safetensors")
     assert tensors["fc8.weight"].shape == (3, 64)
     assert tensors["conv1_1.weight"].shape == (8, 3, 3, 3)
+
+
+@pytest.mark.parametrize("key", ["vgg16", "alexnet", "googlenet"])
+def test_without_iterations_the_weights_are_random_in_a_caffemodel_that_convolutionalizes(
+    key: str, tmp_path: Path
+) -> None:
+    """At full width the files have the sizes of the model zoo's to 1 %; here they are thin."""
+    spec = parse(key, {**ROW, "width": 1 / 64, "crop": 64, "iterations": 0})
+    pretrain(key, spec, tmp_path / "none", tmp_path / "weights", torch.device("cpu"))
+    convolutionalize(tmp_path / "weights", key, 20, tmp_path)
+    facts = json.loads((tmp_path / f"{key}-fcn.json").read_text())
+    assert facts["spec"]["heads"] == {"imagenet": 1000}
+    layers = caffemodel.read(tmp_path / "weights/random.caffemodel")
+    assert ("loss1.fc" in layers) == (key == "googlenet")
+    assert all(blob.ndim == 4 for blobs in layers.values() for blob in blobs)  # the layout of 2014
 
 
 def test_refuses_a_rate_too_high(tmp_path: Path) -> None:

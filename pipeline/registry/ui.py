@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.types import Refusal
 
 if TYPE_CHECKING:  # it takes seconds, and an address needs none
     from mlflow import MlflowClient
 
+KIND = "mlflow.experimentKind"  # an experiment's tag
 TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
 SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "paper_iu", "mean_acc", "pixel_acc", "fw_iu"))
 COMMIT = "tags.`git.commit`"
@@ -23,17 +25,17 @@ LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'" + CURRENT
 
 @dataclass(frozen=True)
 class View:
-    """Runs found by ``search`` in ``order``, with ``columns``; metrics by step if ``charts``. ``key`` is the link's."""
+    """Runs found by ``search`` in ``order``, with ``columns``; if ``charts``, those first. ``key`` is the link's."""
 
     key: str
     name: str
     search: str
     columns: tuple[str, ...] = ()
     order: str = "attributes.`Created`"
-    charts: bool = False
+    charts: tuple[str, ...] = ()
 
-    def saved(self, time: int) -> str:
-        """The tag's value, as the UI writes it; ``time`` in ms since 1970."""
+    def saved(self, time: int, pictures: Iterable[str] = ()) -> str:
+        """The tag's value, as the UI writes it; ``time`` in ms since 1970. ``pictures`` follow the charts."""
         state = {
             "searchFilter": self.search,
             "orderByKey": self.order,
@@ -44,6 +46,8 @@ class View:
             "selectedColumns": list(self.columns),
             "runsHiddenMode": "SHOWALL",  # by default, charts show ten runs
         }
+        if self.charts:
+            state |= _charts(self.charts, pictures)
         return json.dumps({"name": self.name, "createdAt": time, "updatedAt": time, "state": json.dumps(state)})
 
     def link(self, server: str, experiment: str) -> str:
@@ -61,7 +65,7 @@ VIEWS = (
         (*SCORES, "params.`stride`", "params.`recipes.solver.lr`", COMMIT),
         SCORES[0],
     ),
-    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=True),
+    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=("loss", "lr_log10")),
     View(
         "evaluations",
         "All evaluations by mean IU",
@@ -87,10 +91,36 @@ VIEWS = (
 def save(client: MlflowClient, experiment: str) -> None:
     """Write on the experiment the views that are not there, or other than here."""
     known = client.get_experiment(experiment)
+    tags = {KIND: "custom_model_development"}  # or an address without workflowType leads to the view of chats
     for view in VIEWS:
-        value = view.saved(known.creation_time or 0)
-        if known.tags.get(TAG + view.key) != value:
-            client.set_experiment_tag(experiment, TAG + view.key, value)
+        pictures = _pictures(client, experiment, view.search) if view.charts else []
+        tags[TAG + view.key] = view.saved(known.creation_time or 0, pictures)
+    for tag, value in tags.items():
+        if known.tags.get(tag) != value:
+            client.set_experiment_tag(experiment, tag, value)
+
+
+def _pictures(client: MlflowClient, experiment: str, search: str) -> list[str]:
+    """The names of the newest run's pictures, of those that ``search`` finds."""
+    query = f"{search} AND tags.`mlflow.loggedImages` = 'True'"
+    found = client.search_runs([experiment], query, max_results=1)
+    files = (file.path for run in found for file in client.list_artifacts(run.info.run_id, "images"))
+    return sorted({path.removeprefix("images/").partition("+step+")[0].replace("~", "/") for path in files})
+
+
+def _charts(metrics: Iterable[str], pictures: Iterable[str]) -> dict[str, Any]:
+    """A section of charts for a view's state, as MLflow 3.17's UI writes it; the UI adds the other metrics below.
+
+    Metrics are on a logarithmic scale, pictures without their run's params, which would hide them.
+    """
+    card = {"metricSectionId": "first", "runsCountToCompare": 10, "deleted": False, "isGenerated": True}
+    line = {"type": "LINE", "scaleType": "log", "xAxisKey": "step", "yAxisKey": "metric", "useGlobalXaxisKey": True}
+    line |= {"lineSmoothness": 0, "useGlobalLineSmoothing": True, "yAxisExpressions": [], "range": {}}
+    shown = {"type": "IMAGE", "step": 0, "showRunParams": False}
+    cards = [{**card, **line, "uuid": name, "metricKey": name, "selectedMetricKeys": [name]} for name in metrics]
+    cards += [{**card, **shown, "uuid": name, "imageKeys": [name]} for name in pictures]
+    section = {"uuid": "first", "name": "Model metrics", "display": True, "deleted": False, "isGenerated": True}
+    return {"compareRunCharts": cards, "compareRunSections": [{**section, "isReordered": True}]}
 
 
 def listen_at(host: str, port: int) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from matplotlib import get_data_path, style
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from PIL import Image
 
+from pipeline.core import fonts
 from pipeline.core.types import Refusal
 
 FOLDER, TILES = "figures", "tiles"  # beside the page, and in it
@@ -37,10 +37,7 @@ STYLE = Path(__file__).with_name("figures.mplstyle")
 KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 BROAD = 300  # points
 PAGE = Path(__file__).with_name("page.html")
-# Only matplotlib's own fonts, which are the same bytes everywhere: a machine's DejaVu may be another
-fontManager.ttflist = []
-for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
-    fontManager.addfont(own)
+fonts.pin()
 
 
 def color(stride: int) -> str:

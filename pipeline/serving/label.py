@@ -155,7 +155,7 @@ def _with_legend(painted: Pixels, label: Pixels, spec: LabelSpec) -> Pixels:
     unit = max(1.0, label.shape[0] / TALL)  # the legend grows with the picture
     counts = np.bincount(label.ravel(), minlength=len(spec.classes))
     found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
-    path, names = covering([spec.classes[index] for index in found])
+    path, names = covering([spec.classes[index] for index in found], found)
     font = ImageFont.truetype(path, FONT * unit)
     margin, row, box = (round(length * unit) for length in (MARGIN, ROW, FONT))
     wide = margin + row + max(round(font.getlength(name)) for name in names) + 2 * row + margin

@@ -132,19 +132,6 @@ def test_a_picture_names_each_class_on_both_sides_and_shows_whole_percent(n: int
     assert axes.get_window_extent().width / n >= 20, "pixels a cell, or its number would not fit"
 
 
-def test_a_letter_that_no_font_has_is_a_box_and_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert confusion.covering(["Straße", "Gemüse × é"])[1] == ["Straße", "Gemüse × é"]
-    monkeypatch.setattr(confusion, "findSystemFonts", list)
-    confusion._best.cache_clear()
-    path, names = confusion.covering(["猫 cat", "犬é"])
-    assert (Path(path).name, names) == ("DejaVuSans.ttf", ["□ cat", "□é"])
-    assert "no font here has 犬猫: names show □; apt-get install" in caplog.text
-    confusion.draw("x", ["猫", "犬"], COUNTS[:2, :2]).canvas.draw()
-    confusion._best.cache_clear()
-
-
 def git(root: Path, *args: str) -> None:
     identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]
     subprocess.run(["git", "-C", str(root), *identity, *args], check=True, capture_output=True)

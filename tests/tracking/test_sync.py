@@ -26,7 +26,7 @@ from tests.tracking.servers import unplug
 from tests.training.world import repository
 
 ITERATIONS = 600  # a point every second iteration
-CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
+CURVES = ("loss", "lr_log10", "throughput", "wait")
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def spooled(root: Path, last: int = 3, fingerprint: str = "f", **begin: dict[str
     written = Spool(root / f".spool/train@x/{fingerprint}")
     written.begin(**{"tags": {}, "params": {}, "texts": {}, **begin})
     for step in range(1, last + 1):
-        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+        written.point(step, {"loss": 1 / step, "lr_log10": -1.0})
     return written
 
 
@@ -101,7 +101,7 @@ def assert_whole(root: Path) -> Run:
     assert run.info.status == "FINISHED"
     every = list(range(2, ITERATIONS + 1, 2))
     assert steps(client, run, "loss") == every
-    assert steps(client, run, "learning_rate") == every
+    assert steps(client, run, "lr_log10") == every
     for curve in CURVES[2:]:  # told by the clock of one process: the row in which it was killed has none
         found = steps(client, run, curve)
         assert sorted(set(found)) == found
@@ -160,7 +160,7 @@ def test_passes_that_break_off_anywhere_are_made_good_by_the_next(
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["dvc.outputs"], run.data.tags["alarm"], len(run.data.params)) == ("m", "it is stuck", 5)
-    for curve in ("loss", "learning_rate"):
+    for curve in ("loss", "lr_log10"):
         assert steps(client, run, curve) == list(range(1, 11))
     names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
     assert len([name for name in names if name.endswith(".png")]) == 3

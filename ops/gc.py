@@ -40,6 +40,7 @@ def main(yes: bool) -> None:
     root = Path.cwd()
     if not (root / ".dvc").is_dir():
         raise Refusal(f"{root} is no DVC repository: run fcn gc in the root of a clone")
+    dvc.refuse_conflicts(root)
     revisions = _run(root, ["git", "rev-list", "--no-walk", "--all"]).split()  # DVC's experiments among them
     found = [_run(root, [*MD5, *where, "--", "*dvc.lock", "*.dvc"], 1) for where in (["--untracked"], revisions)]
     named = set("".join(found).replace("md5: ", "").split())

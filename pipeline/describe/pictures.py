@@ -8,12 +8,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib import get_data_path
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from pipeline.core import fonts
-from pipeline.core.types import DatasetSpec, LabelSpec
+from pipeline.core.types import DatasetSpec, LabelSpec, drawable
 from pipeline.describe.near import Pair
 from pipeline.shards.reader import Example, Shards
 
@@ -26,7 +28,12 @@ TITLE = 26
 LEGEND = 165  # pixels that a class and its colour take
 ROW = 0.2  # inches of a bar
 LEAST = 1e-6  # share at the left edge: a class rarer than a pixel in a million looks absent
-fonts.pin()
+# Only matplotlib's own fonts, which are the same bytes everywhere: a machine's DejaVu may be another
+fontManager.ttflist = []
+for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
+    fontManager.addfont(own)
+FONT = findfont("DejaVu Sans")  # Pillow's own has no é, ß or ×
+LETTERS = FT2Font(FONT).get_charmap()
 
 
 def sheet(folder: Path) -> Image.Image:
@@ -110,7 +117,7 @@ def _legend(head: str, label: LabelSpec) -> Image.Image:
     rows = -(-len(label.classes) // across)
     picture = Image.new("RGB", (WIDTH, TITLE + rows * (LINE + 2)), "white")
     _write(picture, (GAP, 8), head, 13)
-    for place, (name, color) in enumerate(zip(fonts.drawable(label.classes), label.palette, strict=True)):
+    for place, (name, color) in enumerate(zip(drawable(label.classes, LETTERS), label.palette, strict=True)):
         x, y = GAP + place % across * LEGEND, TITLE + place // across * (LINE + 2)
         ImageDraw.Draw(picture).rectangle((x, y + 1, x + 18, y + LINE - 2), fill=color, outline="grey")
         _write(picture, (x + 24, y), name, 11)
@@ -118,9 +125,8 @@ def _legend(head: str, label: LabelSpec) -> Image.Image:
 
 
 def _write(picture: Image.Image, at: tuple[int, int], text: str, height: int) -> None:
-    lacking = fonts.lacks(fonts.SANS, text)
-    text = "".join("?" if letter in lacking else letter for letter in text)  # of an image's name
-    ImageDraw.Draw(picture).text(at, text, fill="black", font=ImageFont.truetype(fonts.SANS, height - 1))
+    text = "".join(letter if ord(letter) in LETTERS else "?" for letter in text)  # of an image's name
+    ImageDraw.Draw(picture).text(at, text, fill="black", font=ImageFont.truetype(FONT, height - 1))
 
 
 def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -144,7 +150,7 @@ def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[
         axes.tick_params(labelsize=8)
         for place in (place for place in places if not widths[place]):
             axes.text(LEAST * 1.3, place, "absent", fontsize=7, va="center", color="firebrick")
-    panels[0].set_yticks(places, fonts.drawable(label.classes))
+    panels[0].set_yticks(places, drawable(label.classes, LETTERS))
     panels[0].invert_yaxis()
     for tick in panels[0].get_yticklabels():
         tick.set_parse_math(False)  # a class may be called $

@@ -15,12 +15,13 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from matplotlib import style
+from matplotlib import get_data_path, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
 from PIL import Image
 
-from pipeline.core import fonts
 from pipeline.core.types import Refusal
 
 FOLDER, TILES = "figures", "tiles"  # beside the page, and in it
@@ -37,7 +38,11 @@ STYLE = Path(__file__).with_name("figures.mplstyle")
 KINDS = {".png": "image/png", ".svg": "image/svg+xml"}
 BROAD = 300  # points
 PAGE = Path(__file__).with_name("page.html")
-fonts.pin()
+# Only matplotlib's own fonts, which are the same bytes everywhere: a machine's DejaVu may be another
+fontManager.ttflist = []
+for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
+    fontManager.addfont(own)
+LETTERS = FT2Font(findfont("DejaVu Sans")).get_charmap()
 
 
 def color(stride: int) -> str:

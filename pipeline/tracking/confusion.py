@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findSystemFonts
+from matplotlib.font_manager import findfont, findSystemFonts
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
-from pipeline.core import fonts
+from pipeline.core.types import drawable
 
 CELL = 0.34  # inches
 SHOWN = 0.5  # percent: a share that rounds to none is left out
@@ -72,17 +73,22 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
 def covering(names: Sequence[str], places: Iterable[int] | None = None) -> tuple[Path, list[str]]:
     """A font and ``names`` as it can draw them; the indices, which are ``places``, of those with a letter it lacks."""
     path = _best("".join(sorted({*"".join(names)})))
-    return path, fonts.drawable(names, places, path)
+    return path, drawable(names, _charmap(path), places)
 
 
 @cache
 def _best(letters: str) -> Path:
-    """The font, matplotlib's own or this machine's, that lacks the fewest of ``letters``."""
-    best, lacking = fonts.SANS, fonts.lacks(fonts.SANS, letters)
-    for path in map(Path, sorted(findSystemFonts())):
-        if not lacking:
-            break
+    """The font, DejaVu Sans or another of this machine, that lacks the fewest of ``letters``."""
+    fewest, best = len(letters) + 1, Path()
+    for path in map(Path, [findfont("DejaVu Sans"), *sorted(findSystemFonts())]):
         with suppress(RuntimeError, OSError):  # a broken file, or of a kind that matplotlib does not read
-            if len(missing := fonts.lacks(path, letters)) < len(lacking):
-                best, lacking = path, missing
+            if (lacking := sum(ord(letter) not in _charmap(path) for letter in letters)) < fewest:
+                fewest, best = lacking, path
+            if not fewest:
+                break
     return best
+
+
+@cache
+def _charmap(path: Path) -> dict[int, int]:
+    return FT2Font(path).get_charmap()

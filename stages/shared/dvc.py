@@ -58,8 +58,8 @@ def parsed(text: bytes, path: Path) -> Any:
 
 
 def refuse_conflicts(root: Path) -> None:
-    """Raise Refusal where a merge left one of the three open: what DVC says of it has no remedy."""
-    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock")):
+    """Raise Refusal where a merge left one of the four open: what DVC says of it has no remedy."""
+    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock", ".dvc/config")):
         if path.is_file() and CONFLICT.search(path.read_bytes()):
             load(path)
 

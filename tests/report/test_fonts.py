@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core import fonts
-from pipeline.core.types import LabelSpec
+from pipeline.core import types
+from pipeline.core.types import LabelSpec, drawable
 from pipeline.describe import pictures
+from pipeline.describe.pictures import LETTERS
 from pipeline.tracking import confusion
 from tests.closure import ROOT
 
@@ -36,13 +37,14 @@ DRAWN = ["Straße", "1", "café × ü", "3: dog", "\u202fleaf\u00a0", "5", "$5$"
 def test_a_class_whose_letters_are_missing_goes_by_its_index_and_that_is_told_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fonts._tell.cache_clear()
-    assert fonts.drawable(NAMES) == fonts.drawable(NAMES) == DRAWN
-    assert caplog.messages == ["DejaVuSans has no 犬猫🌿: pictures name such classes by their index"]
-    assert fonts.drawable(["犬 dog", "猫"], iter([7, 4])) == ["7: dog", "4"]
+    types._tell.cache_clear()
+    assert drawable(NAMES, LETTERS) == drawable(NAMES, LETTERS) == DRAWN
+    assert caplog.messages == ["no font for 犬猫🌿: pictures name such classes by their index"]
+    assert drawable(["犬 dog", "猫"], LETTERS, iter([7, 4])) == ["7: dog", "4"]
     monkeypatch.setattr(confusion, "findSystemFonts", lambda: [__file__])
     confusion._best.cache_clear()
-    assert confusion.covering(["猫", "é"], [4, 2]) == (fonts.SANS, ["4", "é"]), "a file that is no font is passed over"
+    path, names = confusion.covering(["猫", "é"], [4, 2])
+    assert (path.name, names) == ("DejaVuSans.ttf", ["4", "é"]), "a file that is no font is passed over"
     confusion.draw("x", ["$_$", "猫"], np.eye(2, dtype=np.int64)).canvas.draw()
     confusion._best.cache_clear()
 

@@ -14,7 +14,6 @@ from pipeline.core.types import Refusal
 if TYPE_CHECKING:  # it takes seconds, and an address needs none
     from mlflow import MlflowClient
 
-KIND = "mlflow.experimentKind"  # an experiment's tag
 TAG = "mlflow.sharedViewState."  # of the experiment: what "Save view" and "Share" of MLflow 3.17's UI write
 SCORES = tuple(f"metrics.`{name}/semantic`" for name in ("mean_iu", "paper_iu", "mean_acc", "pixel_acc", "fw_iu"))
 COMMIT = "tags.`git.commit`"
@@ -91,13 +90,11 @@ VIEWS = (
 def save(client: MlflowClient, experiment: str) -> None:
     """Write on the experiment the views that are not there, or other than here."""
     known = client.get_experiment(experiment)
-    tags = {KIND: "custom_model_development"}  # or an address without workflowType leads to the view of chats
     for view in VIEWS:
         pictures = _pictures(client, experiment, view.search) if view.charts else []
-        tags[TAG + view.key] = view.saved(known.creation_time or 0, pictures)
-    for tag, value in tags.items():
-        if known.tags.get(tag) != value:
-            client.set_experiment_tag(experiment, tag, value)
+        value = view.saved(known.creation_time or 0, pictures)
+        if known.tags.get(TAG + view.key) != value:
+            client.set_experiment_tag(experiment, TAG + view.key, value)
 
 
 def _pictures(client: MlflowClient, experiment: str, search: str) -> list[str]:

@@ -108,13 +108,16 @@ def _pictures(client: MlflowClient, experiment: str, search: str) -> list[str]:
 def _charts(metrics: Iterable[str], pictures: Iterable[str]) -> dict[str, Any]:
     """A section of charts for a view's state, as MLflow 3.17's UI writes it; the UI adds the other metrics below.
 
-    Metrics are on a logarithmic scale, pictures without their run's params, which would hide them.
+    The loss is on a logarithmic scale; pictures are without their run's params, which would hide them.
     """
     card = {"metricSectionId": "first", "runsCountToCompare": 10, "deleted": False, "isGenerated": True}
-    line = {"type": "LINE", "scaleType": "log", "xAxisKey": "step", "yAxisKey": "metric", "useGlobalXaxisKey": True}
+    line: dict[str, Any] = {"type": "LINE", "xAxisKey": "step", "yAxisKey": "metric", "useGlobalXaxisKey": True}
     line |= {"lineSmoothness": 0, "useGlobalLineSmoothing": True, "yAxisExpressions": [], "range": {}}
     shown = {"type": "IMAGE", "step": 0, "showRunParams": False}
-    cards = [{**card, **line, "uuid": name, "metricKey": name, "selectedMetricKeys": [name]} for name in metrics]
+    cards: list[dict[str, Any]] = []
+    for name in metrics:
+        own = {"uuid": name, "metricKey": name, "selectedMetricKeys": [name]}
+        cards.append({**card, **line, **own, "scaleType": "log" if name == "loss" else "linear"})
     cards += [{**card, **shown, "uuid": name, "imageKeys": [name]} for name in pictures]
     section = {"uuid": "first", "name": "Model metrics", "display": True, "deleted": False, "isGenerated": True}
     return {"compareRunCharts": cards, "compareRunSections": [{**section, "isReordered": True}]}

@@ -207,6 +207,17 @@ def test_a_run_that_another_took_the_place_of_before_it_was_published_is_marked(
     assert (new.data.tags.get("superseded"), old.data.tags.get("superseded")) == (old.info.run_id, None)
 
 
+def test_a_run_that_was_forced_and_wrote_what_a_published_one_wrote_is_marked(tmp_path: Path) -> None:
+    for fingerprint in ("published", "forced"):
+        spooled(tmp_path, fingerprint=fingerprint).end("FINISHED", {"dvc.outputs": "same"})
+        send(tmp_path)
+        client, found = runs(tmp_path)
+        by = {run.data.tags["live.fingerprint"]: run for run in found}
+        client.set_tag(by["published"].info.run_id, "dvc.inputs", "those")
+    assert by["forced"].data.tags["superseded"] == by["published"].info.run_id
+    assert "superseded" not in by["published"].data.tags
+
+
 LONG = "a photograph of an autumn forest (near Ayutthaya) " * 8
 
 

@@ -502,8 +502,7 @@ def test_a_class_s_name_is_short_and_seen(name: str) -> None:
 
 def test_a_share_of_many_digits_is_not_computed_and_a_pipe_is_no_image(tmp_path: Path) -> None:
     assert splits.parse("x", ["train=1e999999999"]) == {"train": "1e999999999"}
-    for name in ("images/a.png", "labels/a.png"):
-        put(tmp_path / name, SCENE)
+    lay(tmp_path, "a")
     os.mkfifo(tmp_path / "images/b.png")
     assert check("leaves", row(tmp_path, splits=["train=1"]))[0] == [
         f"{tmp_path}/images/b.png is no ordinary file: take it away"

@@ -105,7 +105,9 @@ def stage(address: str, root: Path = Path()) -> Stage:
     groups = [_group(each) for each in found.values() if each.get("do", each) is body]  # describe, describe-folder
     group = next((each for each in groups if key in (params.get(each) or {})), _group(found[name]))
     if key and key not in (rows := _rows(group, params.get(group) or {})):
-        raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
+        near = get_close_matches(key, rows, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(rows) or 'none'}"
+        raise Refusal(f"no row {key!r} in params.yaml under {group}: {hint}")
     return _stage(address, body, params, group)
 
 

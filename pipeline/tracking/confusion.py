@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -90,5 +90,5 @@ def _best(letters: str) -> Path:
 
 
 @cache
-def _charmap(path: Path) -> dict[int, int]:
+def _charmap(path: Path) -> Container[int]:
     return FT2Font(path).get_charmap()

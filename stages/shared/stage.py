@@ -41,7 +41,7 @@ class Stage(click.Command):
         except OSError as error:
             if error.errno not in MACHINE:
                 raise
-            name = visible(str(error.filename or "a file"))
+            name = visible(str(error.filename or "writing"))
             raise click.ClickException(f"{name}: {error.strerror}: {MACHINE[error.errno]}") from None
 
 

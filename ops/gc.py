@@ -18,6 +18,7 @@ import click
 import psutil
 
 from ops._amount import size
+from ops._git import git
 from ops._locks import RWLOCK, holders
 from pipeline.core.types import Refusal
 from pipeline.tracking import spool
@@ -41,7 +42,7 @@ def main(yes: bool) -> None:
     if not (root / ".dvc").is_dir():
         raise Refusal(f"{root} is no DVC repository: run fcn gc in the root of a clone")
     dvc.refuse_conflicts(root)
-    revisions = _run(root, ["git", "rev-list", "--no-walk", "--all"]).split()  # DVC's experiments among them
+    revisions = git(root, "rev-list", "--no-walk", "--all").split()  # DVC's experiments among them
     found = [_run(root, [*MD5, *where, "--", "*dvc.lock", "*.dvc"], 1) for where in (["--untracked"], revisions)]
     named = set("".join(found).replace("md5: ", "").split())
     for clean in (cache, runs, scratch):

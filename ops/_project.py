@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dvc.config import ConfigError
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
@@ -29,6 +30,8 @@ def opened(root: Path, targets: Sequence[str] = ()) -> Iterator[Repo]:
                 yield repo
             except DvcException as error:
                 raise Refusal(_unknown(repo, targets, str(error)) or one_line(error)) from None
+    except ConfigError as error:
+        raise Refusal(f"{one_line(error)}: correct .dvc/config") from None
     except NotDvcRepoError as error:
         raise Refusal(f"{error}: go to the clone's folder") from None
     except SCMError as error:

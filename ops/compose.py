@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.core import fields, files
 from pipeline.core.types import Refusal
 from pipeline.training.recipe import parse
-from stages.shared.dvc import stages
+from stages.shared.dvc import load, stages
 from stages.shared.stage import Stage
 
 OURS = ("data/shards/", "pipeline/", "runs/", "weights/")  # a folder of yours may lie anywhere, and come later
@@ -64,6 +64,10 @@ def _hydra(root: Path, overrides: Sequence[str]) -> str:
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
         raise Refusal(f"{' '.join(overrides)}: {' '.join(str(error).split())}") from None
+    except yaml.YAMLError:
+        for path in sorted((root / "conf").rglob("*.yaml")):
+            load(path)  # refuses the one to blame
+        raise
     return OmegaConf.to_yaml(config)
 
 

@@ -21,6 +21,7 @@ from pipeline.core.types import Refusal
 from pipeline.lock_file import RWLOCK, holders
 from pipeline.tables import size
 from pipeline.tracking import spool
+from pipeline.tracking.git import git
 from stages.shared import dvc
 from stages.shared.stage import Stage
 
@@ -40,7 +41,8 @@ def main(yes: bool) -> None:
     root = Path.cwd()
     if not (root / ".dvc").is_dir():
         raise Refusal(f"{root} is no DVC repository: run fcn gc in the root of a clone")
-    revisions = _run(root, ["git", "rev-list", "--no-walk", "--all"]).split()  # DVC's experiments among them
+    dvc.refuse_conflicts(root)
+    revisions = git(root, "rev-list", "--no-walk", "--all").split()  # DVC's experiments among them
     found = [_run(root, [*MD5, *where, "--", "*dvc.lock", "*.dvc"], 1) for where in (["--untracked"], revisions)]
     named = set("".join(found).replace("md5: ", "").split())
     for clean in (cache, runs, scratch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def nets(root: Path, recipes: Sequence[str], table1: bool) -> dict[str, Path | N
     trained = {path.parent.name: path for path in sorted((root / "runs").glob(f"*/{WEIGHTS}"))}
     for name in recipes:
         if name not in trained:
-            known = ", ".join(trained) or "none"
+            near = get_close_matches(name, trained, n=1) or [*trained]
+            known = ", ".join(near) or "none"
             raise Refusal(f"no weights of {name} in {root / 'runs'}: train it, or name one that is ({known})")
     chosen = {name: trained[name] for name in recipes or (() if table1 else trained)}
     return {**chosen, **(NETS if table1 or not chosen else {})}

@@ -162,7 +162,7 @@ def _printed(root: Path) -> dict[tuple[str, str], dict[str, float]]:
     with (root / TABLE).open(encoding="utf-8", newline="") as file:
         return {
             (row["recipe"], row["head"]): {
-                record.key(f"{metric}/{row['head']}"): float(row[column]) / 100
+                record.key(f"{metric}/{row['head']}"): record.rounded(float(row[column]) / 100)
                 for column, metric in PRINTED.items()
                 if row.get(column)
             }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 Color = tuple[int, int, int]
@@ -20,6 +22,25 @@ class Refusal(Exception):
 def visible(text: str) -> str:
     """As shown in messages: characters that nobody sees, such as macOS's narrow space in names, as ``\\u202f``."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def drawable(names: Sequence[str], letters: Container[int], places: Iterable[int] | None = None) -> list[str]:
+    """Classes' names in the ``letters`` of a font; what it lacks is left out, and told once.
+
+    A name that loses letters begins with the class's index, its place or as ``places`` has it: ``7: cat``.
+    """
+    drawn = []
+    for place, name in zip(range(len(names)) if places is None else places, names, strict=True):
+        rest = "".join(letter for letter in name if ord(letter) in letters).strip()
+        drawn.append(name if rest == name.strip() else f"{place}: {rest}" if rest else str(place))
+    if drawn != [*names]:
+        _tell("".join(sorted({letter for name in names for letter in name if ord(letter) not in letters})))
+    return drawn
+
+
+@cache
+def _tell(lacking: str) -> None:
+    logging.warning("no font for %s: pictures name such classes by their index", visible(lacking))
 
 
 def color(index: int) -> Color:

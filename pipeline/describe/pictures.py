@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib import get_data_path
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from pipeline.core.types import DatasetSpec, LabelSpec
+from pipeline.core.types import DatasetSpec, LabelSpec, drawable
 from pipeline.shards.reader import Example, Shards
 
 SAMPLES = 16
@@ -31,6 +32,8 @@ Pair = tuple[int, int, int]  # places in two splits, and the bits of their hashe
 fontManager.ttflist = []
 for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
     fontManager.addfont(own)
+FONT = findfont("DejaVu Sans")  # Pillow's own has no é, ß or ×
+LETTERS = FT2Font(FONT).get_charmap()
 
 
 def sheet(folder: Path) -> Image.Image:
@@ -114,7 +117,7 @@ def _legend(head: str, label: LabelSpec) -> Image.Image:
     rows = -(-len(label.classes) // across)
     picture = Image.new("RGB", (WIDTH, TITLE + rows * (LINE + 2)), "white")
     _write(picture, (GAP, 8), head, 13)
-    for place, (name, color) in enumerate(zip(label.classes, label.palette, strict=True)):
+    for place, (name, color) in enumerate(zip(drawable(label.classes, LETTERS), label.palette, strict=True)):
         x, y = GAP + place % across * LEGEND, TITLE + place // across * (LINE + 2)
         ImageDraw.Draw(picture).rectangle((x, y + 1, x + 18, y + LINE - 2), fill=color, outline="grey")
         _write(picture, (x + 24, y), name, 11)
@@ -122,8 +125,8 @@ def _legend(head: str, label: LabelSpec) -> Image.Image:
 
 
 def _write(picture: Image.Image, at: tuple[int, int], text: str, height: int) -> None:
-    font = ImageFont.truetype(findfont("DejaVu Sans"), height - 1)  # Pillow's own font has no é, ß or ×
-    ImageDraw.Draw(picture).text(at, text, fill="black", font=font)
+    text = "".join(letter if ord(letter) in LETTERS else "?" for letter in text)  # of an image's name
+    ImageDraw.Draw(picture).text(at, text, fill="black", font=ImageFont.truetype(FONT, height - 1))
 
 
 def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -147,8 +150,10 @@ def bars(path: Path, title: str, label: LabelSpec, tables: Mapping[str, Mapping[
         axes.tick_params(labelsize=8)
         for place in (place for place in places if not widths[place]):
             axes.text(LEAST * 1.3, place, "absent", fontsize=7, va="center", color="firebrick")
-    panels[0].set_yticks(places, label.classes)
+    panels[0].set_yticks(places, drawable(label.classes, LETTERS))
     panels[0].invert_yaxis()
+    for tick in panels[0].get_yticklabels():
+        tick.set_parse_math(False)  # a class may be called $
     figure.supxlabel("share of labelled pixels", fontsize=9)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, format="png", metadata={"Software": None})  # its version, which is no part of the picture

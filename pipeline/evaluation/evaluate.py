@@ -120,7 +120,7 @@ def _part(net: Net, split: Shards, device: torch.device, group: Group, title: st
         if observer and (done % every == 0 or done == len(own)):
             seen = {head: scores(hist, heads[head].classes) for head, hist in part.hists.items() if hist.any()}
             running = {f"running/{head}/mean_iu": found["mean_iu"] for head, found in seen.items()}
-            observer.point(done, {**running, "images_per_second": done / (time.perf_counter() - began)})
+            observer.point(done, {**running, "throughput": done / (time.perf_counter() - began)})
     return part
 
 

@@ -120,7 +120,7 @@ def fit(
             done = iteration + 1
             if observer and (done % every == 0 or done == spec.iterations):
                 mean, speed = math.fsum(losses) / len(losses), len(losses) * spec.batch / (time.perf_counter() - since)
-                observer.point(done, {"loss": mean, "learning_rate": lr, "images_per_second": speed})
+                observer.point(done, {"loss": mean, "lr_log10": math.log10(lr), "throughput": speed})
                 losses, since = [], time.perf_counter()
             bar.set_postfix(loss=f"{value:.3f}", refresh=False)
             bar.update(spec.batch)

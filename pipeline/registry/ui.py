@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.types import Refusal
 
@@ -23,17 +24,17 @@ LADDER = "@voc-fcn%s' AND tags.`dvc.key` != 'voc-fcn32s-scores'" + CURRENT
 
 @dataclass(frozen=True)
 class View:
-    """Runs found by ``search`` in ``order``, with ``columns``; metrics by step if ``charts``. ``key`` is the link's."""
+    """Runs found by ``search`` in ``order``, with ``columns``; if ``charts``, those first. ``key`` is the link's."""
 
     key: str
     name: str
     search: str
     columns: tuple[str, ...] = ()
     order: str = "attributes.`Created`"
-    charts: bool = False
+    charts: tuple[str, ...] = ()
 
-    def saved(self, time: int) -> str:
-        """The tag's value, as the UI writes it; ``time`` in ms since 1970."""
+    def saved(self, time: int, pictures: Iterable[str] = ()) -> str:
+        """The tag's value, as the UI writes it; ``time`` in ms since 1970. ``pictures`` follow the charts."""
         state = {
             "searchFilter": self.search,
             "orderByKey": self.order,
@@ -44,6 +45,8 @@ class View:
             "selectedColumns": list(self.columns),
             "runsHiddenMode": "SHOWALL",  # by default, charts show ten runs
         }
+        if self.charts:
+            state |= _charts(self.charts, pictures)
         return json.dumps({"name": self.name, "createdAt": time, "updatedAt": time, "state": json.dumps(state)})
 
     def link(self, server: str, experiment: str) -> str:
@@ -61,7 +64,7 @@ VIEWS = (
         (*SCORES, "params.`stride`", "params.`recipes.solver.lr`", COMMIT),
         SCORES[0],
     ),
-    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=True),
+    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=("loss", "lr_log10")),
     View(
         "evaluations",
         "All evaluations by mean IU",
@@ -88,9 +91,36 @@ def save(client: MlflowClient, experiment: str) -> None:
     """Write on the experiment the views that are not there, or other than here."""
     known = client.get_experiment(experiment)
     for view in VIEWS:
-        value = view.saved(known.creation_time or 0)
+        pictures = _pictures(client, experiment, view.search) if view.charts else []
+        value = view.saved(known.creation_time or 0, pictures)
         if known.tags.get(TAG + view.key) != value:
             client.set_experiment_tag(experiment, TAG + view.key, value)
+
+
+def _pictures(client: MlflowClient, experiment: str, search: str) -> list[str]:
+    """The names of the newest run's pictures, of those that ``search`` finds."""
+    query = f"{search} AND tags.`mlflow.loggedImages` = 'True'"
+    found = client.search_runs([experiment], query, max_results=1)
+    files = (file.path for run in found for file in client.list_artifacts(run.info.run_id, "images"))
+    return sorted({path.removeprefix("images/").partition("+step+")[0].replace("~", "/") for path in files})
+
+
+def _charts(metrics: Iterable[str], pictures: Iterable[str]) -> dict[str, Any]:
+    """A section of charts for a view's state, as MLflow 3.17's UI writes it; the UI adds the other metrics below.
+
+    The loss is on a logarithmic scale; pictures are without their run's params, which would hide them.
+    """
+    card = {"metricSectionId": "first", "runsCountToCompare": 10, "deleted": False, "isGenerated": True}
+    line: dict[str, Any] = {"type": "LINE", "xAxisKey": "step", "yAxisKey": "metric", "useGlobalXaxisKey": True}
+    line |= {"lineSmoothness": 0, "useGlobalLineSmoothing": True, "yAxisExpressions": [], "range": {}}
+    shown = {"type": "IMAGE", "step": 0, "showRunParams": False}
+    cards: list[dict[str, Any]] = []
+    for name in metrics:
+        own = {"uuid": name, "metricKey": name, "selectedMetricKeys": [name]}
+        cards.append({**card, **line, **own, "scaleType": "log" if name == "loss" else "linear"})
+    cards += [{**card, **shown, "uuid": name, "imageKeys": [name]} for name in pictures]
+    section = {"uuid": "first", "name": "Model metrics", "display": True, "deleted": False, "isGenerated": True}
+    return {"compareRunCharts": cards, "compareRunSections": [{**section, "isReordered": True}]}
 
 
 def listen_at(host: str, port: int) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
+from pipeline.core.types import drawable
 from pipeline.published import ladder
 from pipeline.report import page
-from pipeline.report.figures import FAINT, HEIGHT, Figures, color, escaped
+from pipeline.report.figures import FAINT, HEIGHT, LETTERS, Figures, color, escaped
 from pipeline.report.inputs import SIZES, Counts, Curve, Heads, Limits, by_ladder
 
 DASHES = ("-", "--", ":", "-.")
@@ -115,7 +116,7 @@ def _classes(head: str, nets: Mapping[str, Counts], figures: Figures) -> str:
         axes.hlines(places, np.nanmin(scores, 0), np.nanmax(scores, 0), color=FAINT, linewidth=1, alpha=0.6)
         for recipe, row in zip(names, scores, strict=True):
             axes.plot(row, places, "o", color=color(ladder.stride(recipe)), markersize=3.2, label=recipe)
-        axes.set_yticks(places, classes, fontsize=6.5)
+        axes.set_yticks(places, drawable(classes, LETTERS, map(int, order)), fontsize=6.5)
         axes.set_ylim(-0.7, len(order) - 0.3)
         axes.set_xlim(-2, 102)
         axes.grid(axis="y", visible=False)
@@ -141,8 +142,9 @@ def _confusion(recipe: str, head: str, counts: Counts, figures: Figures) -> str:
     name = f"confusion-{recipe}-{head}"
     with figures.chart(name, "", "predicted", "true", width=side, height=side) as axes:
         axes.imshow(shares, cmap=BLUES, norm=ROOT, interpolation="nearest")
-        axes.set_xticks(places, counts.classes, rotation=90, fontsize=6)
-        axes.set_yticks(places, counts.classes, fontsize=6)
+        names = drawable(counts.classes, LETTERS)
+        axes.set_xticks(places, names, rotation=90, fontsize=6)
+        axes.set_yticks(places, names, fontsize=6)
         axes.grid(visible=False)
     alt = f"Confusion matrix of {recipe}, {head} head; {next(iter(commonest(counts)), 'it confuses nothing')}"
     return figures.shown(f"{name}.svg", alt.replace("\\", "").replace("*", ""))

@@ -18,7 +18,8 @@ from markdown_it.token import Token
 from matplotlib import get_data_path, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager
+from matplotlib.ft2font import FT2Font
 from PIL import Image
 
 from pipeline.core.types import Refusal
@@ -41,6 +42,7 @@ PAGE = Path(__file__).with_name("page.html")
 fontManager.ttflist = []
 for own in sorted(Path(get_data_path(), "fonts/ttf").glob("*.ttf")):
     fontManager.addfont(own)
+LETTERS = FT2Font(findfont("DejaVu Sans")).get_charmap()
 
 
 def color(stride: int) -> str:

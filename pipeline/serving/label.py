@@ -170,7 +170,7 @@ def _legend(label: Pixels, spec: LabelSpec) -> Pixels:
     for line in label:  # at once it takes 8 bytes a pixel
         counts += np.bincount(line, minlength=256)
     found = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
-    path, names = covering([spec.classes[index] for index in found])
+    path, names = covering([spec.classes[index] for index in found], found)
     font = ImageFont.truetype(path, FONT * unit)
     margin, row, box = (round(length * unit) for length in (MARGIN, ROW, FONT))
     wide = margin + row + max(round(font.getlength(name)) for name in names) + 2 * row + margin

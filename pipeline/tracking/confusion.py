@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from matplotlib.font_manager import findfont, findSystemFonts
 from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
+from pipeline.core.types import drawable
+
 CELL = 0.34  # inches
-MISSING = "□"  # for a letter that no font here has
 SHOWN = 0.5  # percent: a share that rounds to none is left out
 
 Counts = NDArray[np.int64]  # n×n pixels, rows = ground truth
@@ -51,7 +52,7 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     n, true = len(classes), counts.sum(1, keepdims=True)
     percent = np.where(true, 100 * counts / np.maximum(true, 1), np.nan)
     path, names = covering(classes)
-    font: dict[str, Any] = {"font": Path(path), "fontsize": 9}
+    font: dict[str, Any] = {"font": path, "fontsize": 9, "parse_math": False}  # a class may be called $
     figure = Figure(figsize=(n * CELL + max(map(len, classes)) * 0.085 + 1.5,) * 2, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -69,25 +70,25 @@ def draw(title: str, classes: Sequence[str], counts: Counts) -> Figure:
     return figure
 
 
-def covering(names: Sequence[str]) -> tuple[str, list[str]]:
-    """The path of a font and ``names`` as it can draw them: □ for each letter that no font here has, which is told."""
-    path, lacking = _best("".join(sorted({letter for name in names for letter in name if letter.isprintable()})))
-    return path, ["".join(MISSING if letter in lacking else letter for letter in name) for name in names]
+def covering(names: Sequence[str], places: Iterable[int] | None = None) -> tuple[Path, list[str]]:
+    """A font and ``names`` as it can draw them; the indices, which are ``places``, of those with a letter it lacks."""
+    path = _best("".join(sorted({*"".join(names)})))
+    return path, drawable(names, _charmap(path), places)
 
 
 @cache
-def _best(letters: str) -> tuple[str, str]:
-    """The font that lacks the fewest of ``letters``, and those."""
-    best, lacking = "", letters + " "
-    for path in [findfont("DejaVu Sans"), *sorted(findSystemFonts())]:
-        try:
-            has = FT2Font(path).get_charmap()
-        except (RuntimeError, OSError):  # a broken file, or of a kind that matplotlib does not read
-            continue
-        missing = "".join(letter for letter in letters if ord(letter) not in has)
-        if len(missing) < len(lacking):
-            best, lacking = path, missing
-        if not lacking:
-            return best, ""
-    logging.warning("no font here has %s: names show □; apt-get install fonts-noto fonts-noto-cjk", lacking)
-    return best, lacking
+def _best(letters: str) -> Path:
+    """The font, DejaVu Sans or another of this machine, that lacks the fewest of ``letters``."""
+    fewest, best = len(letters) + 1, Path()
+    for path in map(Path, [findfont("DejaVu Sans"), *sorted(findSystemFonts())]):
+        with suppress(RuntimeError, OSError):  # a broken file, or of a kind that matplotlib does not read
+            if (lacking := sum(ord(letter) not in _charmap(path) for letter in letters)) < fewest:
+                fewest, best = lacking, path
+            if not fewest:
+                break
+    return best
+
+
+@cache
+def _charmap(path: Path) -> Container[int]:
+    return FT2Font(path).get_charmap()

@@ -128,8 +128,17 @@ def _state(
 
 
 def _supersede(client: MlflowClient, experiment: str, run: Run) -> None:
-    """Mark the stage's other runs that were live and never published: this one took their place."""
-    query = f"tags.`dvc.stage` = '{run.data.tags['dvc.stage']}' and tags.`dvc.inputs` IS NULL"
+    """Mark the stage's other runs that were live and never published: this one took their place.
+
+    Where a published run has the same outputs, the stage was forced to run again, and this one is marked itself.
+    """
+    stage, outputs = run.data.tags["dvc.stage"], client.get_run(run.info.run_id).data.tags.get("dvc.outputs", "")
+    same = f"tags.`dvc.stage` = '{stage}' and tags.`dvc.outputs` = '{outputs}' and tags.`dvc.inputs` IS NOT NULL"
+    published = [other.info.run_id for other in runs.search(client, experiment, same)] if outputs else []
+    if published and run.info.run_id not in published:
+        client.set_tag(run.info.run_id, SUPERSEDED, published[0])
+        return
+    query = f"tags.`dvc.stage` = '{stage}' and tags.`dvc.inputs` IS NULL"
     for other in runs.search(client, experiment, query):
         if other.info.run_id != run.info.run_id and FINGERPRINT in other.data.tags:
             client.set_tag(other.info.run_id, SUPERSEDED, run.info.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -63,10 +64,11 @@ def watch(
             if images := (solver.iteration - first) * solver.spec.batch:
                 now = time.perf_counter()
                 wait = (feed.waited - waited) / (now - began)
-                speed = {"images_per_second": images / (now - began), "data_wait": wait}
+                speed = {"throughput": images / (now - began), "wait": wait}
                 began, waited, first = now, feed.waited, solver.iteration
-            # As history.tsv has it: per valid pixel
-            observer.point(done, {"loss": round(loss, 6), "learning_rate": solver.spec.rate(done - 1), **speed})
+            # The loss as history.tsv has it, per valid pixel; MLflow's axis would call a rate of 1e-8 zero
+            rate = math.log10(solver.spec.rate(done - 1))
+            observer.point(done, {"loss": round(loss, 6), "lr_log10": rate, **speed})
             if done * alarms.PARTS // total > (done - history.every) * alarms.PARTS // total:
                 alarm("loss", alarms.of_loss(history.rows, total, least))
         shown, seen = len(history.rows), list[dict[str, Pixels]]()

@@ -58,8 +58,8 @@ def parsed(text: bytes, path: Path) -> Any:
 
 
 def refuse_conflicts(root: Path) -> None:
-    """Raise Refusal where a merge left one of the three open: what DVC says of it has no remedy."""
-    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock")):
+    """Raise Refusal where a merge left one of the four open: what DVC says of it has no remedy."""
+    for path in (root / name for name in ("dvc.yaml", "params.yaml", "dvc.lock", ".dvc/config")):
         if path.is_file() and CONFLICT.search(path.read_bytes()):
             load(path)
 
@@ -105,7 +105,8 @@ def stage(address: str, root: Path = Path()) -> Stage:
     groups = [_group(each) for each in found.values() if each.get("do", each) is body]  # describe, describe-folder
     group = next((each for each in groups if key in (params.get(each) or {})), _group(found[name]))
     if key and key not in (rows := _rows(group, params.get(group) or {})):
-        raise Refusal(f"no row {key!r} in params.yaml under {group}: it has {', '.join(rows) or 'none'}")
+        hint = f"{nearest(key, rows)}it has {', '.join(rows) or 'none'}"
+        raise Refusal(f"no row {key!r} in params.yaml under {group}: {hint}")
     return _stage(address, body, params, group)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 from pathlib import Path
@@ -9,9 +10,16 @@ from typing import Any
 
 import click
 
-from pipeline.core.types import Refusal
+from pipeline.core.types import Refusal, visible
 from stages.shared.dvc import find_root
 
+MACHINE = {  # what is no bug of ours, and its remedy
+    errno.EACCES: "have somebody let you, or write elsewhere",
+    errno.EDQUOT: "make room, and run it again",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.ENOSPC: "make room, and run it again",
+    errno.EROFS: "mount it for writing, or write elsewhere",
+}
 STDERR = 2  # the file itself: what a test puts in sys.stderr's place has none
 
 
@@ -30,6 +38,11 @@ class Stage(click.Command):
             return super().invoke(ctx)
         except Refusal as refusal:
             raise click.ClickException(str(refusal)) from None
+        except OSError as error:
+            if error.errno not in MACHINE:
+                raise
+            name = visible(str(error.filename or "writing"))
+            raise click.ClickException(f"{name}: {error.strerror}: {MACHINE[error.errno]}") from None
 
 
 def enter_root(ctx: click.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,18 @@ def test_check_of_sound_data_tells_counts_sizes_and_shares(tmp_path: Path) -> No
             "void  train 25.00 %  val 0.00 %",
         ],
     )
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u200bb", "x" * 61])
+def test_a_class_s_name_is_short_and_seen(name: str) -> None:
+    with pytest.raises(Refusal, match="at most 60 characters, all visible"):
+        folder.parse("leaves", row(Path(), classes=[f"{name}=#000000", "b=#ffffff"]))
+
+
+def test_a_share_of_many_digits_is_not_computed_and_a_pipe_is_no_image(tmp_path: Path) -> None:
+    assert splits.parse("x", ["train=1e999999999"]) == {"train": "1e999999999"}
+    lay(tmp_path, "a")
+    os.mkfifo(tmp_path / "images/b.png")
+    assert check("leaves", row(tmp_path, splits=["train=1"]))[0] == [
+        f"{tmp_path}/images/b.png is no ordinary file: take it away"
+    ]

@@ -85,7 +85,7 @@ def test_who_looks_on_sees_the_scores_run_to_what_is_written(tmp_path: Path) -> 
     metrics = json.loads((tmp_path / "alone/metrics.json").read_text())
     assert [step for step, _ in seen.points] == list(range(1, 8))
     assert seen.points[-1][1]["running/semantic/mean_iu"] == metrics["semantic"]["mean_iu"]
-    assert seen.points[-1][1]["images_per_second"] > 0 and not seen.pictures, "an evaluation's pictures are its panels"
+    assert seen.points[-1][1]["throughput"] > 0 and not seen.pictures, "an evaluation's pictures are its panels"
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -155,7 +155,7 @@ def test_from_a_subfolder_the_clone_is_found_and_paths_mean_what_they_meant(bare
 def test_what_keeps_dvc_from_reading_is_one_line_with_its_remedy(bare: Path) -> None:
     (bare / "dvc.lock").write_text("<<<<<<< HEAD\n")
     remedy = "dvc.lock has a merge conflict: git checkout --ours dvc.lock (or --theirs), then fcn run\n"
-    for verb in ("plan", "verify", "lineage fit", "gate fit"):
+    for verb in ("plan", "verify", "lineage fit", "gate fit", "gc"):
         assert fcn(*verb.split(), code=1).output.endswith(remedy)
     assert run(bare)[1].endswith("then fcn run\n")
     (bare / "dvc.lock").unlink()

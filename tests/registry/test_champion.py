@@ -192,6 +192,9 @@ def test_views_find_what_they_name_and_are_saved_once(tmp_path: Path, monkeypatc
         tags = {"dvc.stage": stage, "dvc.key": stage.partition("@")[2]}
         run = client.create_run(experiment, tags=tags, run_name=stage)
         client.set_terminated(run.info.run_id, "KILLED" if "jitter" in stage else "FINISHED")
+        if stage == "train@voc-fcn8s":
+            client.log_text(run.info.run_id, "pixels", "images/training 00-a+step+0+1+x.png")
+            client.set_tag(run.info.run_id, "mlflow.loggedImages", "True")
     tags = {"dvc.stage": "evaluate@voc-fcn8s", "dvc.key": "voc-fcn8s", "superseded": "another"}
     client.set_terminated(client.create_run(experiment, tags=tags, run_name="old").info.run_id)
     parent = client.create_run(experiment, tags={"dvc.lock": "def"}, run_name="abc+def")
@@ -207,6 +210,10 @@ def test_views_find_what_they_name_and_are_saved_once(tmp_path: Path, monkeypatc
         order = state["orderByKey"].replace("`Created`", "start_time")
         found = client.search_runs([experiment], state["searchFilter"], order_by=[f"{order} DESC"])
         assert {run.info.run_name for run in found} == FOUND[view.key], view.key
+
+    cards = json.loads(json.loads(saved[TAG + "curves"])["state"])["compareRunCharts"]
+    assert [(card["uuid"], card.get("scaleType")) for card in cards[:2]] == [("loss", "log"), ("lr_log10", "linear")]
+    assert [(card["imageKeys"], card["showRunParams"]) for card in cards[2:]] == [(["training 00-a"], False)]
 
     monkeypatch.setattr(client, "set_experiment_tag", lambda *_: pytest.fail("written again"))
     save(client, experiment)

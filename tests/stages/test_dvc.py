@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
+import click
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 
+from ops.compose import composed
 from pipeline.core.types import Refusal
 from pipeline.runtime.fingerprint import Fingerprint
 from stages.shared import dvc, fingerprint
 from stages.shared.dvc import declared
+from stages.shared.stage import Stage
 from tests.closure import ROOT
 from tests.training.world import configure, repository
 
@@ -129,3 +137,48 @@ def test_each_file_in_conflict_has_its_remedy(tmp_path: Path) -> None:
             dvc.refuse_conflicts(tmp_path)
         (tmp_path / name).write_text("text: |\n  <<<<<<< in a text\n")
     dvc.refuse_conflicts(tmp_path)
+
+
+def test_the_page_on_merging_a_lock_ends_without_a_conflict(tmp_path: Path) -> None:
+    def git(*words: str) -> int:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]
+        return subprocess.run(["git", "-C", str(tmp_path), *identity, *words], capture_output=True).returncode
+
+    git("init")
+    for place in ("eval/a", "results", "data"):
+        (tmp_path / place).mkdir(parents=True)
+    written = [tmp_path / name for name in ("dvc.lock", "eval/a/metrics.json", "results/table.md", "data/splits.json")]
+    for branch in ("main", "theirs", "ours"):
+        git("switch", "-c", branch, "main")
+        for path in written:
+            path.write_text(f"stages: {{}} # {branch}\n")
+        git("add", "-A")
+        assert git("commit", "-m", branch) == 0
+    assert git("merge", "theirs") == 1
+    with pytest.raises(Refusal, match="git checkout --ours"):
+        dvc.refuse_conflicts(tmp_path)
+    page = (ROOT / "docs/team.md").read_text().partition("## Merging a lock")[2]
+    for line in re.findall(r"^    git (.*)$", page, re.MULTILINE)[:2]:
+        assert not any(git(*shlex.split(part.strip().removeprefix("git "))) for part in line.split("&&")), line
+    assert not (tmp_path / ".git/MERGE_HEAD").exists()
+    assert {path.read_text() for path in written} == {"stages: {} # ours\n"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG])
+def test_what_the_machine_refuses_is_one_line_and_a_bug_keeps_its_traceback(number: int) -> None:
+    @click.command(cls=Stage)
+    def main() -> None:
+        raise OSError(number, os.strerror(number), "runs/a\n")
+
+    said = CliRunner().invoke(main)
+    assert said.exit_code == 1
+    assert said.output.startswith(f"Error: runs/a\\n: {os.strerror(number)}: ")
+    assert said.output.count("\n") == 1
+    number = errno.EBADF
+    assert isinstance(CliRunner().invoke(main).exception, OSError)
+
+
+def test_a_shared_file_of_conf_with_a_conflict_is_named(conf_alone: Path) -> None:
+    (conf_alone / "conf/config.yaml").write_text(MARKED)
+    with pytest.raises(Refusal, match=r"conf/config\.yaml has a merge conflict: choose a side"):
+        composed(conf_alone)

@@ -94,17 +94,6 @@ def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Pa
     assert (table["true pixels"], table["predicted pixels"]) == ([90, 20, 0], [85, 25, 0])
 
 
-def test_a_letter_that_no_font_has_is_a_box_and_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert confusion.covering(["Straße", "Gemüse × é"])[1] == ["Straße", "Gemüse × é"]
-    monkeypatch.setattr(confusion, "findSystemFonts", list)
-    confusion._best.cache_clear()
-    path, names = confusion.covering(["猫 cat", "犬é"])
-    assert (Path(path).name, names) == ("DejaVuSans.ttf", ["□ cat", "□é"])
-    assert "no font here has 犬猫: names show □; apt-get install" in caplog.text
-    confusion.draw("x", ["猫", "犬"], COUNTS[:2, :2]).canvas.draw()
-    confusion._best.cache_clear()
 
 
 def git(root: Path, *args: str) -> None:

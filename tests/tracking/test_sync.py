@@ -26,7 +26,7 @@ from tests.tracking.servers import unplug
 from tests.training.world import repository
 
 ITERATIONS = 600  # a point every second iteration
-CURVES = ("loss", "learning_rate", "images_per_second", "data_wait")
+CURVES = ("loss", "lr_log10", "throughput", "wait")
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def spooled(root: Path, last: int = 3, fingerprint: str = "f", **begin: dict[str
     written = Spool(root / f".spool/train@x/{fingerprint}")
     written.begin(**{"tags": {}, "params": {}, "texts": {}, **begin})
     for step in range(1, last + 1):
-        written.point(step, {"loss": 1 / step, "learning_rate": 0.1})
+        written.point(step, {"loss": 1 / step, "lr_log10": -1.0})
     return written
 
 
@@ -101,7 +101,7 @@ def assert_whole(root: Path) -> Run:
     assert run.info.status == "FINISHED"
     every = list(range(2, ITERATIONS + 1, 2))
     assert steps(client, run, "loss") == every
-    assert steps(client, run, "learning_rate") == every
+    assert steps(client, run, "lr_log10") == every
     for curve in CURVES[2:]:  # told by the clock of one process: the row in which it was killed has none
         found = steps(client, run, curve)
         assert sorted(set(found)) == found
@@ -160,7 +160,7 @@ def test_what_breaks_off_anywhere_the_next_pass_makes_good(
     client, (run,) = runs(tmp_path)
     assert run.info.status == "FINISHED"
     assert (run.data.tags["dvc.outputs"], run.data.tags["alarm"], len(run.data.params)) == ("m", "it is stuck", 5)
-    for curve in ("loss", "learning_rate"):
+    for curve in ("loss", "lr_log10"):
         assert steps(client, run, curve) == list(range(1, 11))
     names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, "images")]
     assert len([name for name in names if name.endswith(".png")]) == 3
@@ -205,6 +205,17 @@ def test_a_run_that_another_took_the_place_of_before_it_was_published_is_marked(
     _, found = runs(tmp_path)
     old, new = sorted(found, key=lambda run: run.data.tags["live.fingerprint"] == "new")
     assert (new.data.tags.get("superseded"), old.data.tags.get("superseded")) == (old.info.run_id, None)
+
+
+def test_a_run_that_was_forced_and_wrote_what_a_published_one_wrote_is_marked(tmp_path: Path) -> None:
+    for fingerprint in ("published", "forced"):
+        spooled(tmp_path, fingerprint=fingerprint).end("FINISHED", {"dvc.outputs": "same"})
+        send(tmp_path)
+        client, found = runs(tmp_path)
+        by = {run.data.tags["live.fingerprint"]: run for run in found}
+        client.set_tag(by["published"].info.run_id, "dvc.inputs", "those")
+    assert by["forced"].data.tags["superseded"] == by["published"].info.run_id
+    assert "superseded" not in by["published"].data.tags
 
 
 LONG = "a photograph of an autumn forest (near Ayutthaya) " * 8

@@ -37,6 +37,7 @@ class Row:
 
 
 VOID = 255
+LONGEST = 60  # characters of a class's name
 MOST = 254  # classes whose indices 8 bits hold beside void
 
 BY_NAME = ("masks", "coco", "labelme")
@@ -163,6 +164,9 @@ def _check_names(name: str, classes: Sequence[_Entry]) -> None:
     if not 2 <= len(names) <= MOST:
         raise Refusal(f"{name}.classes has {len(names)}: a label has 2 to {MOST} classes, the background being one")
     for entry in classes:
+        if len(entry.name) > LONGEST or not entry.name.isprintable():
+            remedy = f"a class's name has at most {LONGEST} characters, all visible"
+            raise Refusal(f"{entry.where} is {entry.name[:LONGEST]!r}: {remedy}")
         if entry.name == "void":
             raise Refusal(f"{entry.where} is named void, which is no class: move it to {name}.ignore")
         if names.count(entry.name) > 1:

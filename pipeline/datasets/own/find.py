@@ -49,7 +49,8 @@ def find(
             remedy = "mount its disk, fetch it (git annex get, dvc checkout), or delete the link"
             problems.append(f"{root / path} is a link to {(root / path).readlink()}, which is not here: {remedy}")
         elif not (root / path).is_file():
-            problems.append(f"{root / path} is missing, but {root / pattern[1:]} lists it: correct its line")
+            remedy = f"is missing, but {root / pattern[1:]} lists it: correct its line"
+            problems.append(f"{root / path} {remedy if listed else 'is no ordinary file: take it away'}")
         else:
             of[kind] = path
     return {name: of for name, of in files.items() if of}

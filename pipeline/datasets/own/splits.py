@@ -33,7 +33,8 @@ def parse(where: str, texts: Sequence[str]) -> dict[str, Rule]:
                 f"{shown}: write split=lists/file.txt, split=images/folder, or split=0.8 for a share of the images"
             )
         try:
-            rules[split] = Fraction(value)
+            huge = re.search(r"e\+?\d{3}", value, re.IGNORECASE)  # 1e999999999 would be computed, for hours
+            rules[split] = value if huge else Fraction(value)
         except (ValueError, ZeroDivisionError):
             rules[split] = value
     shares = [rule for rule in rules.values() if isinstance(rule, Fraction)]

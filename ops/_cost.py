@@ -15,7 +15,7 @@ from pipeline.report.report import TABLES
 from stages.shared.dvc import entries
 
 RESULTS = Path("results")
-STAGES = ("train", "evaluate", "evaluate-import")
+STAGES = ("train", "validate", "evaluate", "evaluate-import", "evaluate-pick")
 
 
 def write(root: Path, out: Path) -> int:

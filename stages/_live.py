@@ -15,14 +15,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pipeline.core.types import Refusal
-from pipeline.live.live import Live
+from pipeline.live.live import Bands, Live
 from pipeline.lock_file import is_locked
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.runtime.observer import Observer
 from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out, origin
 from pipeline.tracking.record import EVALUATIONS, dotted, keyless, read_scores, shortened
-from stages.shared.dvc import digest, stage, stages
+from stages.shared.dvc import digest, load, stage, stages
 
 ALARMS = ".alarms"  # in the folder of spools: a file for each stage that raised one
 MODES = ("live", "spool", "off")
@@ -50,8 +50,8 @@ def watched(
         return
     spools = spool.place()
     alarm = spools / ALARMS / fingerprint.stage
+    alarm.unlink(missing_ok=True)  # of an earlier attempt
     if fingerprint.stage.startswith("train@"):
-        alarm.unlink(missing_ok=True)  # of an earlier attempt
         _refuse_after_alarm(spools / ALARMS)
 
     def warn(text: str) -> None:
@@ -65,7 +65,7 @@ def watched(
     if mode == "live":
         _start_follower(spools)
     try:
-        yield Live(events, warn)
+        yield Live(events, warn, expected(fingerprint.stage))
     except Exception as error:
         events.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
         raise
@@ -79,6 +79,20 @@ def watched(
     with suppress(Refusal, OSError):  # as its entry in dvc.lock will give it: by it `publish` finds the run
         tags = {"dvc.outputs": digest({out: md5(Path(out)) for out in stage(fingerprint.stage).outs})}
     events.end(spool.FINISHED, tags)
+
+
+def expected(address: str, root: Path = Path()) -> Bands:
+    """The bands of a stage's curves in conf/expect.yaml, by params.yaml's scale and its key; none where it has none."""
+    with suppress(Refusal):
+        scale = load(root / "params.yaml").get("scale")
+        return load(root / "conf/expect.yaml").get(scale, {}).get(address.partition("@")[2], {})
+    return {}
+
+
+def validation(recipe: str, root: Path = Path()) -> Path | None:
+    """The split that ``recipe`` shows its scores on while it trains; None where params.yaml's validations have none."""
+    row = (load(root / "params.yaml").get("validations") or {}).get(recipe)
+    return root / "data/shards" / row["shards"] / row["split"] if row else None
 
 
 def _refuse_after_alarm(alarms: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pipeline.core.types import Refusal
-from pipeline.evaluation.predict import predict
+from pipeline.prediction.predict import predict
 from pipeline.serving import device as memory
 from pipeline.serving.segment import WHOLE, Segmenter
 from pipeline.shards.reader import Example

@@ -72,6 +72,7 @@ class Outputs(NamedTuple):
 
     ours: Sequence[Ours]
     curves: Mapping[str, Curve]
+    milestones: Heads[Curve]  # mean IU on the validation split by iteration
     counts: Heads[Counts]
     limits: Heads[Limits]
     images: Mapping[str, Mapping[tuple[str, str], float]]  # mean IU by recipe, head and id, of images that have one
@@ -104,6 +105,7 @@ def read(evaluations: Path, bounds: Path, scale: str, recipes: Iterable[str]) ->
     return Outputs(
         ours=rows,
         curves=read_outputs("history.tsv", _curve, "train"),
+        milestones=read_outputs("milestones.tsv", _milestones, "validate"),
         counts=counts,
         limits=read_outputs("limits.json", _limits),
         images=read_outputs("images.tsv", _images),
@@ -167,6 +169,14 @@ def _curve(path: Path) -> Curve:
     if not rows:
         raise ValueError("it has no rows")
     return np.array(rows)
+
+
+def _milestones(path: Path) -> dict[str, Curve]:
+    """Percent by head."""
+    rows = [(row["head"], float(row["iteration"]), 100 * float(row["mean_iu"])) for row in _rows(path)]
+    return {
+        head: np.array([row[1:] for row in rows if row[0] == head]) for head in dict.fromkeys(row[0] for row in rows)
+    }
 
 
 def _counts(path: Path) -> dict[str, Counts]:

@@ -115,8 +115,9 @@ def fit(root: Path, out: str = "run", *, row: Recipe | None = None, **options: A
 
 
 def digests(*folders: Path) -> dict[str, str]:
-    """sha256 of each file in ``folders`` by its name."""
-    return {path.name: files.sha256(path) for folder in folders for path in folder.iterdir()}
+    """sha256 of each file in ``folders`` by its path there; hidden ones are no result."""
+    found = [(folder, path) for folder in folders for path in folder.rglob("[!.]*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): files.sha256(path) for folder, path in found}
 
 
 def losses(history: Path) -> list[float]:

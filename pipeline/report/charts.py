@@ -64,10 +64,8 @@ def milestones(found: Heads[Curve], figures: Figures) -> str:
             best, last, shade = curve[curve[:, 1].argmax()], curve[-1], color(ladder.stride(recipe))
             axes.plot(*curve.T, ".-", color=shade, label=recipe)
             axes.plot(*best, "o", color=shade, markersize=8, markerfacecolor="none")
-            scores = (
-                f"best after {best[0]:,.0f} iterations with {best[1]:.1f}, {last[1]:.1f} after the last, {last[0]:,.0f}"
-            )
-            lines.append(f"{recipe}: {scores}")
+            end = f"{last[1]:.1f} after the last, {last[0]:,.0f}"
+            lines.append(f"{recipe}: best after {best[0]:,.0f} iterations with {best[1]:.1f}, {end}")
     shown = figures.shown(f"{name}.svg", f"Mean IU by iteration on the validation split: {'; '.join(lines)}")
     return "\n\n".join([shown, "\n".join(f"* {line}" for line in lines)])
 

@@ -174,9 +174,10 @@ def _curve(path: Path) -> Curve:
 def _milestones(path: Path) -> dict[str, Curve]:
     """Percent by head."""
     rows = [(row["head"], float(row["iteration"]), 100 * float(row["mean_iu"])) for row in _rows(path)]
-    return {
-        head: np.array([row[1:] for row in rows if row[0] == head]) for head in dict.fromkeys(row[0] for row in rows)
-    }
+    if not rows:
+        raise ValueError("it has no rows")
+    heads = dict.fromkeys(head for head, *_ in rows)
+    return {head: np.array([point for name, *point in rows if name == head]) for head in heads}
 
 
 def _counts(path: Path) -> dict[str, Counts]:

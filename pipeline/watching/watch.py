@@ -79,7 +79,8 @@ def watch(
             if done * alarms.PARTS // total > (done - history.every) * alarms.PARTS // total:
                 alarm("loss", alarms.of_loss(history.rows, total, least))
         if validation and most and solver.iteration in kept:
-            observer.point(solver.iteration, _validated(net, validation, most))
+            if scores := _validated(net, validation, most):
+                observer.point(solver.iteration, scores)
         shown, seen = len(history.rows), list[dict[str, Pixels]]()
         for place, example in enumerate(examples if solver.iteration in moments else ()):
             key = f"training/{place:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', example.id)}"

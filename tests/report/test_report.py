@@ -143,7 +143,7 @@ def test_evaluations_of_another_scale_and_of_recipes_that_are_no_more_are_left_o
     other = tmp_path / "eval/voc-fcn4s/metrics.json"
     other.write_text(other.read_text().replace("miniature", "paper"))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    params = {"recipes": {"voc-fcn4s": ROW, "mine-fcn32s": ROW}, "imports": {}, "scale": "miniature"}
+    params = {"recipes": {"voc-fcn4s": ROW, "mine-fcn32s": ROW}, "imports": {}, "picks": {}, "scale": "miniature"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     result = CliRunner().invoke(stage.main, catch_exceptions=False)
     assert result.exit_code == 0, result.output

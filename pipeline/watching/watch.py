@@ -78,9 +78,9 @@ def watch(
             observer.point(done, {"loss": round(loss, 6), "learning_rate": solver.spec.rate(done - 1), **speed})
             if done * alarms.PARTS // total > (done - history.every) * alarms.PARTS // total:
                 alarm("loss", alarms.of_loss(history.rows, total, least))
-        if validation and most and solver.iteration in kept:
-            if scores := _validated(net, validation, most):
-                observer.point(solver.iteration, scores)
+        due = validation if most and solver.iteration in kept else None
+        if due and (scores := _validated(net, due, most)):
+            observer.point(solver.iteration, scores)
         shown, seen = len(history.rows), list[dict[str, Pixels]]()
         for place, example in enumerate(examples if solver.iteration in moments else ()):
             key = f"training/{place:02d}-{re.sub(r'[^0-9A-Za-z_.-]', '_', example.id)}"

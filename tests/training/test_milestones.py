@@ -52,6 +52,7 @@ def test_a_training_that_was_stopped_leaves_the_same(tmp_path: Path, stop: int) 
         train(tmp_path, "again", stopped)
     waiting = stopped.folder / "milestones"
     assert sorted(digests(waiting)) == KEPT[: stop // 3]
+    waiting.mkdir(exist_ok=True)
     (waiting / ".partial").write_text("half-written")
     assert train(tmp_path, "again", snapshots(tmp_path)) == whole
 

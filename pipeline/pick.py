@@ -15,8 +15,15 @@ from pipeline.core.types import Refusal
 
 
 @dataclass(frozen=True, kw_only=True)
+class Net:
+    """What the evaluation of a pick loads."""
+
+    backbone: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pick:
-    """What decides in a row of ``picks``: the weights of ``recipe`` at ``best``, at ``last``, or at an iteration.
+    """A row of ``picks`` but for what it is scored on: the weights of ``recipe`` at ``best``, at ``last``, or at an iteration.
 
     ``by`` is the table in eval/<recipe>/ that the stage depends on. ``best`` needs ``milestones``, the scores on the
     validation split. The others need none: ``history``, which every training writes, will do.
@@ -25,6 +32,7 @@ class Pick:
     recipe: str
     at: int | str
     by: Literal["milestones", "history"]
+    net: Net
 
 
 def pick(row: Pick, milestones: Path, table: Path, out: Path) -> int:

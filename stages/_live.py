@@ -82,11 +82,19 @@ def watched(
 
 
 def expected(address: str, root: Path = Path()) -> Bands:
-    """The bands of a stage's curves in conf/expect.yaml, by params.yaml's scale and its key; none where it has none."""
-    with suppress(Refusal):
-        scale = load(root / "params.yaml").get("scale")
-        return load(root / "conf/expect.yaml").get(scale, {}).get(address.partition("@")[2], {})
-    return {}
+    """The bands of a stage's curves in conf/expect.yaml, by params.yaml's scale and its key; none where it has none.
+
+    Raises Refusal for bands that are no numbers.
+    """
+    path, key = root / "conf/expect.yaml", address.partition("@")[2]
+    if not path.is_file():  # as on a machine that only trains
+        return {}
+    rows = (load(path) or {}).get(load(root / "params.yaml").get("scale")) or {}
+    try:
+        curves = (rows.get(key) or {}).items()
+        return {name: {int(step): float(least) for step, least in bands.items()} for name, bands in curves}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Refusal(f"{path}: {key} is not understood ({error}): write curve: {{iteration: least}}") from None
 
 
 def validation(recipe: str, root: Path = Path()) -> Path | None:

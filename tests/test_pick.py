@@ -29,7 +29,12 @@ def picked(root: Path, iterations: tuple[int, ...] = (200, 400, 600), **row: Any
     (folder / "index.json").write_text(json.dumps({"iterations": iterations}))
     (root / "table.tsv").write_text(TABLE)
     out = root / "runs/best/model.safetensors"
-    done = pick(fields.read(Pick, "picks.x", {"recipe": "net", **row}), folder, root / "table.tsv", out)
+    done = pick(
+        fields.read(Pick, "picks.x", {"recipe": "net", "net": {"backbone": "vgg16"}, **row}),
+        folder,
+        root / "table.tsv",
+        out,
+    )
     assert out.read_text() == str(done)
     return out.read_text()
 

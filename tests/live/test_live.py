@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.core.types import Refusal
 from pipeline.live.live import Live
 from pipeline.tracking.spool import Spool
 from stages._live import expected, validation
@@ -39,6 +40,13 @@ def test_bands_are_the_scales_and_the_recipes(tmp_path: Path) -> None:
     assert expected("train@voc-fcn32s", tmp_path) == expected("validate@voc-fcn32s", tmp_path)
     assert expected("train@voc-fcn32s", tmp_path)[IU] == {4000: 0.1, 20000: 0.4}
     assert expected("train@nyud-fcn32s-hha", tmp_path) == {}
+    (tmp_path / "conf").unlink()
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/expect.yaml").write_text("paper: {voc-fcn32s: {loss: 4}}")
+    with pytest.raises(
+        Refusal, match=r"expect\.yaml: voc-fcn32s is not understood .*: write curve: {iteration: least}"
+    ):
+        expected("train@voc-fcn32s", tmp_path)
     assert (validation("a", tmp_path), validation("z", tmp_path)) == (tmp_path / "data/shards/b/c", None)
 
 

@@ -23,7 +23,7 @@ class Net:
 
 @dataclass(frozen=True, kw_only=True)
 class Pick:
-    """A row of ``picks`` but for what it is scored on: the weights of ``recipe`` at ``best``, at ``last``, or at an iteration.
+    """A row of ``picks`` but for its ``evaluate``: the weights of ``recipe`` at ``best``, ``last`` or an iteration.
 
     ``by`` is the table in eval/<recipe>/ that the stage depends on. ``best`` needs ``milestones``, the scores on the
     validation split. The others need none: ``history``, which every training writes, will do.

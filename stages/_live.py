@@ -40,7 +40,8 @@ def watched(
 
     An alarm is a line on stderr and the tag ``alarm``. With $FCN_STRICT=1 no net starts to train after another's alarm.
 
-    Raises Refusal for another $FCN_TRACKING and for such an alarm, and nothing else of its own: tracking never decides.
+    Raises Refusal for another $FCN_TRACKING, for such an alarm and for bands in conf/expect.yaml that are no numbers,
+    and nothing else of its own: tracking never decides.
     """
     mode = os.environ.get("FCN_TRACKING", "live")
     if mode not in MODES:

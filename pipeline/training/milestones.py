@@ -38,12 +38,10 @@ class Milestones:
             raise Refusal(f"{self._path(lost[0])} is gone, and the training is past it: delete {where} to start anew")
 
     def keep(self, iteration: int, tensors: Mapping[str, Tensor], spec: NetSpec) -> None:
-        """Write the weights after ``iteration``, if they are to be kept: on the disk itself, whole in one rename.
+        """Write the weights after ``iteration``: on the disk itself, whole in one rename.
 
         0.5 GB, a second or two, of a VGG16. Raises Refusal where the disk does not take them: no rerun could make up.
         """
-        if iteration not in self.iterations:
-            return
         scratch = self.folder / SCRATCH
         try:
             checkpoint.save(scratch, tensors, spec)

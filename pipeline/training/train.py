@@ -151,7 +151,7 @@ def run(
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
             bar.update(spec.batch)
-            if kept:  # before a snapshot that is past it
+            if kept and solver.iteration in kept.iterations:  # before a snapshot that is past it
                 kept.keep(solver.iteration, solver.net.state_dict(), feed.net)
             if look:
                 look()

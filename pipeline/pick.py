@@ -42,12 +42,13 @@ def pick(row: Pick, milestones: Path, table: Path, out: Path) -> int:
     such iteration, and for ``best`` by another table.
     """
     iterations = json.loads((milestones / "index.json").read_text(encoding="utf-8"))["iterations"]
+    chosen: int | str = row.at
     if row.at == "best":
         if row.by != "milestones":
             raise Refusal("best is the best by validation: write by: milestones, and a row in validations")
         chosen = best(table)
-    else:
-        chosen = iterations[-1] if row.at == "last" and iterations else row.at
+    elif row.at == "last" and iterations:
+        chosen = iterations[-1]
     if chosen not in iterations:
         known = ", ".join(map(str, iterations)) or "none: set solver.milestones"
         raise Refusal(f"{row.recipe} has no weights at {row.at}: write best, last or one of its iterations ({known})")

@@ -98,7 +98,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
             for name, value in row.items():
                 curve = curves.setdefault(key(f"validation/{head}/{name}" if head else name), [])
                 curve.append((step, rounded(float(value))))
-    return curves
+    return dict[str, Curve](curves)
 
 
 def read_scores(path: Path) -> dict[str, float]:

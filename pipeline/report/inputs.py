@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -72,12 +73,12 @@ class Outputs(NamedTuple):
 
     ours: Sequence[Ours]
     curves: Mapping[str, Curve]
-    milestones: Heads[Curve]  # mean IU on the validation split by iteration
     counts: Heads[Counts]
     limits: Heads[Limits]
     images: Mapping[str, Mapping[tuple[str, str], float]]  # mean IU by recipe, head and id, of images that have one
     shown: Mapping[str, Sequence[Shown]]  # about 12 MB for each recipe of the paper's scale
     bounds: Bounds
+    milestones: Heads[Curve] = MappingProxyType({})  # mean IU on the validation split by iteration
 
     @property
     def recipes(self) -> list[str]:

@@ -15,7 +15,7 @@ from ops.run import this_python
 from pipeline.core.types import Refusal
 
 ROOT = Path(__file__).parents[1]
-EMPTY = ("pretrain", "backbones", "fusions", "recipes", "imports", "folders")
+EMPTY = ("pretrain", "backbones", "fusions", "recipes", "imports", "folders", "picks", "validations")
 
 
 def command(root: Path, *words: str) -> None:

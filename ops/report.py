@@ -15,7 +15,7 @@ from stages.shared.dvc import entries
 from stages.shared.stage import Stage
 
 RESULTS = Path("results")
-STAGES = ("train", "evaluate", "evaluate-import")
+STAGES = ("train", "validate", "evaluate", "evaluate-import", "evaluate-pick")
 
 
 @click.command(cls=Stage)

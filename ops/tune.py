@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from pipeline import determinism
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.evaluation.predict import predict
 from pipeline.metrics.scores import histogram, scores
+from pipeline.prediction.predict import predict
 from pipeline.shards.reader import Shards
 from pipeline.shards.schema import MANIFEST, read_manifest
 from pipeline.training.feed import Feed

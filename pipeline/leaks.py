@@ -33,6 +33,34 @@ def learned(rows: Mapping[str, Mapping[str, Any]], fusions: Mapping[str, Mapping
     return found
 
 
+def picks_as_recipes(picks: Mapping[str, Mapping[str, Any]], recipes: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of ``picks`` as recipes: each learned what its recipe did. Raises Refusal for a recipe that is not there."""
+    found = {}
+    for name, row in picks.items():
+        if row["recipe"] not in recipes:
+            raise Refusal(f"params.yaml: picks.{name}.recipe is {row['recipe']}: it has {', '.join(recipes)}")
+        found[name] = {**recipes[row["recipe"]], "evaluate": row["evaluate"]}
+    return found
+
+
+def validated(rows: Mapping[str, Mapping[str, Any]], recipes: Mapping[str, Any]) -> dict[str, Any]:
+    """As ``learned``, of rows of ``validations``: a net learned neither from its validation split, nor is judged on it.
+
+    Raises Refusal for a row of no recipe.
+    """
+    found: dict[str, Any] = {}
+    for name, row in rows.items():
+        if name not in recipes:
+            raise Refusal(f"params.yaml: validations.{name} is of no recipe: there are {', '.join(recipes)}")
+        split = _names(row)
+        found[f"{name}, when validated,"] = {"data": _names(recipes[name]["data"]), "evaluate": split}
+        found[f"{name}, whose milestones are chosen on it: it"] = {
+            "data": split,
+            "evaluate": _names(recipes[name]["evaluate"]),
+        }
+    return found
+
+
 def _names(group: Mapping[str, Any]) -> dict[str, Any]:
     return {name: group[name] for name in ("shards", "split")}
 

@@ -16,14 +16,14 @@ from tqdm import tqdm
 
 from pipeline.core import files
 from pipeline.core.types import Refusal
-from pipeline.live.live import Live
+from pipeline.live.live import Bands, Live
 from pipeline.lock_file import is_locked
 from pipeline.runtime.fingerprint import Fingerprint
 from pipeline.runtime.observer import Observer
 from pipeline.tracking import spool
 from pipeline.tracking.commit import checked_out, origin
 from pipeline.tracking.record import EVALUATIONS, dotted, keyless, read_scores, shortened
-from stages.shared.dvc import digest, stage, stages
+from stages.shared.dvc import digest, load, stage, stages
 
 ALARMS = ".alarms"  # in the folder of spools: a file for each stage that raised one
 MODES = ("live", "spool", "off")
@@ -41,7 +41,8 @@ def watched(
 
     An alarm is a line on stderr and the tag ``alarm``. With $FCN_STRICT=1 no net starts to train after another's alarm.
 
-    Raises Refusal for another $FCN_TRACKING and for such an alarm, and nothing else of its own: tracking never decides.
+    Raises Refusal for another $FCN_TRACKING, for such an alarm and for bands in conf/expect.yaml that are no numbers,
+    and nothing else of its own: tracking never decides.
     """
     mode = os.environ.get("FCN_TRACKING", "live")
     if mode not in MODES:
@@ -51,8 +52,8 @@ def watched(
         return
     spools = spool.place()
     alarm = spools / ALARMS / fingerprint.stage
+    alarm.unlink(missing_ok=True)  # of an earlier attempt
     if fingerprint.stage.startswith("train@"):
-        alarm.unlink(missing_ok=True)  # of an earlier attempt
         _refuse_after_alarm(spools / ALARMS)
 
     def warn(text: str) -> None:
@@ -66,7 +67,7 @@ def watched(
     if mode == "live":
         _start_follower(spools)
     try:
-        yield Live(events, warn)
+        yield Live(events, warn, expected(fingerprint.stage))
     except Exception as error:
         events.end(spool.FAILED, {"live.error": f"{type(error).__name__}: {error}"[:500]})
         raise
@@ -80,6 +81,28 @@ def watched(
     with suppress(Refusal, OSError):  # as its entry in dvc.lock will give it: by it `publish` finds the run
         tags = {"dvc.outputs": digest({out: md5(Path(out)) for out in stage(fingerprint.stage).outs})}
     events.end(spool.FINISHED, tags)
+
+
+def expected(address: str, root: Path = Path()) -> Bands:
+    """The bands of a stage's curves in conf/expect.yaml, by params.yaml's scale and its key; none where it has none.
+
+    Raises Refusal for bands that are no numbers.
+    """
+    path, key = root / "conf/expect.yaml", address.partition("@")[2]
+    if not path.is_file():  # as on a machine that only trains
+        return {}
+    rows = (load(path) or {}).get(load(root / "params.yaml").get("scale")) or {}
+    try:
+        curves = (rows.get(key) or {}).items()
+        return {name: {int(step): float(least) for step, least in bands.items()} for name, bands in curves}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Refusal(f"{path}: {key} is not understood ({error}): write curve: {{iteration: least}}") from None
+
+
+def validation(recipe: str, root: Path = Path()) -> Path | None:
+    """The split that ``recipe`` shows its scores on while it trains; None where params.yaml's validations have none."""
+    row = (load(root / "params.yaml").get("validations") or {}).get(recipe)
+    return root / "data/shards" / row["shards"] / row["split"] if row else None
 
 
 def _refuse_after_alarm(alarms: Path) -> None:

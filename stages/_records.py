@@ -13,8 +13,9 @@ from pipeline.tracking.commit import Commit, checked_out, origin
 from pipeline.tracking.record import RunRecord, read_outputs, read_splits
 from stages.shared.dvc import Entry, entries, pipeline, upstream
 
-CONTEXTS = {"train": "training", "evaluate": "evaluation", "evaluate-import": "evaluation"}
-COMPARED = ("train", "import-weights", "evaluate", "evaluate-import")  # stages whose runs stand beside others'
+EVALUATIONS = ("evaluate", "evaluate-import", "evaluate-pick")
+CONTEXTS = {"train": "training", "validate": "validation", **dict.fromkeys(EVALUATIONS, "evaluation")}
+COMPARED = ("train", "import-weights", *EVALUATIONS)  # stages whose runs stand beside others'
 WEIGHTS = ".safetensors"
 TABLE = "results/table.csv"
 PRINTED = {"published_mean_iu": "paper_iu", "published_pixel_acc": "paper_acc"}  # column: metric
@@ -106,7 +107,7 @@ def _record(
 
 def _shards(entry: Entry) -> Sequence[str]:
     """The split that ``entry`` trained on or scored, else all of the data sets that it depends on."""
-    if entry.stage.startswith("evaluate"):
+    if entry.stage.startswith(("evaluate", "validate")):
         return [f"data/shards/{entry.cmd.split()[-1]}"]
     split = [entry.params.get(f"recipes.{entry.key}.data.{name}") for name in ("shards", "split")]
     return [f"data/shards/{split[0]}/{split[1]}"] if all(split) else [*entry.deps]
@@ -141,10 +142,10 @@ def _named(entry: Entry, found: Mapping[str, Entry], params: Mapping[str, str]) 
     ``params`` are the entry's and its upstream's. ``dataset`` is the split that the recipe is scored on, also for its
     training.
     """
-    evaluations = (found.get(f"{stage}@{entry.key}") for stage in ("evaluate", "evaluate-import"))
+    evaluations = (found.get(f"{stage}@{entry.key}") for stage in EVALUATIONS)
     scored = next((each.cmd.split()[-1] for each in evaluations if each), "")
     names = {name.rpartition(f".{entry.key}.")[2]: value for name, value in params.items()}
-    of_import = re.search(r"-fcn(\d+)s", names.get("net.name", ""))  # a net without one is a 32s, the default
+    of_import = re.search(r"-fcn(\d+)s", names.get("net.name", entry.key))  # a net without one is a 32s, the default
     scales = (each.params["scale"] for each in found.values() if "scale" in each.params)
     return {
         "recipe": entry.key,

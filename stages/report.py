@@ -15,11 +15,11 @@ from stages.shared.stage import Stage
 def main() -> None:
     """Write results/table.csv and table.md, and the page report.md and report.html with its pictures, from eval/.
 
-    It shows the recipes and imports of params.yaml alone: in eval/ git may hold nets of others.
+    It shows the recipes, imports and picks of params.yaml alone: in eval/ git may hold nets of others.
     """
     params = declared("report")
-    recipes, imports = params["recipes"] or {}, params["imports"] or {}
-    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], recipes, [*recipes, *imports])
+    recipes, others = params["recipes"] or {}, [*(params["imports"] or {}), *(params["picks"] or {})]
+    report.write(Path("eval"), Path("data/bounds"), Path("results"), params["scale"], recipes, [*recipes, *others])
 
 
 if __name__ == "__main__":

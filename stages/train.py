@@ -14,7 +14,7 @@ from pipeline.training import resume
 from pipeline.training.recipe import parse
 from pipeline.training.train import train
 from pipeline.watching.watch import watch
-from stages._live import watched
+from stages._live import validation, watched
 from stages.shared.dvc import declared
 from stages.shared.fingerprint import fingerprint
 from stages.shared.stage import Stage
@@ -31,7 +31,7 @@ from stages.shared.stage import Stage
     help="Threads that decode samples; the bytes are the same. Also $FCN_WORKERS.",
 )
 def main(recipe: str, workers: int) -> None:
-    """Write runs/RECIPE/model.safetensors and eval/RECIPE/history.tsv, from the newest snapshot if one was killed."""
+    """Write runs/RECIPE/model.safetensors, its milestones/ and eval/RECIPE/history.tsv; a killed run goes on."""
     params = declared(f"train@{recipe}")
     runtime = params["runtime"]
     device = distributed.local(determinism.start(runtime, runtime["precision"]))
@@ -47,13 +47,16 @@ def main(recipe: str, workers: int) -> None:
                 init=Path(row.net.init),
                 model=model,
                 history=history,
+                milestones=model.with_name("milestones"),
                 device=device,
                 say=say,
                 precision=runtime["precision"],
                 snapshots=snapshots,
                 group=group,
                 workers=workers,
-                watch=partial(watch, observer, shards, hopeful=row.net.start == "init") if observer else None,
+                watch=partial(watch, observer, shards, hopeful=row.net.start == "init", validation=validation(recipe))
+                if observer
+                else None,
             )
 
 

@@ -24,8 +24,9 @@ def score(recipe: str, head: str = "semantic", name: str = "mean_iu") -> float:
 
 
 def test_every_recipe_has_its_scores() -> None:
-    recipes = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
-    assert {path.parent.name for path in (ROOT / "eval").glob("*/metrics.json")} == set(recipes)
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    names = {*params["recipes"], *params["picks"]}
+    assert {path.parent.name for path in (ROOT / "eval").glob("*/metrics.json")} == names
 
 
 @pytest.mark.parametrize(

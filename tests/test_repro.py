@@ -38,10 +38,10 @@ def tiny(params: dict[str, Any]) -> dict[str, Any]:
     params["datasets"]["nyud"]["expect"] = ["trainval=5", "test=2", "train=3", "val=2"]
     params["datasets"]["siftflow"]["expect"] = ["trainval=9", "test=3"]
     params["datasets"]["voc"]["expect"] = ["train=6", "val=15", "seg11valid=10"]
-    params["datasets"]["sbd"]["expect"] = ["train=30", "val=4"]
+    params["datasets"]["sbd"]["expect"] = ["train=30", "val=4", "validation=4"]
     for group in ("pretrain", "backbones"):
         params[group] = {"vgg16": params[group]["vgg16"]}
-    params["fusions"] = {}
+    params |= {"fusions": {}, "picks": {}, "validations": {}}
     params["bounds"] = {"voc-seg11valid": params["bounds"]["voc-seg11valid"]}
     params["pretrain"]["vgg16"] |= {"width": 0.0625, "batch": 8, "iterations": 30}
     params["recipes"] = {key: params["recipes"][key] for key in ("voc-fcn32s", "voc-fcn16s")}

@@ -21,11 +21,11 @@ from pipeline.core.types import LabelSpec, Refusal
 from pipeline.evaluation import limits, outputs
 from pipeline.evaluation.limits import Limits
 from pipeline.evaluation.outputs import Row
-from pipeline.evaluation.predict import Dense, predict
 from pipeline.fcn.net import FCN, LateFCN, build
 from pipeline.metrics.scores import Histogram, histogram, scores
 from pipeline.panels import panels
 from pipeline.panels.panels import Seen, Shown, lone_class
+from pipeline.prediction.predict import Dense, predict
 from pipeline.runtime.distributed import ALONE, Group
 from pipeline.runtime.observer import Observer
 from pipeline.shards.reader import Shards

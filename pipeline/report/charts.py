@@ -51,6 +51,26 @@ def _losses(dataset: str, backbone: str, nets: Mapping[str, Curve], figures: Fig
     return figures.shown(f"{name}.svg", f"Loss by iteration on {dataset} with {backbone}: {', '.join(ends)}")
 
 
+def milestones(found: Heads[Curve], figures: Figures) -> str:
+    """Markdown, a chart of the first head of all nets whose milestones were scored, then the best and the last of each.
+
+    A ring is the best.
+    """
+    if not found:
+        return ""
+    lines, name = [], "milestones"
+    with figures.chart(name, "Validation", "iteration", "mean IU, %", height=HEIGHT + 0.14 * len(found)) as axes:
+        for recipe in sorted(found, key=ladder.place):
+            curve = next(iter(found[recipe].values()))
+            best, last, shade = curve[curve[:, 1].argmax()], curve[-1], color(ladder.stride(recipe))
+            axes.plot(*curve.T, ".-", color=shade, label=recipe)
+            axes.plot(*best, "o", color=shade, markersize=8, markerfacecolor="none")
+            end = f"{last[1]:.1f} after the last, {last[0]:,.0f}"
+            lines.append(f"{recipe}: best after {best[0]:,.0f} iterations with {best[1]:.1f}, {end}")
+    shown = figures.shown(f"{name}.svg", f"Mean IU by iteration on the validation split: {'; '.join(lines)}")
+    return "\n\n".join([shown, "\n".join(f"* {line}" for line in lines)])
+
+
 def smooth(curve: Curve) -> Curve:
     """Running means of ``WINDOW`` rows, or of as many as there are."""
     width = min(WINDOW, len(curve))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -77,6 +78,7 @@ class Outputs(NamedTuple):
     images: Mapping[str, Mapping[tuple[str, str], float]]  # mean IU by recipe, head and id, of images that have one
     shown: Mapping[str, Sequence[Shown]]  # about 12 MB for each recipe of the paper's scale
     bounds: Bounds
+    milestones: Heads[Curve] = MappingProxyType({})  # mean IU on the validation split by iteration
 
     @property
     def recipes(self) -> list[str]:
@@ -104,6 +106,7 @@ def read(evaluations: Path, bounds: Path, scale: str, recipes: Iterable[str]) ->
     return Outputs(
         ours=rows,
         curves=read_outputs("history.tsv", _curve, "train"),
+        milestones=read_outputs("milestones.tsv", _milestones, "validate"),
         counts=counts,
         limits=read_outputs("limits.json", _limits),
         images=read_outputs("images.tsv", _images),
@@ -167,6 +170,15 @@ def _curve(path: Path) -> Curve:
     if not rows:
         raise ValueError("it has no rows")
     return np.array(rows)
+
+
+def _milestones(path: Path) -> dict[str, Curve]:
+    """Percent by head."""
+    rows = [(row["head"], float(row["iteration"]), 100 * float(row["mean_iu"])) for row in _rows(path)]
+    if not rows:
+        raise ValueError("it has no rows")
+    heads = dict.fromkeys(head for head, *_ in rows)
+    return {head: np.array([point for name, *point in rows if name == head]) for head in heads}
 
 
 def _counts(path: Path) -> dict[str, Counts]:

@@ -56,6 +56,7 @@ def _parts(outputs: Outputs, scale: str, recipes: Mapping[str, Any], figures: Fi
         "beside": page.beside(outputs, "###"),
         "window": str(charts.WINDOW),
         "curves": charts.curves(outputs.curves, figures),
+        "milestones": charts.milestones(outputs.milestones, figures),
         "classes": charts.classes(outputs.counts, figures),
         "confusions": charts.confusions(outputs.counts, figures),
         "windows": str(tiles.SHOWN),
@@ -88,7 +89,7 @@ def table(ours: Iterable[Ours], scale: str) -> str:
 
 
 def plot_tables(outputs: Outputs) -> dict[str, str]:
-    """loss.csv, iu.csv and trimap.csv by name; a table whose inputs are absent has a header alone.
+    """loss.csv, milestones.csv, iu.csv and trimap.csv by name; a table whose inputs are absent has a header alone.
 
     ``dataset`` names the head, too, of a net that has several.
     """
@@ -97,6 +98,7 @@ def plot_tables(outputs: Outputs) -> dict[str, str]:
         for recipe, curve in outputs.curves.items()
         for iteration, loss in smooth(curve)
     ]
+    kept = [(*named, f"{row[0]:.0f}", row[1]) for named, curve in _heads(outputs.milestones) for row in curve]
     scores = [
         (*named, name, iu)
         for named, counts in _heads(outputs.counts)
@@ -105,6 +107,7 @@ def plot_tables(outputs: Outputs) -> dict[str, str]:
     bands = [(*named, *band) for named, limits in _heads(outputs.limits) for band in limits.trimap]
     return {
         "loss.csv": _csv(pd.DataFrame(losses, columns=["recipe", "dataset", "iteration", "loss"])),
+        "milestones.csv": _csv(pd.DataFrame(kept, columns=["recipe", "dataset", "iteration", "mean_iu"])),
         "iu.csv": _csv(pd.DataFrame(scores, columns=["recipe", "dataset", "class", "iu"]).dropna(subset="iu")),
         "trimap.csv": _csv(pd.DataFrame(bands, columns=["recipe", "dataset", "pixels", "mean_iu"])),
     }

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.core.types import Refusal
-from pipeline.evaluation.predict import predict
 from pipeline.fcn import inputs
 from pipeline.fcn.bilinear import matrix
 from pipeline.fcn.net import COARSEST, FCN, LateFCN, make
+from pipeline.prediction.predict import predict
 from pipeline.serving import device as machine
 from pipeline.serving import tiles
 from pipeline.shards.reader import Example

@@ -91,9 +91,16 @@ def read_curves(path: Path) -> dict[str, Curve]:
     if path.suffix != ".tsv":
         return {}
     with path.open(encoding="utf-8", newline="") as file:
-        first, *names = next(rows := csv.reader(file, delimiter="\t"), [""])
-        table = [[int(step), *map(float, rest)] for step, *rest in rows] if first == STEP else []
-    return {key(name): [(int(row[0]), rounded(row[i])) for row in table] for i, name in enumerate(names, 1) if table}
+        rows = csv.DictReader(file, delimiter="\t")
+        if (rows.fieldnames or [""])[0] != STEP:
+            return {}
+        curves: dict[str, list[tuple[int, float]]] = {}
+        for row in rows:
+            step, head = int(row.pop(STEP)), row.pop("head", None)  # a table with heads is of a validation
+            for name, value in row.items():
+                curve = curves.setdefault(key(f"validation/{head}/{name}" if head else name), [])
+                curve.append((step, rounded(float(value))))
+    return dict[str, Curve](curves)
 
 
 def read_scores(path: Path) -> dict[str, float]:

@@ -63,6 +63,8 @@ class SolverSpec:
     weights'; biases learn at twice the rate and do not decay, as the paper's text says of all nets; in the authors'
     voc-fcn-alexnet/net.py conv1 to fc7 have Caffe's own: rate 1 and decay. ``tune`` trains all or what scores.
 
+    ``milestones`` keeps the weights of every so many iterations and of the last; 0 keeps none.
+
     What the paper tried and did not keep: ``sampling``, the share of final-layer cells that the loss counts;
     ``balance`` of the classes by their ``median`` frequency.
 
@@ -83,6 +85,7 @@ class SolverSpec:
     tune: Literal["all", "scores"] = "all"
     sampling: float = bounded(1.0, above=0)
     balance: Literal["none", "median"] = "none"
+    milestones: int = bounded(0, least=0)
 
     def rate(self, iteration: int) -> float:
         """The learning rate of the step number ``iteration``, from 0 on."""

@@ -46,12 +46,12 @@ def write(snapshot: Snapshot, folder: Path) -> Path:
     scratch = folder / ".partial"
     try:
         save_file(snapshot.tensors, scratch, metadata={"state": snapshot.text})  # one key: safetensors#584
-        _flush(scratch)
+        flush(scratch)
         path = folder / _name(snapshot.iteration, scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
-    _flush(folder)
+    flush(folder)
     return path
 
 
@@ -88,7 +88,7 @@ def _name(iteration: int, file: Path) -> str:
     return f"iteration-{iteration:09d}-{files.sha256(file)[:16]}.safetensors"
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Bring a file's bytes, or a folder's names, to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

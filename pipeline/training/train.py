@@ -19,6 +19,7 @@ from pipeline.shards.schema import ROW_GROUP, Manifest, read_manifest
 from pipeline.training import surgery
 from pipeline.training.feed import Feed
 from pipeline.training.loss import History, balance
+from pipeline.training.milestones import Milestones
 from pipeline.training.recipe import Recipe
 from pipeline.training.resume import Snapshots
 from pipeline.training.solver import Solver
@@ -38,6 +39,7 @@ def train(
     init: Path,
     model: Path,
     history: Path,
+    milestones: Path | None = None,
     device: torch.device,
     say: Callable[[str], None],
     precision: str = "fp32",
@@ -48,6 +50,8 @@ def train(
     watch: Watching | None = None,
 ) -> None:
     """Write the weights ``model`` and the losses ``history``; ``say`` hears where the first weights come from.
+
+    The folder ``milestones`` gets the weights of the way. They wait beside ``snapshots``; without these there are none.
 
     The net computes in ``precision`` (``autocast``). With ``snapshots`` it goes on from the newest, and removes them
     when it is done; the same bytes come out. Every process of ``group`` calls this alike and computes its virtual
@@ -83,16 +87,22 @@ def train(
     )
     if snapshots:
         snapshots.resume(solver, losses)
+    kept = None
+    if snapshots and milestones and group.leads:
+        kept = Milestones(snapshots.folder / "milestones", recipe.solver)
+        kept.refuse_lost(solver.iteration)
     began = time.perf_counter()
     look = watch(net, solver, feed, losses) if watch else None
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused, in one line
-        run(solver, feed, losses, recipe.name, snapshots, look)
+        run(solver, feed, losses, recipe.name, snapshots, look, kept)
     tensors = net.state_dict()
     if bad := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise Refusal(f"{bad[0]} is not finite after iteration {solver.iteration - 1}: lower solver.lr")
     if group.leads:
         seconds = time.perf_counter() - began
         say(f"trained for {seconds:.0f} s, {feed.waited / seconds:.1%} of them waiting for samples")
+        if kept and milestones:
+            kept.hand_over(milestones)
         checkpoint.save(model, tensors, net.spec)
         losses.write(history)
     if snapshots:
@@ -119,7 +129,15 @@ def _weights(recipe: Recipe, manifest: Manifest, device: torch.device) -> dict[s
     return {head: torch.tensor(balance(manifest.pixels[head], one), device=device) for head, one in labels.items()}
 
 
-def run(solver: Solver, feed: Feed, losses: History, name: str, snapshots: Snapshots | None, look: Call | None) -> None:
+def run(
+    solver: Solver,
+    feed: Feed,
+    losses: History,
+    name: str,
+    snapshots: Snapshots | None,
+    look: Call | None,
+    kept: Milestones | None = None,
+) -> None:
     """Take the solver from its iteration to its last, under a bar of images/s, time left and loss."""
     spec = solver.spec
     smooth: float | None = None
@@ -133,6 +151,8 @@ def run(solver: Solver, feed: Feed, losses: History, name: str, snapshots: Snaps
             smooth = loss if smooth is None else smooth + 0.02 * (loss - smooth)
             bar.set_postfix(loss=f"{smooth:.4f}", refresh=False)
             bar.update(spec.batch)
+            if kept and solver.iteration in kept.iterations:  # before a snapshot that is past it
+                kept.keep(solver.iteration, solver.net.state_dict(), feed.net)
             if look:
                 look()
             if snapshots:

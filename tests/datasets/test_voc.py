@@ -112,6 +112,13 @@ def test_a_test_image_in_sbds_train_is_refused(tmp_path: Path) -> None:
     assert sbd.ids(tmp_path, "val") == ["2007_000033"]
 
 
+def test_sbds_validation_is_500_images_of_val_that_are_no_test_images(tmp_path: Path) -> None:
+    for count, kept in ((3, ["1", "2"]), (1001, [str(2 * place + 1) for place in range(500)])):
+        names = "".join(f"{number}\n" for number in range(count)).encode()
+        pack_sbd(tmp_path, {"val.txt": names}, kept_out="0\n")
+        assert sbd.ids(tmp_path, "validation") == kept
+
+
 def test_what_sbd_lacks_is_named(tmp_path: Path) -> None:
     pack_sbd(tmp_path, {"train.txt": b"a\n", "img/a.jpg": b"jpeg"})
     with pytest.raises(Refusal, match=r"benchmark\.tgz has no benchmark_RELEASE/dataset/cls/a\.mat"):

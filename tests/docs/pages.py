@@ -28,7 +28,7 @@ SMALLER = {
     "train=60, val=150, held_out=100": "train=6, val=15, held_out=10",
     "train=600, val=20, held_out=100": "train=30, val=4, held_out=10",
     "train=60, val=150, seg11valid=100": "train=6, val=15, seg11valid=10",
-    "train=600, val=20]": "train=30, val=4]",
+    "train=600, val=20, validation=20]": "train=30, val=4, validation=4]",
     "batch: 32, iterations: 600": "batch: 8, iterations: 30",
     # at a higher rate hardly pretrained nets overflow
     "iterations: 2400, lr: 6.0e-8": "iterations: 8, lr: 1.0e-10",

@@ -50,7 +50,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_the_page_has_every_section_and_every_published_row(world: Path) -> None:
     text = (world / "results/report.md").read_text()
     page = (world / "results/report.html").read_text()
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS and len(SECTIONS) == 10
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS and len(SECTIONS) == 11
     assert re.findall(r'<li><a href="#[\w-]+">(.+)</a></li>', page) == SECTIONS
     for row in PUBLISHED:
         assert f"| {row.net} | {row.recipe or '–'} |" in text
@@ -58,6 +58,7 @@ def test_the_page_has_every_section_and_every_published_row(world: Path) -> None
     assert text.count("figures/") == len(files(world / "results/figures")), "no picture is there in vain"
     assert "| **best** 2007_1: mean IU 75.0 % |".replace("_", r"\_") in text
     assert "| **worst** 2007/1: mean IU – |" in text
+    assert "* voc-fcn32s: best after 20 iterations with 75.0, 50.0 after the last, 30" in text
     assert f"| voc-fcn8s | vgg16-fcn | 1.0e-08 | 2 | {30} | {60} |" in text
     assert re.search(r"\| voc-fcn8s \| semantic \| 8 \| [\d.]+ \| 90.0 \| \d+% \|", text)
 
@@ -100,6 +101,7 @@ def test_what_evaluations_did_not_leave_has_no_section(world: Path, tmp_path: Pa
     [
         ("eval/voc-fcn8s/history.tsv", "iteration\tlr\n1\t2\n", "train"),
         ("eval/voc-fcn8s/history.tsv", "iteration\tloss\n", "train"),
+        ("eval/voc-fcn32s/milestones.tsv", "iteration\tmean_iu\n1\t2\n", "validate"),
         ("eval/voc-fcn8s/hist.parquet", "no table", "evaluate"),
         ("eval/voc-fcn8s/images.tsv", "head\tid\n\t\n", "evaluate"),
         ("eval/voc-fcn8s/limits.json", '{"semantic": {"trimap": {}}}', "evaluate"),
@@ -137,7 +139,7 @@ def test_evaluations_of_another_scale_or_of_no_recipe_are_left_out(
     other = tmp_path / "eval/voc-fcn4s/metrics.json"
     other.write_text(other.read_text().replace("miniature", "paper"))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    params = {"recipes": {"voc-fcn4s": ROW, "mine-fcn32s": ROW}, "imports": {}, "scale": "miniature"}
+    params = {"recipes": {"voc-fcn4s": ROW, "mine-fcn32s": ROW}, "imports": {}, "picks": {}, "scale": "miniature"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     result = CliRunner().invoke(stage.main, catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -22,7 +22,7 @@ from tests.training.world import DIVERGING, fit, recipe, repository, trained
 
 CPU = torch.device("cpu")
 TRAIN = ("stages.train", "noise-fcn")
-RANKS: dict[str, Any] = {"batch": 8, "virtual_ranks": 4}
+RANKS: dict[str, Any] = {"batch": 8, "virtual_ranks": 4, "milestones": 50}
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ import yaml
 from PIL import Image
 
 from pipeline.core.types import DatasetSpec
-from pipeline.evaluation.predict import predict
 from pipeline.fcn.net import build
+from pipeline.prediction.predict import predict
 from pipeline.serving import package
 from pipeline.serving.segment import Segmenter
 from pipeline.shards.reader import Shards

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipeline.core.types import Refusal
-from pipeline.evaluation.predict import predict
+from pipeline.prediction.predict import predict
 from pipeline.serving import device as memory
 from pipeline.serving import segment
 from pipeline.serving.segment import WHOLE, Segmenter

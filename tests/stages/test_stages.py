@@ -13,7 +13,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from pipeline.core.png import PASCAL
-from pipeline.leaks import learned
+from pipeline.core.types import Refusal
+from pipeline.leaks import learned, picks_as_recipes, validated
 from pipeline.shards.reader import Shards
 from stages import splits
 from stages.shared.dvc import declared
@@ -136,3 +137,21 @@ def test_a_net_learned_from_what_the_nets_before_it_learned_from(init: dict[str,
     assert list(found) == ["ours", *(f"ours, which starts from {name}," for name in also)]
     assert {one["evaluate"]["shards"] for one in found.values()} == {"mine"}
     assert [one["data"]["shards"] for one in found.values()][1:] == [rows[name]["data"]["shards"] for name in also]
+
+
+def test_a_pick_learned_what_its_recipe_did_and_validation_is_neither_learned_nor_judged() -> None:
+    rows = {"coarse": row("coast"), "fine": row("mine", "runs/best/model.safetensors")}
+    test = {"shards": "mine", "split": "test"}
+    picked = picks_as_recipes({"best": {"recipe": "coarse", "evaluate": test}}, rows)
+    found = learned({**rows, **picked}, {})
+    assert found["best"] == {"data": {"shards": "coast", "split": "train"}, "evaluate": test}
+    assert found["fine, which starts from best,"]["data"]["shards"] == "coast"
+    chosen = validated({"fine": test}, rows)
+    assert [*chosen.values()] == [
+        {"data": {"shards": "mine", "split": "train"}, "evaluate": test},
+        {"data": test, "evaluate": {"shards": "mine", "split": "val"}},
+    ]
+    with pytest.raises(Refusal, match=r"picks\.best\.recipe is gone: it has coarse, fine"):
+        picks_as_recipes({"best": {"recipe": "gone"}}, rows)
+    with pytest.raises(Refusal, match=r"validations\.gone is of no recipe: there are coarse, fine"):
+        validated({"gone": test}, rows)

@@ -63,8 +63,10 @@ def test_a_table_by_iteration_is_curves_another_an_artifact_and_a_copy_of_a_curv
     outs = file(tmp_path / "history.tsv", "iteration\tloss\n5\t2.5\n")
     outs |= file(tmp_path / "images.tsv", "head\tposition\tid\tmean_iu\nsemantic\t0\ta\t0.5\n")
     outs |= file(tmp_path / "curve.tsv", "iteration\tother\n5\t2.5\n")
+    outs |= file(tmp_path / "milestones.tsv", "iteration\thead\tmean_iu\n4\tsemantic\t0.5\n4\tgeometric\t0.25\n")
     found = read_outputs(tmp_path, outs)
-    assert (found.curves, found.missing) == ({"loss": [(5, 2.5)]}, [])
+    validated = {f"validation/{head}/mean_iu": [(4, score)] for head, score in (("semantic", 0.5), ("geometric", 0.25))}
+    assert (found.curves, found.missing) == ({"loss": [(5, 2.5)]} | validated, [])
     assert [path.name for path in found.artifacts] == ["images.tsv"]
 
 
@@ -92,8 +94,6 @@ def test_counts_are_read_as_evaluate_wrote_them_and_give_its_scores(tmp_path: Pa
     table = confusion.table(*read["a"])
     assert dict(zip(table["class"], table["iu"], strict=True)) == scores(COUNTS, CLASSES)["iu"]
     assert (table["true pixels"], table["predicted pixels"]) == ([90, 20, 0], [85, 25, 0])
-
-
 
 
 def git(root: Path, *args: str) -> None:

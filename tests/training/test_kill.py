@@ -62,7 +62,7 @@ def outputs(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What 200 iterations write where nobody disturbs them; in any folder they are the same bytes."""
-    root = repository(tmp_path_factory.mktemp("whole"), iterations=200, crop=32)
+    root = repository(tmp_path_factory.mktemp("whole"), iterations=200, crop=32, milestones=80)
     assert Training(root, seconds=60).end() == (0, [])
     return outputs(root)
 
@@ -70,7 +70,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     rng = random.Random(KILLS)
-    root = repository(tmp_path, iterations=40 * (KILLS + 1))
+    root = repository(tmp_path, iterations=40 * (KILLS + 1), milestones=30)
     assert Training(root, seconds=60).end() == (0, [])
     whole = outputs(root)
     (root / WEIGHTS).unlink()
@@ -95,7 +95,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
 def test_asked_to_stop_it_goes_on_to_the_same_bytes(
     tmp_path: Path, whole: dict[str, str], number: signal.Signals
 ) -> None:
-    root = repository(tmp_path, iterations=200, crop=32)
+    root = repository(tmp_path, iterations=200, crop=32, milestones=80)
     training = Training(root, seconds=60)
     training.wait_for_the_start()
     for each in (number, signal.SIGINT, signal.SIGTERM, number):

@@ -30,6 +30,7 @@ def test_a_row_says_what_differs_from_the_defaults() -> None:
         ({"lr": float("nan")}, "solver.lr is nan: write a number"),
         ({"lr": 0.0}, "solver.lr is 0.0: it must be greater than 0"),
         ({"batch": True}, "solver.batch is True: write a number"),
+        ({"milestones": -1}, "solver.milestones is -1: it must be at least 0"),
         ({"iterations": 1.5}, "solver.iterations is 1.5: write a whole number"),
         ({"iterations": None}, "solver.iterations is None: write a number"),
         ({"momentum": 1}, "solver.momentum is 1.0: it must be less than 1"),

@@ -120,9 +120,13 @@ def test_refuses_what_does_not_fit_together(tmp_path: Path, changes: dict[str, o
 
 @pytest.mark.parametrize("crop", [0, 32])
 def test_looking_on_changes_no_byte_and_the_same_images_are_shown_at_nine_moments(tmp_path: Path, crop: int) -> None:
-    row = recipe(iterations=40, crop=crop)
+    row = recipe(iterations=40, crop=crop, milestones=20, batch=2)
     alone = fit(tmp_path, "alone", row=row)
-    assert fit(tmp_path, "watched", row=row, watch=partial(watch, seen := Seen(), tmp_path / "train")) == alone
+    watching = partial(watch, seen := Seen(), tmp_path / "train", validation=tmp_path / "train")
+    assert fit(tmp_path, "watched", row=row, watch=watching) == alone
+    assert [step for step, values in seen.points if "validation/semantic/mean_iu" in values] == [20, 40]
+    unseen = partial(watch, Seen(), tmp_path / "train", validation=tmp_path / "absent")
+    assert fit(tmp_path, "elsewhere", row=row, watch=unseen) == alone, "the split may not be here yet"
     keys = [f"training/{place:02d}-{name}" for place, name in enumerate(IDS)]
     assert seen.pictures == [(step, key) for step in range(0, 41, 5) for key in keys]
     assert all(crop in (0, *shape[:2]) for shape in seen.shapes)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from pipeline import determinism
 from pipeline.backbones.shared.random_start import random_start
 from pipeline.core.types import LabelSpec, Refusal
-from pipeline.evaluation.predict import STRIDE, Dense, predict
 from pipeline.fcn.net import FCN
+from pipeline.prediction.predict import STRIDE, Dense, predict
 from pipeline.shards.reader import Example
 from pipeline.spec import NetSpec
 from tests.fcn.test_net import drawn

@@ -1,7 +1,5 @@
 """Every benchmark that runs unattended, one after another, each in a process of its own: python -m benchmarks."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

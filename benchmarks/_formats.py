@@ -1,7 +1,5 @@
 """The same encoded samples as each library packs them; a library that is not installed is missed when it is called."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

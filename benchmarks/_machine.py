@@ -1,7 +1,5 @@
 """The machine and the versions that a result holds for."""
 
-from __future__ import annotations
-
 import os
 import platform
 from importlib import metadata

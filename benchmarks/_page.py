@@ -1,7 +1,5 @@
 """What results/*.json hold, as Markdown tables: the page of all, and one benchmark's share of it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The photographs that benchmarks read and write: a VOC tar of so many of them, rendered, or from real archives."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import chain, cycle, islice

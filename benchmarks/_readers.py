@@ -1,7 +1,5 @@
 """How each peer reads what it wrote: a call for an epoch of decoded samples, shuffled as the library shuffles."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path

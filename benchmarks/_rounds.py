@@ -1,7 +1,5 @@
 """Peers and ours in turn, round after round; what was measured goes to one JSON file and to the page of all."""
 
-from __future__ import annotations
-
 import os
 import random
 import time

@@ -1,7 +1,5 @@
 """Trains one side's FCN-8s-VGG16, an iteration for each line on standard input: python -m benchmarks._side SIDE."""
 
-from __future__ import annotations
-
 import sys
 import types
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Training steps on one made-up image, ours and other people's, and what a device could do at best."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import time

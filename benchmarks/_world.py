@@ -1,7 +1,5 @@
 """A small clone of this repository in which real stages run in seconds, and the commands that are timed there."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ Peers write bytes that lie in memory and believe them. Ours reads them out of VO
 each sample to check it and to count its classes, and packing alone is what is left without that.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ Both factors of a product of length K are rounded to a grid of b bits with 2·b 
 K products without rounding, so that no order, number of threads or processor can change the sum (docs/exact.md).
 """
 
-from __future__ import annotations
-
 import math
 import time
 

@@ -3,8 +3,6 @@
 Needs neither data nor dvc nor mlflow: torch, numpy, safetensors, click, tqdm; torchvision and torchfcn where they are.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Estimate what each recipe of scale paper costs on a GPU that is not at hand: python -m benchmarks.gpu_cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -3,8 +3,6 @@
 torchmetrics is handed the int64 tensors that it needs, ours and score.py's bincount the uint8 maps that pictures hold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path

@@ -4,8 +4,6 @@ A sample is an image and its label as uint8. Peers decode by torchvision.io (dep
 fastest they can use), but where their own decoding is the point: VOCSegmentation and datasets give what Pillow decodes.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import random

@@ -1,7 +1,5 @@
 """What DVC and fcn cost where nothing runs, and where one stage does: python -m benchmarks.repro."""
 
-from __future__ import annotations
-
 import tempfile
 from functools import partial
 from pathlib import Path

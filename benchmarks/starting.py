@@ -3,8 +3,6 @@
 That is Python, the imports of the stage's closure, the declared params and determinism.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -4,8 +4,6 @@ Each side trains in a process of its own, for ours is held to AVX2 (``pipeline.d
 comes, is not. That ours computes what the authors' nets do, tests/released shows.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Draw the README's picture, image | label | one prediction per recipe: python -m docs.ladder OUT.png RECIPE…."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """What stages took here, time, memory and disk: .seconds.tsv has a line for each that `fcn run` ran."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +10,7 @@ from typing import Any
 
 import click
 
-from ops._amount import duration, size
-from pipeline.tables import markdown
+from pipeline.tables import duration, markdown, size
 from stages.shared.dvc import load
 
 NAME = ".seconds.tsv"

@@ -1,7 +1,5 @@
 """The weights that a user means, a recipe's, a file, or a version in MLflow's registry, and where results may go."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """DVC's view of the project, for `fcn run` and `fcn plan`."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Whether DVC's remotes take, give back and delete a small object, and which words of theirs nobody may read."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """A workspace of its own for stages that run again: git's files as they are now, and what other stages wrote."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

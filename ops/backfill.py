@@ -1,7 +1,5 @@
 """Give a tracking server the runs that it lacks, from dvc.lock and what lies on disk: fcn backfill."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Compose params.yaml from conf/, as ``dvc exp run -S`` does: python -m ops.compose [scale=photos …]."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Look at your own data before the pipeline does: fcn data check ROW."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

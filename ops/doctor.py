@@ -1,7 +1,5 @@
 """Ask what would keep the pipeline from running here: fcn doctor."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Write a trained net as an ONNX file: fcn export voc-fcn8s --out voc-fcn8s.onnx."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """The ``fcn`` command: what people and CI do around ``dvc repro``. A verb is the module of that name beside this."""
 
-from __future__ import annotations
-
 import ast
 from importlib import import_module
 from pathlib import Path

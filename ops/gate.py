@@ -1,7 +1,5 @@
 """Ask whether a recipe's weights may be promoted: fcn gate RECIPE. dvc.lock and the files that it names decide."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Remove what nobody needs, by dvc gc and mlflow gc after a guard: fcn gc [--yes]."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

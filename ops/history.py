@@ -1,7 +1,5 @@
 """Tell what was champion when, and why: fcn history DATASET."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Tell what a stage's result came from, down to the archives: fcn lineage train@voc-fcn8s."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tell what `fcn run` would do, why, how long it takes and what it pulls: fcn plan."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Label pictures with a trained net: fcn predict PATHS… --recipe voc-fcn8s --out labelled."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

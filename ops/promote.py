@@ -1,7 +1,5 @@
 """Make a recipe's weights the champion of their data set: fcn promote RECIPE."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Mapping

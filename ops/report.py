@@ -1,7 +1,5 @@
 """Show what the nets reached, and what that took here: fcn report [--open]."""
 
-from __future__ import annotations
-
 import webbrowser
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Put the champion before this one back: fcn rollback DATASET."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

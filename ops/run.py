@@ -1,7 +1,5 @@
 """Run the pipeline, several stages at once, and stop all of it when told to: fcn run --jobs 2."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

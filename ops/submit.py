@@ -1,7 +1,5 @@
 """Write what PASCAL's evaluation server takes: fcn submit voc-fcn8s --images VOC2012test.tar."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Bring what stages wrote while no server listened into MLflow: fcn sync."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

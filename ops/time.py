@@ -1,7 +1,5 @@
 """Time the nets' inference: fcn time voc-fcn8s, or fcn time --table1."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Try learning rates around a recipe's, each for a short while, and suggest one: fcn tune RECIPE."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Show the runs: MLflow's server on this machine, its database brought up first: fcn ui."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

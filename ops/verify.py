@@ -1,7 +1,5 @@
 """Prove that dvc.lock can be had again, and keep the proofs in .verified/: fcn verify [STAGE…]."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """The library. Importing it pins the kernels of torch and NumPy, which these read once, when they load."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -1,7 +1,5 @@
 """What changed between two states of the pipeline, as Markdown: scores, classes, params, stages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

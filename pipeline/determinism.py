@@ -1,7 +1,5 @@
 """What makes torch repeat itself, beside the pins of ``pipeline``: flags, threads, and a seed for every iteration."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import logging

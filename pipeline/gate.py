@@ -3,8 +3,6 @@
 ``conf/gate.yaml`` says what is asked, by scale and data set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,7 +37,7 @@ class Thresholds:
     proofs: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, scale: str, dataset: str) -> Thresholds:
+    def read(cls, path: Path, scale: str, dataset: str) -> "Thresholds":
         """The row ``<scale>.<dataset>`` of the YAML file over its ``defaults``, which serve where there is none.
 
         Every row is checked, so that a slip in one is seen before it matters. Raises Refusal naming file, key and

@@ -1,7 +1,5 @@
 """Prove that no net is scored on a photograph it learned from, by the photographs' pixels, whatever their names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

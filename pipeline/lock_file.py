@@ -1,7 +1,5 @@
 """Locks on files, by flock: the kernel frees them when their process dies; and who is named in DVC's list of users."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import time

@@ -1,7 +1,5 @@
 """What the names of folders and files tell: the side of a pair, its split, and what stands around an id."""
 
-from __future__ import annotations
-
 import glob
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Find the images and labels of a folder by the names that tools give, and which folders or lists are splits."""
 
-from __future__ import annotations
-
 import glob
 import re
 from collections import Counter

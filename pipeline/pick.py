@@ -1,7 +1,5 @@
 """Hand on one of the weights that a training kept: the best on its validation split, the last, or an iteration's."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

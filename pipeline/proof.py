@@ -1,7 +1,5 @@
 """The record that a stage came out the same when it ran again, and whether it is about what dvc.lock has now."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Look at the labels of a folder, and propose what a row of ``folders`` says of them; draw some."""
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence

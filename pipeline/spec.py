@@ -1,7 +1,5 @@
 """What a net is, without torch: the spec that travels inside its weights, and where a cell of a feature map looks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -38,7 +36,7 @@ class NetSpec:
     upsampling: Literal["fixed", "learned"] = "fixed"
     heads: Mapping[str, LabelSpec] = field(default_factory=dict)
 
-    def stream(self, column: str, mean: tuple[float, ...]) -> NetSpec:
+    def stream(self, column: str, mean: tuple[float, ...]) -> "NetSpec":
         """The net of one input of a ``late`` net."""
         return replace(self, inputs=(column,), streams="early", mean=mean)
 
@@ -46,7 +44,7 @@ class NetSpec:
         return {**vars(self), "heads": {name: head.to_json() for name, head in self.heads.items()}}
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> NetSpec:
+    def from_json(cls, row: Mapping[str, Any]) -> "NetSpec":
         """Raises KeyError or TypeError for a field that is missing or unknown."""
         lists = {"mean": float, "inputs": str, "skip_scales": float}
         fields = {**row, **{name: tuple(map(kind, row[name])) for name, kind in lists.items()}}
@@ -64,16 +62,16 @@ class Coordinates:
     scale: Fraction = Fraction(1)
     shift: Fraction = Fraction(0)
 
-    def through(self, *, kernel: int, stride: int = 1, padding: int = 0) -> Coordinates:
+    def through(self, *, kernel: int, stride: int = 1, padding: int = 0) -> "Coordinates":
         """The map behind a convolution or a pooling with this window."""
         return Coordinates(self.scale * stride, self.shift + self.scale * (Fraction(kernel - 1, 2) - padding))
 
-    def upsampled(self, *, kernel: int, stride: int) -> Coordinates:
+    def upsampled(self, *, kernel: int, stride: int) -> "Coordinates":
         """The map behind a transposed convolution without padding."""
         scale = self.scale / stride
         return Coordinates(scale, self.shift - scale * Fraction(kernel - 1, 2))
 
-    def onto(self, fine: Coordinates) -> Upsampling:
+    def onto(self, fine: "Coordinates") -> "Upsampling":
         """The bilinear upsampling whose cells fall on those of ``fine``, a map of smaller or equal scale.
 
         The kernel is twice the stride; one less where that would land between two cells, which is why the authors'

@@ -1,7 +1,5 @@
 """Tables that Markdown shows as tables and a terminal in columns; bytes and seconds as people say them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 UNITS = ("B", "kB", "MB", "GB", "TB")

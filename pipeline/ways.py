@@ -1,7 +1,5 @@
 """The ways in which tools lay out images and labels, as patterns and splits of a row of ``folders``."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A stage as MLflow sees it while it runs: its events go to a spool, which a process beside it brings to the server."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

@@ -1,7 +1,5 @@
 """The records that publish brings to MLflow: one per entry of dvc.lock, and one for the pipeline."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,7 +1,5 @@
 """Tell what nets of each stride could score at best on a split: python -m stages.bounds voc-seg11valid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

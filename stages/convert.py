@@ -1,7 +1,5 @@
 """Convert a dataset's archives into shards of Parquet: python -m stages.convert KEY."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict, dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Convert your own images and labels into shards of Parquet: python -m stages.convert_folder KEY."""
 
-from __future__ import annotations
-
 import os
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Turn an ImageNet classifier into a convolutional backbone: python -m stages.convolutionalize KEY."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Tell what a converted dataset holds, in numbers and pictures: python -m stages.describe KEY."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

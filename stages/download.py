@@ -1,7 +1,5 @@
 """Fetch a data set's archives, or a classifier's weights, and verify them: python -m stages.download KEY."""
 
-from __future__ import annotations
-
 import click
 
 from pipeline.fetch import archives

@@ -1,7 +1,5 @@
 """Score a net on a split that it never trained on; run: python -m stages.evaluate voc-fcn32s voc/seg11valid."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Join two trained nets into the start of their late fusion: python -m stages.fuse KEY."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

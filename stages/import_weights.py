@@ -1,7 +1,5 @@
 """Import a net that the authors released, without Caffe: python -m stages.import_weights KEY."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Prove that no recipe is scored on a photograph it trained on: python -m stages.leaks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

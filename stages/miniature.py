@@ -1,7 +1,5 @@
 """Render a miniature world in an original's archive format: python -m stages.miniature KEY."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Hand on one of the weights that a training kept; run: python -m stages.pick voc-fcn32s-best."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Train a backbone to classify the rendered ImageNet; run: python -m stages.pretrain vgg16."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

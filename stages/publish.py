@@ -1,7 +1,5 @@
 """Make every entry of dvc.lock an MLflow run, also those that DVC skipped; run: python -m stages.publish."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

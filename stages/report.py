@@ -1,7 +1,5 @@
 """Set every evaluation beside the published numbers; run: python -m stages.report."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Say which split each net learned from and on which it is scored: python -m stages.splits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

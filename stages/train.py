@@ -1,7 +1,5 @@
 """Train a recipe's net, alone or as one of torchrun's processes; run: python -m stages.train voc-fcn32s."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Score what a training kept on its validation split; run: python -m stages.validate voc-fcn32s sbd/validation."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """The first-party files that importing a module runs, read off the source without importing anything."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

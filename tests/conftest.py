@@ -1,7 +1,5 @@
 """Tests compute as stages do: torch's kernels are pinned before any test imports it; nobody looks on."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

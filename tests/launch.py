@@ -1,7 +1,5 @@
 """Start a stage as DVC does, one process or several under torchrun; ``fcn`` in this process; and git."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A split of shards as a conversion leaves it, written from rows that a test makes up."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path

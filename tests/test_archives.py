@@ -1,7 +1,5 @@
 """A row's files come from a mirror, a URL or a pinned wheel, all of them or none; nothing of a package is run."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

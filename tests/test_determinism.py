@@ -1,7 +1,5 @@
 """What a machine or a shell may vary is pinned, checked or told: results come from params.yaml alone."""
 
-from __future__ import annotations
-
 import logging
 import os
 import platform

@@ -1,7 +1,5 @@
 """dvc.yaml tells the truth: a stage depends on folders that hold the code it imports, and on the params it reads."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """The committed scores of the miniature show what the paper's tables show: the order of the nets, not their numbers."""
 
-from __future__ import annotations
-
 import json
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """A file comes from a mirror, the store or a URL, goes on where it broke off, and never has another digest."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import zipfile

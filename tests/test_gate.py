@@ -1,7 +1,5 @@
 """The gate: what is no worse passes, what is worse in any judged number does not, and what it cannot see fails."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

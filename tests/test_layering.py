@@ -1,7 +1,5 @@
 """Who may import whom: the layout is the cache key, so a stray import is a stray retraining."""
 
-from __future__ import annotations
-
 import ast
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The weights that are handed on are those that the row names."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -7,8 +7,6 @@ Digests are of each operation, and of the weights after a few steps of each net.
 same bytes everywhere, so that a difference is the operation's own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The promises on a world small enough for a test: one command, the same lock twice, the exact blast radius."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

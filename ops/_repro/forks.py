@@ -3,8 +3,6 @@
 A stage is then what `python -m stages.…` is: the same code, read when it starts, in a process of its own.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import re

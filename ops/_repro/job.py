@@ -1,7 +1,5 @@
 """A stage's command from its start to its end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

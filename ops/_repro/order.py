@@ -1,7 +1,5 @@
 """Which stage starts next, and where: DVC's graph, in the order in which people wait for its results."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reproduce DVC's graph with several stages at once; the lock is the one that `dvc repro` would write."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sys

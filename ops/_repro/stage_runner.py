@@ -1,7 +1,5 @@
 """Whether DVC's stage is up to date, how to have its inputs here, and what to save once it has run."""
 
-from __future__ import annotations
-
 import sys
 from collections import defaultdict
 from collections.abc import Iterable

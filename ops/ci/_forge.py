@@ -1,7 +1,5 @@
 """The CI host: GitHub Actions or GitLab CI, known by their variables, or a desk, where everything is printed."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

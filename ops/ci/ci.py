@@ -1,7 +1,5 @@
 """What CI runs, each step also on a desk: fcn ci plan | run | push | commit | report | gate | promote."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Judge the candidates of a retraining, and promote them: fcn ci gate, fcn ci promote."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from dataclasses import replace

@@ -4,8 +4,6 @@ torchvision's ``alexnet`` is another net (Krizhevsky's "one weird trick": 64, 19
 normalisation), so that its weights have no place here.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

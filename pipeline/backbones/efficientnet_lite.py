@@ -4,8 +4,6 @@ Batch norms are folded into the convolutions before them when published weights 
 convolutions with biases.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

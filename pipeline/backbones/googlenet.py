@@ -1,7 +1,5 @@
 """GoogLeNet (Szegedy et al.) as BVLC trained it and the paper took it: no auxiliary heads, no batch norm."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

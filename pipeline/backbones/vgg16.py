@@ -1,7 +1,5 @@
 """VGG16 (Simonyan and Zisserman, configuration D): the ImageNet classifier and the pyramid it becomes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -3,8 +3,6 @@
 Field numbers are those of BVLC/caffe ``src/caffe/proto/caffe.proto``.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Iterator
 from math import prod

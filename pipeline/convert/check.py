@@ -1,7 +1,5 @@
 """Decode a sample once before it is kept: sizes, channels and label values, and its pixels counted by class."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from collections.abc import Mapping

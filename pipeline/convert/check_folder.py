@@ -1,7 +1,5 @@
 """Walk through every pair of a folder as converting does, and gather all problems, or what there is to know."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 

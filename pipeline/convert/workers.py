@@ -1,7 +1,5 @@
 """Who converts: processes of this machine, to which the parent reads, or a Ray cluster, whose tasks read themselves."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Write some shards of a conversion: read what they hold, check it, and keep each shard as soon as it is whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

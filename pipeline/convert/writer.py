@@ -1,7 +1,5 @@
 """Convert a dataset's archives into shards: every file planned first, the manifests last."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Turn a trained classifier into a convolutional backbone that takes RGB 0–255 minus a mean, and prove it the same."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

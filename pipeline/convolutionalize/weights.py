@@ -1,7 +1,5 @@
 """A trained classifier as it lies in data/weights/<backbone>: its manifest, and its tensors under our names."""
 
-from __future__ import annotations
-
 import json
 import pickle
 from collections.abc import Mapping
@@ -41,7 +39,7 @@ class Manifest:
     classes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: Path) -> Manifest:
+    def read(cls, path: Path) -> "Manifest":
         """Parse ``manifest.json``; Refusal, naming the field, for one that is missing or of no use."""
         try:
             row = json.loads(path.read_text(encoding="utf-8"))

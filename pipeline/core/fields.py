@@ -1,7 +1,5 @@
 """Read params: a row into a frozen dataclass, refusing whatever does not fit and saying how to write it."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Write whole files or nothing, and know a file by its bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

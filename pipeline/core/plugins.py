@@ -1,7 +1,5 @@
 """Load a plugin by its file name: ``load("datasets", "voc")`` is ``pipeline/datasets/voc.py``."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Encode pixels as PNG: equal pixels give equal bytes."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from typing import Any

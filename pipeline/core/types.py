@@ -1,7 +1,5 @@
 """The words every part of the house shares: a label set, a dataset's facts, one sample, one refusal."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -68,7 +66,7 @@ class LabelSpec:
         return document
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> LabelSpec:
+    def from_json(cls, row: Mapping[str, Any]) -> "LabelSpec":
         palette = tuple((int(r), int(g), int(b)) for r, g, b in row["palette"])
         return cls(classes=tuple(row["classes"]), palette=palette, ignore_label=int(row["ignore_label"]))
 
@@ -93,7 +91,7 @@ class DatasetSpec:
         return self.modes.get(column, "RGB")
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> DatasetSpec:
+    def from_json(cls, row: Mapping[str, Any]) -> "DatasetSpec":
         labels = {head: LabelSpec.from_json(label) for head, label in row["labels"].items()}
         mean = {column: tuple(mean) for column, mean in row["mean"].items()}
         return cls(name=row["name"], images=tuple(row["images"]), labels=labels, mean=mean, modes=dict(row["modes"]))

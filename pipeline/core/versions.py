@@ -1,7 +1,5 @@
 """The versions that params.yaml says results are made with, against those that run here."""
 
-from __future__ import annotations
-
 import platform
 import re
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Where the authors' own nyud.tar.gz lies in its place (conf/study/gupta.yaml), that is read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path

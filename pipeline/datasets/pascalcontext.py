@@ -1,7 +1,5 @@
 """PASCAL-Context: VOC 2010's photographs with every pixel labelled, the 459 published labels taken to 59 classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The Semantic Boundaries Dataset: VOC photographs with MATLAB labels, streamed out of the published tgz."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """SIFT Flow: outdoor photographs with 33 semantic and 3 geometric classes, read out of the published zip."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath

@@ -1,7 +1,5 @@
 """PASCAL VOC segmentation: photographs with palette PNG labels, read by offset out of the published tar."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Write what a converted dataset holds: numbers to compare, pictures to look at, fingerprints to find images by."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations

@@ -1,7 +1,5 @@
 """A split at a glance: a contact sheet of samples, and bars of how often each class occurs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Kohli, Ladický and Torr (IJCV 2009) drew such trimaps, Krähenbühl and Koltun (NIPS 2011) plotted errors by their width.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

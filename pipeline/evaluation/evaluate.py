@@ -1,7 +1,5 @@
 """Score a net on a split that it never trained on, and leave numbers, counts and pictures behind."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time

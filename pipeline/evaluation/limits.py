@@ -1,7 +1,5 @@
 """Gather where a net errs: near boundaries, along them, and on objects by size, which are scored one by one."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What an evaluation leaves of its images: a table of scores, panels/ to look at, and shown.parquet to read back."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Bilinear upsampling and its crop as two matrix products: the authors' numbers, repeatable on a device."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

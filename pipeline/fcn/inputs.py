@@ -1,7 +1,5 @@
 """What a net sees of a sample: its columns' channels one behind the other, a depth as its logarithm."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

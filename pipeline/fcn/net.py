@@ -1,7 +1,5 @@
 """The fully convolutional net: a backbone's pyramid, scored, upsampled and fused to one score per pixel."""
 
-from __future__ import annotations
-
 from itertools import accumulate
 from pathlib import Path
 

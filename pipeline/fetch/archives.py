@@ -1,7 +1,5 @@
 """Turn a named file with URLs and accepted digests into a verified file on disk."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

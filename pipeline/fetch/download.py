@@ -1,7 +1,5 @@
 """What params.yaml says of the files to fetch, and whether a file is the one meant."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Copy a file from a URL, going on where an earlier copy broke off."""
 
-from __future__ import annotations
-
 import http.client
 import time
 import urllib.error

@@ -1,7 +1,5 @@
 """The Observer of a stage: points go to its spool, label maps as the panel that evaluations draw."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """Count how label maps agree, read the paper's four metrics off the counts, and bound what a stride can score."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path

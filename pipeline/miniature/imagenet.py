@@ -1,7 +1,5 @@
 """A miniature ImageNet: one object per photograph, packed as ILSVRC2012's tar of one tar per class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A miniature of a user's own data: photographs of leaves on soil in one folder, colour-coded labels in another."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A miniature NYUDv2: rooms with Kinect depth in the original's HDF5 file, splits and class mapping beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache

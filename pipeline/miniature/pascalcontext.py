@@ -1,7 +1,5 @@
 """A miniature PASCAL-Context: VOC's photographs in the 2010 tar's layout, every pixel labelled in MATLAB's files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

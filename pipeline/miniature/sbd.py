@@ -1,7 +1,5 @@
 """A miniature SBD: photographs with MATLAB structs in the original tgz's layout, seg11valid's ids beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A miniature SIFT Flow: rendered landscapes and streets in the original zip's layout, back-slashes and all."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

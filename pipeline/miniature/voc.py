@@ -1,7 +1,5 @@
 """A miniature VOC2012: rendered scenes in the original tar's layout, with seg11valid's ids beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

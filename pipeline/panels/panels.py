@@ -1,7 +1,5 @@
 """What an evaluation shows: images, truth and prediction as indices in one Parquet file, and how they are drawn."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +98,7 @@ class Shown(NamedTuple):
         """Whether it is one of the images that no score has chosen."""
         return self.place.isdigit()
 
-    def crop(self, box: tuple[int, int, int, int]) -> Shown:
+    def crop(self, box: tuple[int, int, int, int]) -> "Shown":
         """The part within left, top, right and bottom, in pixels."""
         left, top, right, bottom = box
         maps = (self.image, self.truth, self.predicted)

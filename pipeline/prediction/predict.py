@@ -3,8 +3,6 @@
 ``Dense`` scores a VGG16 FCN-32s at every eighth pixel without training: à trous (section 3.2).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Score a net, or all that a training kept, by the paper's four metrics on a split that chooses and does not judge."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """ImageNet's archives (a tar of one tar of JPEGs per class) as pixels in memory, and random crops of them."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Batch normalisation as scaffolding: with it a deep plain net learns in a minute; then it folds into the weights."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn.utils import fusion

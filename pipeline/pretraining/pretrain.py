@@ -1,7 +1,5 @@
 """Train a backbone's classifier on small pictures held in memory, so that a miniature net has something to transfer."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping

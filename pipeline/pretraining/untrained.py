@@ -4,8 +4,6 @@ A rehearsal at full width reads what the paper's scale downloads. V1LayerParamet
 BVLC/caffe ``src/caffe/proto/caffe.proto``, as ``pipeline/caffe/caffemodel.py`` reads them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

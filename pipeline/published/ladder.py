@@ -1,7 +1,5 @@
 """What a recipe's name says: its data set, its place on the ladder from coarse to fine, the recipe it varies."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Every number the authors printed, table by table, each with the recipe that repeats it where one does."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from pathlib import Path

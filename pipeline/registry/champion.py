@@ -5,8 +5,6 @@ MLflow's alias ``champion`` says which version is served. Before it moves, the v
 between the two leaves the champion as it was; the next promotion or rollback starts from the alias.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Mapping, Sequence

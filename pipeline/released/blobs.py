@@ -3,8 +3,6 @@
 Layer names are those of their ``net.py`` files (shelhamer/fcn.berkeleyvision.org).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast

@@ -1,7 +1,5 @@
 """The authors' released nets without Caffe: a .caffemodel whose every blob finds its place in a net of ours."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Charts with a colour for each stride: loss, scores by class, by boundary and by size; and maps of confusions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Charts that are the same bytes everywhere, on light and dark pages alike; and a page with them as one HTML file."""
 
-from __future__ import annotations
-
 import base64
 import html
 import re

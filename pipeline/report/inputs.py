@@ -1,7 +1,5 @@
 """What evaluations and bounds wrote, checked as it is read; scores are in percent."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Tables in Markdown: ours beside the published by data set, what variants change, then table by table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

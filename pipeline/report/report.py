@@ -1,7 +1,5 @@
 """Write all results: tables, the page that people look at, its pictures, and report.html, which holds them all."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Images beside what nets make of them: a ladder close up, and the finest net's best, median and worst."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 

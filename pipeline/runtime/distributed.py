@@ -1,7 +1,5 @@
 """The processes that share one stage's work, as torchrun starts them: which one this is, and what they tell others."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """All that decides what a stage writes, as one readable document: snapshots of another one are of no use."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -35,17 +33,17 @@ class Fingerprint:
         return asdict(self)
 
     @classmethod
-    def read(cls, path: Path) -> Fingerprint:
+    def read(cls, path: Path) -> "Fingerprint":
         """Raises OSError, ValueError or TypeError where ``path`` holds none."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
-    def since(self, before: Fingerprint) -> str:
+    def since(self, before: "Fingerprint") -> str:
         """What is not as it was: params and machine with both values, deps by path alone."""
         changes = list(self._changes(before))
         more = [f"{len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
         return ", ".join(changes[:SHOWN] + more)
 
-    def _changes(self, before: Fingerprint) -> Iterator[str]:
+    def _changes(self, before: "Fingerprint") -> Iterator[str]:
         then = {**before.params, "torch": before.torch, "device": before.device}
         now = {**self.params, "torch": self.torch, "device": self.device}
         for name in dict.fromkeys([*now, *then]):

@@ -1,7 +1,5 @@
 """What long work tells whoever looks on: numbers and pictures by step; nothing comes back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Where a served net computes, how much memory it needs to label an image, and how much there is."""
 
-from __future__ import annotations
-
 import ctypes
 import weakref
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Label the pictures in files and folders: a PNG of class indices for each, and an overlay with a legend."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The MLflow model, pictures of any sizes to label maps: this file lies in every saved model, and loading runs it."""
 
-from __future__ import annotations
-
 import base64
 from contextlib import suppress
 from pathlib import Path

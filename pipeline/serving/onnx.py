@@ -1,7 +1,5 @@
 """A net as an ONNX graph that takes pixels of any size and says their classes: no torch, no preprocessing outside."""
 
-from __future__ import annotations
-
 import json
 import logging
 import warnings

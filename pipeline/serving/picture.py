@@ -1,7 +1,5 @@
 """Any picture file as the pixels that a net sees: RGB uint8, or millimetres of depth, or a refusal with its name."""
 
-from __future__ import annotations
-
 import io
 import struct
 import warnings

@@ -1,7 +1,5 @@
 """Label every pixel of an image of any size, as evaluation does it, in one piece or in tiles."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from math import isqrt

@@ -1,7 +1,5 @@
 """Cut an image into tiles that say together what the net says of the whole."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """A split as a sequence of decoded examples: JPEG by libjpeg-turbo straight into its array, if simplejpeg is there."""
 
-from __future__ import annotations
-
 import io
 import os
 import threading

@@ -1,7 +1,5 @@
 """The shape of a shard folder: Parquet columns that Hugging Face decodes, and the manifest beside them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -86,7 +84,7 @@ class Manifest:
         return {**asdict(self), "rows": self.rows}
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Manifest:
+    def from_json(cls, row: Mapping[str, Any]) -> "Manifest":
         moments = {column: {name: tuple(both[name]) for name in both} for column, both in row["moments"].items()}
         return cls(
             spec=DatasetSpec.from_json(row["spec"]),

@@ -4,8 +4,6 @@ The rules are the VOC2012 devkit's: section 5.3 gives the folder, one indexed PN
 VOCcode/VOCevalseg.m ends at the first image that is not there, is of another size or has a label above 20.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

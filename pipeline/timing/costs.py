@@ -1,7 +1,5 @@
 """Foretell what a recipe's training costs on a GPU: operations and tensors of one step, counted, not computed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

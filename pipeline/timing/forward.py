@@ -1,7 +1,5 @@
 """Time a net's forward pass of one image as the paper's Table 1 does, and count the memory that it takes."""
 
-from __future__ import annotations
-
 import platform
 import time
 from collections.abc import Iterable, Iterator

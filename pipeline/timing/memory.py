@@ -1,7 +1,5 @@
 """Foretell how much memory a recipe takes, by counting what a net holds of small images."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which commit is checked out, what differs from it that no stage wrote, and who is at work here."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

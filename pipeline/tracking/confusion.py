@@ -1,7 +1,5 @@
 """What was taken for what: a head's counts as a table of its classes and as a picture; and a font for their names."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from functools import cache

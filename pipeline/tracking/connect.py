@@ -1,7 +1,5 @@
 """A client of the tracking store: a server, a PostgreSQL database, or the database file here, whose tables it makes."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sqlite3

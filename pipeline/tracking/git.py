@@ -1,7 +1,5 @@
 """git, asked in a repository: what it says, or why it would not."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

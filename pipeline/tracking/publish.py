@@ -1,7 +1,5 @@
 """Give every stage of dvc.lock its run in MLflow, and the pipeline a parent that they nest under."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

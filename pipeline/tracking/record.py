@@ -1,7 +1,5 @@
 """A stage's run as MLflow will show it: what the stage read and wrote, under keys that MLflow takes."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The runs of a store: find the one that a stage has already, know what it has, add what it lacks."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Bring spooled events into MLflow: each once, in order, into the one run of their stage and fingerprint."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where the tracking store is, how a message names it without its password, and whether its file was moved."""
 
-from __future__ import annotations
-
 import os
 import re
 import sqlite3

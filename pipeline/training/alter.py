@@ -1,7 +1,5 @@
 """Alter a drawn sample, image and labels alike: mirror, shift, cut a window, sample its cells (section 4.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar

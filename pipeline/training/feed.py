@@ -1,7 +1,5 @@
 """Decode samples ahead of the solver, in the order they are drawn, altered as the recipe says."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """Pixel cross-entropy by operations that repeat on every device (no nll_loss2d), and its table by iteration."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping

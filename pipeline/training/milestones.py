@@ -1,7 +1,5 @@
 """Weights kept on the way: beside the snapshots while a net trains, an output of the stage when it is done."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Stochastic gradient descent with momentum as Caffe does it: biases learn at twice the rate and do not decay."""
 
-from __future__ import annotations
-
 import torch
 from torch.optim.sgd import sgd  # the SGD class imports torch's compiler when it is made: 4 s a process
 

@@ -1,7 +1,5 @@
 """A recipe is one row of params.yaml: which net starts from what, and how its solver runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Training that survives: snapshots every minute, one more when a signal asks it to stop, a start from the newest."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -30,7 +28,7 @@ FINGERPRINT = "fingerprint.json"
 
 def opened(
     fingerprint: Fingerprint, *, asked: Callable[[], bool], say: Callable[[str], None], writes: bool = True
-) -> Snapshots:
+) -> "Snapshots":
     """Snapshots in $FCN_SNAPSHOTS, every $FCN_SNAPSHOT_SECONDS; no params, for no result depends on them.
 
     Raises Refusal when the seconds are no number.

@@ -1,7 +1,5 @@
 """Resumable training state as one file: complete or absent, and named by the digest of its own bytes."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One iteration of training: forward, loss, backward over the images of a batch, and one step of the weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Make a recipe's net and give it its first weights, by name from a parent; every tensor is accounted for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase

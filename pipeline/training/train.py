@@ -1,7 +1,5 @@
 """Train a recipe's net on its shards, from its first weights to a checkpoint and a history."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path

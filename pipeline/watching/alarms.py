@@ -1,7 +1,5 @@
 """Signs that a net in training learns nothing, each as a line for whoever looks on; what to do is not decided here."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean

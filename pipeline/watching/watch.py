@@ -1,7 +1,5 @@
 """What a training shows while it runs: its curve, its scores on a few validation images, its labels of eight images."""
 
-from __future__ import annotations
-
 import math
 import re
 import time

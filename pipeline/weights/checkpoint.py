@@ -1,7 +1,5 @@
 """Weights with the spec of their net in one file: equal tensors and spec give equal bytes. Two nets fuse into one."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

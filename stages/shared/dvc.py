@@ -3,8 +3,6 @@
 DVC itself is not imported: it costs a second, and the GPU machine has none.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """What decides a stage's outputs: its params, the bytes of its deps as dvc.yaml lists them, torch, the processor."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """How every stage command behaves: a Refusal becomes one line on stderr and exit 1, a crash tells where it was."""
 
-from __future__ import annotations
-
 import errno
 import faulthandler
 import os

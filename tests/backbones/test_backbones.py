@@ -1,7 +1,5 @@
 """What every backbone plugin promises, tested by being in pipeline/backbones, and what their shared layers compute."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import pytest

@@ -1,7 +1,5 @@
 """EfficientNet-Lite0 is the published net, batch norms folded, and trains as torch's own convolutions would."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

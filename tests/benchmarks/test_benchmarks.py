@@ -1,7 +1,5 @@
 """Each benchmark on a few images with the peers that are here, and the frame of all: turns, goals, the page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path

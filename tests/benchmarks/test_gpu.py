@@ -1,7 +1,5 @@
 """The GPU check runs wherever torch does, and says of each precision whether it repeats and how peers fare."""
 
-from __future__ import annotations
-
 import re
 import sys
 from functools import partial

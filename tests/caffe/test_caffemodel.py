@@ -1,7 +1,5 @@
 """A .caffemodel gives up its weights, in either of its layouts, or is refused."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path

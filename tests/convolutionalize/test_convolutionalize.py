@@ -1,7 +1,5 @@
 """A published classifier is read whole or refused, and the convolutions made of it give the same answers."""
 
-from __future__ import annotations
-
 import io
 import json
 import tarfile

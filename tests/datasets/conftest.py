@@ -1,7 +1,5 @@
 """Scenes of a dozen pixels, so that every one can be said."""
 
-from __future__ import annotations
-
 import pytest
 
 from pipeline.datasets.own import folder

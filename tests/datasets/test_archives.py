@@ -1,7 +1,5 @@
 """Tars and zips are read in place, member by member, and doubtful ones are refused by name."""
 
-from __future__ import annotations
-
 import stat
 import struct
 import tarfile

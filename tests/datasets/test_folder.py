@@ -1,7 +1,5 @@
 """A user's own folder becomes a dataset by the names of its files, or is refused in a line."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """HHA is MATLAB's to the bit, and true of rooms whose floor, walls and ceiling are known."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

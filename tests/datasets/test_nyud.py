@@ -1,7 +1,5 @@
 """NYUDv2's frames come out of MATLAB's file as Gupta and the authors cropped them, one at a time."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

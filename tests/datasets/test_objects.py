@@ -1,7 +1,5 @@
 """Labels of 1 to 16 bits, a mask a class, COCO's and labelme's JSON give the scene that was drawn, or are refused."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """PASCAL-Context's 459 labels become the authors' 59 classes and background, over the photographs as published."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

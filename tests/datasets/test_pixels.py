@@ -1,7 +1,5 @@
 """A user's images and labels are stored alike whatever their encoding, or refused by file and pixel."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Mapping

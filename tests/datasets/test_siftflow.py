@@ -1,7 +1,5 @@
 """SIFT Flow leaves its MATLAB maps as palette PNGs of class indices, and what is odd in its zip is named."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from itertools import combinations

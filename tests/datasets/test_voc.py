@@ -1,7 +1,5 @@
 """VOC's samples come out of the tar as they went in, SBD's leave MATLAB's structs; no test image enters training."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A folder of tiny images and labels, and its row."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

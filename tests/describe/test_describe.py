@@ -1,7 +1,5 @@
 """A report says what the shards hold, and the same every time; no net is scored on a photograph it learned from."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

@@ -5,8 +5,6 @@ blocks must succeed. In a ``console`` block each shown line must come, ``…`` b
 stage and no other.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

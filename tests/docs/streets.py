@@ -1,7 +1,5 @@
 """Pack the miniature's streets as CamVid was published, for docs/dataset.md: python -m tests.docs.streets FOLDER."""
 
-from __future__ import annotations
-
 import sys
 import zipfile
 from pathlib import Path

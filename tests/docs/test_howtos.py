@@ -1,7 +1,5 @@
 """docs/dataset.md, backbone.md, stage.md and own-data.md work when a person does what they say, and nothing else."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

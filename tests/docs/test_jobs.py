@@ -1,7 +1,5 @@
 """Several nodes, docs/paper.sbatch and spot.yaml, as far as they run without a cluster and a cloud."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -3,8 +3,6 @@
 The table anew, after scores have changed: make repro 2>&1 | tee repro.log && python -m tests.docs.test_readme repro.log
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import sys

@@ -1,7 +1,5 @@
 """An evaluation counts all images once, refuses other classes, and repeats to the byte."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

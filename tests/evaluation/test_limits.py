@@ -1,7 +1,5 @@
 """Outlines match within a share of the diagonal; a class that is not predicted has none; void outlines nothing."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """What an evaluation shows comes back index by index, and is drawn; a broken file is refused in one line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

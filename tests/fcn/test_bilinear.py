@@ -1,7 +1,5 @@
 """The matrix products are the authors' transposed convolution, cropped."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """The net is the authors': their crops, their parameters, and as many scores as pixels for any image."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path

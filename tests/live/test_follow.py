@@ -1,7 +1,5 @@
 """One follower, cheap where there is one, never gone while a stage counts on it; and pictures for MLflow."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

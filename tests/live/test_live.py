@@ -1,7 +1,5 @@
 """A curve that stays below what conf/expect.yaml says of it raises an alarm, once."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The histogram counts every pixel or refuses; the four metrics are the reference's."""
 
-from __future__ import annotations
-
 import io
 import json
 import tarfile

@@ -1,7 +1,5 @@
 """Archives, and what is found in them, are the same bytes on every machine: by what code may call, and by digests."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

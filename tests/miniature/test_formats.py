@@ -1,7 +1,5 @@
 """The miniature originals lie as the true ones do, and agree on what they share; leaves are a folder of pairs."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 import tarfile

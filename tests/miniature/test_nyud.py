@@ -1,7 +1,5 @@
 """The miniature NYUDv2 lies in the original's file formats, and the project's own reader makes sense of it."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

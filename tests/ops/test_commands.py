@@ -1,7 +1,5 @@
 """``fcn`` and ``ops.compose`` themselves: they start fast, work in any folder of a clone, and refuse in one line."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """fcn doctor in worlds that lack something: one line for each thing, with its remedy, and no secret word."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """fcn gc on a real DVC project and a real MLflow store: what nobody needs goes, and nothing else."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """``fcn lineage`` and ``fcn report`` tell what a result came from and what it cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

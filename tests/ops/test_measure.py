@@ -1,7 +1,5 @@
 """``fcn time`` measures what the paper's Table 1 does, each net alone; ``fcn tune`` how other rates fare."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """fcn new finds the pairs of a folder, proposes the row that reads them, and refuses before it writes."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """fcn plan, and fcn run where data is not here: what is said is what DVC says, and what the run after it does."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``fcn predict`` labels what it can, tells what it cannot, and never writes over or guesses; ``fcn export``."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """``fcn gate``, ``promote``, ``rollback`` and ``history``: only what is no worse, and proved, becomes champion."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

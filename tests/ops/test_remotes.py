@@ -1,7 +1,5 @@
 """DVC's remotes for real, an SSH server and an S3 endpoint on loopback: what one clone pushes another pulls; doctor."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -1,7 +1,5 @@
 """fcn run on real DVC projects: the lock of `dvc repro`, in less time, and no process left when it is told to stop."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """``fcn submit`` packs what PASCAL's server takes, to the byte, and tells what it would not take."""
 
-from __future__ import annotations
-
 import io
 import subprocess
 import tarfile

@@ -1,7 +1,5 @@
 """fcn ui: an older database is brought up, the browser of this machine gets in and nobody else, and nothing is left."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """``fcn verify`` proves that dvc.lock can be had again, or names the first file that cannot and what changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

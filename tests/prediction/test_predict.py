@@ -1,7 +1,5 @@
 """Every pixel gets the best class at the image's own resolution."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """What a training kept is scored as an evaluation scores it, one row for each net and head."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

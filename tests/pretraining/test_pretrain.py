@@ -1,7 +1,5 @@
 """Pretraining teaches a classifier its classes, and writes what the next stage needs, byte for byte alike."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

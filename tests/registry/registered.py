@@ -1,7 +1,5 @@
 """A registry to try: models as small as MLflow takes, and what a reader sees of them."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A champion is a whole version, whoever is killed; who moved it is kept; saved views find what they name."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

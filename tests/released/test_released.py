@@ -3,8 +3,6 @@
 Their files cannot be had here. These are written after the layers of each ``net.py``, listed by hand.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Pictures that enter dvc.lock are drawn with matplotlib's own fonts, and name by its index a class that they lack."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

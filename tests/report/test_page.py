@@ -1,7 +1,5 @@
 """Ours stands beside the published, by data set, by variant and table by table."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

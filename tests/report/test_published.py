@@ -1,7 +1,5 @@
 """The published rows are all there, and agree with what the papers' texts say of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

@@ -1,7 +1,5 @@
 """The page shows all that evaluations left, asks for nothing from anywhere, and is the same bytes everywhere."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

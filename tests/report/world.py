@@ -1,7 +1,5 @@
 """A small eval/ as evaluations leave it: two strides of a net, each with everything that the page shows."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

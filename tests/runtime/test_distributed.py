@@ -1,7 +1,5 @@
 """Any number of processes that divides the virtual ranks gives the bytes of one, also when one is killed."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """An exported net says without torch what torch says, of pictures of any size."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

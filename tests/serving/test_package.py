@@ -1,7 +1,5 @@
 """A saved model is whole: it labels pictures anywhere, over REST too, exactly as evaluation does."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """Any file that a user may send is decoded as one sees it, or refused by name; its labels are painted to be seen."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """Images of any size are labelled as evaluation labels them, tiled or not, in the memory that there is."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

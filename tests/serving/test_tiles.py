@@ -1,7 +1,5 @@
 """Tiles say what the whole says, as long as they overlap by what a pixel's scores depend on."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Thin nets that know no class by heart, and pictures that they see many classes in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Shards give the same example to every thread and process, and refuse bytes the manifest does not know."""
 
-from __future__ import annotations
-
 import io
 import multiprocessing
 import operator

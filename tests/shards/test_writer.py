@@ -1,7 +1,5 @@
 """Conversion gives the same bytes for any number of processes, keeps the originals', and writes all or nothing."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A VOC archive of a few noisy pictures, and its conversion."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """dvc.yaml, params.yaml and dvc.lock as stages read them, and the fingerprint that they give a stage."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

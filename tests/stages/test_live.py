@@ -1,7 +1,5 @@
 """A stage is watched without being told so, its outputs bear dvc.lock's hashes, and ``publish`` takes its run."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """``publish`` mirrors dvc.lock in MLflow: what a run came from and gave, and one run of each, told once or twice."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

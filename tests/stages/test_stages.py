@@ -1,7 +1,5 @@
 """Stages do as their rows in params.yaml say, and refuse in one line what they do not understand."""
 
-from __future__ import annotations
-
 import hashlib
 from importlib import import_module
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A repository in which dvc has run a miniature of two recipes: no stage runs for it, but `publish` in it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

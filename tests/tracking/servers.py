@@ -1,7 +1,5 @@
 """Real servers and stores for a test, clients that arrive at once, and a connection that breaks."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """First contact survives company; whatever does not answer is one line, in seconds, without a password."""
 
-from __future__ import annotations
-
 import http.server
 import sqlite3
 import sys

@@ -1,7 +1,5 @@
 """What a stage read and wrote becomes keys and values that MLflow takes, beside the commit that it came from."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

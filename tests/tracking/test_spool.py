@@ -1,7 +1,5 @@
 """A spool holds what its process told, each step once, whatever ends the process."""
 
-from __future__ import annotations
-
 import resource
 from pathlib import Path
 

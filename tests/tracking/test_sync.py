@@ -1,7 +1,5 @@
 """What stages tell reaches MLflow once: after kill -9, without a server for a while, and on another server."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """A team's store: PostgreSQL, a server before it, files in a folder or in S3; and nobody tells its password."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A training that learns nothing says so, once; one that learns says nothing."""
 
-from __future__ import annotations
-
 import math
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Before a GPU is at hand: where a training step's tensors are made, and whether its operations repeat there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """The order is a pure function; the feed decodes ahead, never out of order, and hands over what the shards hold."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """A training process that is killed, stopped or restarted leaves what an uninterrupted one leaves."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """What is foretold of a training's memory is what its steps hold, at sizes that nobody could try."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

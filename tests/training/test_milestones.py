@@ -1,7 +1,5 @@
 """Weights that are kept on the way are those of that iteration, whole, all there, and this training's own."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

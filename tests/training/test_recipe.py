@@ -1,7 +1,5 @@
 """A recipe says what it means or is refused in a line that names the field and the remedy."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Every kind of net goes forward and backward where torch raises for an operation that does not repeat itself."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Training goes on from its newest whole snapshot to the same bytes, and never fails for want of one."""
 
-from __future__ import annotations
-
 import errno
 import itertools
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The loss is cross-entropy, an iteration the average of its images' gradients; the first bad loss ends all."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import replace

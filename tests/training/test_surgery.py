@@ -1,7 +1,5 @@
 """Every tensor of a new net is accounted for, and none starts from nowhere."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from typing import Literal

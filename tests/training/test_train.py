@@ -1,7 +1,5 @@
 """A training run starts from the right weights, learns, and gives the same bytes in every process."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """A world small enough to train in: six noisy pictures with labels, and a VGG16 of eight channels."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Weights carry their net, and equal weights are equal bytes."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Layers that are born zero: weights come from surgery, never from a global generator; and normalisation."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -5,8 +5,6 @@ COMPATIBLE), at half its speed. NumPy's OpenBLAS, held to its Haswell kernels by
 by its shape alone, and is as fast as MKL.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

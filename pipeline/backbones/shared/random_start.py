@@ -1,7 +1,5 @@
 """Draw a net's first weights."""
 
-from __future__ import annotations
-
 import math
 from fnmatch import fnmatchcase
 

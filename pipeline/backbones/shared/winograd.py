@@ -1,7 +1,5 @@
 """3×3 convolutions with a quarter of the multiplications: F(4×4, 3×3) of Lavin and Gray (CVPR 2016, section 4)."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

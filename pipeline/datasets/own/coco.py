@@ -1,7 +1,5 @@
 """COCO's JSON: which of the images that it lists is which file, and what it says of each."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """A row of ``folders``, and what values or colours in labels mean by it: ``road=7|8|#804080`` is read into a lookup."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

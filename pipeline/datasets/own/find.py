@@ -1,7 +1,5 @@
 """Find images and labels in a folder by glob or list, by their ids, and what lies there beside them."""
 
-from __future__ import annotations
-
 import glob
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping

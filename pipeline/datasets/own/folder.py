@@ -1,7 +1,5 @@
 """A user's own data: images and labels as they lie in an ordinary folder, described by a row of params.yaml."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction

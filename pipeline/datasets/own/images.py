@@ -1,7 +1,5 @@
 """Pictures that a person made: a photograph as RGB, its bytes kept where they are that."""
 
-from __future__ import annotations
-
 import io
 from pathlib import PurePath
 

@@ -1,7 +1,5 @@
 """Labels that a person made, as pictures or as outlines, become palette PNGs of class indices."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import PurePath

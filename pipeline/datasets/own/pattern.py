@@ -1,7 +1,5 @@
 """Patterns of a row: which files a glob means, and what each path says of its id and its class."""
 
-from __future__ import annotations
-
 import glob
 import re
 import unicodedata

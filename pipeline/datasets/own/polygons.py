@@ -1,7 +1,5 @@
 """Objects as outlines or runs, in the JSON of COCO or labelme, become class indices; what none covers is class 0."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

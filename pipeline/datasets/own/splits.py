@@ -1,7 +1,5 @@
 """Which split each id is in: by shares of a hash, by lists, by folders; groups stay together."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

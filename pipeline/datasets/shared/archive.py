@@ -1,7 +1,5 @@
 """What readers of archives share: names and sizes checked, lists of ids, and variables of MATLAB files."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

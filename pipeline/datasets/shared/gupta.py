@@ -1,7 +1,5 @@
 """NYUDv2 as Gupta et al. prepared it and the authors packed it, nyud.tar.gz: what their nyud_layers.py reads."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path

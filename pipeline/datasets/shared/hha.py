@@ -7,8 +7,6 @@ Equal bytes on every processor: float64's + − × ÷ sqrt alone, each sum in an
 ``correlate1d``; no libm, BLAS, LAPACK or einsum, which take other code where there is AVX-512.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,11 +45,11 @@ class Intrinsics:
         if not (self.fx > 0 and self.fy > 0):
             raise Refusal(f"focal lengths {self.fx:g} and {self.fy:g} must be positive: give those of the depth map")
 
-    def cropped(self, left: float, top: float) -> Intrinsics:
+    def cropped(self, left: float, top: float) -> "Intrinsics":
         """The camera of the frame without its first ``left`` columns and ``top`` rows."""
         return replace(self, cx=self.cx - left, cy=self.cy - top)
 
-    def scaled(self, factor: float) -> Intrinsics:
+    def scaled(self, factor: float) -> "Intrinsics":
         """The camera of the frame resized by ``factor``: edges, half a pixel beyond the outer centres, see the same."""
         cx, cy = ((centre - 0.5) * factor + 0.5 for centre in (self.cx, self.cy))
         return Intrinsics(self.fx * factor, self.fy * factor, cx, cy)

@@ -1,7 +1,5 @@
 """Read tar and tgz archives in place: every member name is checked, and nothing is ever unpacked."""
 
-from __future__ import annotations
-
 import gzip
 import tarfile
 import zlib

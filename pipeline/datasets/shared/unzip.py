@@ -1,7 +1,5 @@
 """Read zip archives in place: every member's name and kind are checked, and nothing is ever unpacked."""
 
-from __future__ import annotations
-
 import stat
 import struct
 import zipfile

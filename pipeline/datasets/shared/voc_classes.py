@@ -1,7 +1,5 @@
 """PASCAL's 21 classes, their palette and the ImageNet mean the authors subtracted: shared by VOC and SBD."""
 
-from __future__ import annotations
-
 from pipeline.core.png import PASCAL
 from pipeline.core.types import LabelSpec
 

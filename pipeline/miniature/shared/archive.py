@@ -1,7 +1,5 @@
 """Archives and members whose bytes depend on nothing but their content: tar, tgz, zip, MATLAB v5."""
 
-from __future__ import annotations
-
 import io
 import struct
 import tarfile

@@ -1,7 +1,5 @@
 """A pinhole camera, and what it adds to a picture: light that falls off, a soft lens, sensor noise, and JPEG."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass

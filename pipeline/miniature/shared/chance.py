@@ -1,7 +1,5 @@
 """Random draws that are a pure function of a seed and names. All come from integers, so no libm takes part."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from collections.abc import Sequence

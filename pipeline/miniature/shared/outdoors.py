@@ -1,7 +1,5 @@
 """Landscapes and streets: SIFT Flow's 33 classes, in eight kinds of scene, and which way each class faces."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

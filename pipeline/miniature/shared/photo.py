@@ -1,7 +1,5 @@
 """Photographs of VOC's things, labelled by class and by object, and which of them VOC and SBD list."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rooms: 38 kinds of furniture in a box of walls, floor and ceiling, and the Kinect that looks at them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Paint solids into the layers of a picture, nearest first: colour, depth, class and instance, by casting rays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -28,7 +26,7 @@ class Finish:
     texture: Texture = plain
     period: float = 0.2
 
-    def worn(self, chance: Chance, spread: float = 0.08) -> Finish:
+    def worn(self, chance: Chance, spread: float = 0.08) -> "Finish":
         """The same with other paint, light and scale: what one object has and another of its kind has not."""
         shine = chance.between(1 - 2 * spread, 1 + 2 * spread)
         r, g, b = (chance.between(-spread, spread) for _ in range(3))

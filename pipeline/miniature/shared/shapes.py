@@ -1,7 +1,5 @@
 """A dozen shapes of unit size, and where a ray meets each: boxes, balls, what tapers, and flat ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

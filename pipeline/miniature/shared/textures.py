@@ -1,7 +1,5 @@
 """Smooth noise, and textures that fill space: tone 0–1 at points given in periods. What is solid has no seams."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

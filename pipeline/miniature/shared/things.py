@@ -1,7 +1,5 @@
 """VOC's twenty classes as parts and paint. One unit is about half an object; it stands on z = 0, its front to +x."""
 
-from __future__ import annotations
-
 from pipeline.miniature.shared import shapes as s
 from pipeline.miniature.shared import textures as t
 from pipeline.miniature.shared.chance import Chance

@@ -1,7 +1,5 @@
 """CI's two hosts: their workflow files and compose.yaml as far as they can be read, and what both are told."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Of a retraining, results alone are committed, when every stage ran; and the request is told what changed."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

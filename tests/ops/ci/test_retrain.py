@@ -1,7 +1,5 @@
 """The retraining workflow, executed: each job's steps in order, with a bare git remote and a DVC remote in a folder."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

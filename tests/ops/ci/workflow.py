@@ -3,8 +3,6 @@
 Of the expression language only what that file uses; anything else fails the test that meets it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,5 +1,7 @@
 """Propose the scale of your own folder of images and labels: fcn new leaves photos/leaves."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path

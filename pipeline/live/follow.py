@@ -3,6 +3,8 @@
 Stages start it often, and most often there is one already: so nothing is imported here before that is known.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import sys

@@ -1,5 +1,7 @@
 """What `fcn ui` shows, the questions that users ask of the runs as views in MLflow's menu, and where it may listen."""
 
+from __future__ import annotations
+
 import ipaddress
 import json
 import socket

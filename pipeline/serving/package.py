@@ -1,5 +1,7 @@
 """Put a net into a folder that MLflow serves: weights, code, what it needs, and what it takes and gives."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import tempfile

@@ -1,5 +1,7 @@
 """Timings as a table and a file, beside what the paper printed; and its nets, at full size with random weights."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path

@@ -1,5 +1,7 @@
 """A stage's events, one JSON line each, in a file that only grows: what happened, whether or not a server listens."""
 
+from __future__ import annotations
+
 import json
 import os
 import time

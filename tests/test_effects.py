@@ -47,6 +47,7 @@ def test_fused_late_color_and_hha_beat_each_alone(name: str) -> None:
     assert score("nyud-fcn32s-color-hha", name=name) > max(alone)
 
 
+@pytest.mark.skipif(not (ROOT / "eval/voc-fcn8s/limits.json").exists(), reason="DVC has limits.json: run make repro")
 def test_finer_strides_win_in_every_band_about_a_boundary_and_along_it() -> None:
     """What the paper says of coarse outputs, that they lose detail, in numbers; of small objects there are too few."""
     limits = [read(f"voc-fcn{stride}s", "limits.json")["semantic"] for stride in (32, 16, 8)]

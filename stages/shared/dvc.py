@@ -103,7 +103,7 @@ def stage(address: str, root: Path = Path()) -> Stage:
     groups = [_group(each) for each in found.values() if each.get("do", each) is body]  # describe, describe-folder
     group = next((each for each in groups if key in (params.get(each) or {})), _group(found[name]))
     if key and key not in (rows := _rows(group, params.get(group) or {})):
-        hint = f"{nearest(key, rows)}it has {', '.join(rows) or 'none'}"
+        hint = nearest(key, rows).strip() or f"it has {', '.join(rows) or 'none'}"
         raise Refusal(f"no row {key!r} in params.yaml under {group}: {hint}")
     return _stage(address, body, params, group)
 

@@ -10,7 +10,7 @@ from pipeline.evaluation import boundary, limits
 from pipeline.evaluation.boundary import beside, fill_void
 
 TWO = LabelSpec(classes=("ground", "cat"), palette=((0, 0, 0), (1, 1, 1)))
-LABEL = LabelSpec(classes=("ground", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+LABEL = LabelSpec(classes=("background", "cat", "dog"), palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
 def square(shift: int = 0, side: int = 300) -> np.ndarray:

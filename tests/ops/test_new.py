@@ -115,7 +115,7 @@ def new(*more: str) -> dict[str, Any]:
     assert "python -m ops.compose scale=leaves" in done.output
     with Image.open(".sheets/leaves.png") as sheet:
         assert sheet.width > 1000
-    compose.write(Path("params.yaml"), compose.composed(Path.cwd(), ["scale=leaves"]))
+    Path("params.yaml").write_text(compose.composed(Path.cwd(), ["scale=leaves"]))
     checked = CliRunner().invoke(main, ["data", "check", "leaves"])
     assert checked.exit_code == 0, checked.output
     assert re.search(

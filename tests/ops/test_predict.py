@@ -150,7 +150,7 @@ def test_what_is_not_there_is_refused_with_a_remedy(world: Path) -> None:
         (("a", "b", "--recipe", "voc-fcn8s"), "a/x.png and b/x.jpg would both become x.png: label them into two"),
         (("b.png", "--recipe", "voc-fcn8s"), "b.png is not there: name pictures, or folders of them"),
         (("empty", "--recipe", "voc-fcn8s"), "no pictures in empty: their names end in .jpg, .png, .tif or the like"),
-        (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: did you mean voc-fcn"),
+        (("a.png", "--recipe", "voc-fcn9s"), "no row 'voc-fcn9s' in params.yaml under recipes: did you mean 'voc-fcn"),
         (("a.png", "--recipe", "voc-fcn4s"), "no weights at"),
         (("a.png", "--model", "b.safetensors"), "no weights at b.safetensors"),
         (("a.png", "--model", "late.safetensors"), "this net sees color and hha, not photographs alone: serve it as"),

@@ -187,7 +187,7 @@ def test_what_cannot_be_submitted_is_refused_before_anything_is_written(world: P
     trained(world, "siftflow-fcn8s", spec(stride=8, heads={"semantic": labels(21)}))
     for arguments, reason in (
         (("voc-fcn8s",), "no shards in data/shards/voc/test: give VOC's test as --images VOC2012test.tar, or"),
-        (("voc-fcn9s", "--images", ARCHIVE), "no row 'voc-fcn9s' in params.yaml under recipes: did you mean voc-fcn"),
+        (("voc-fcn9s", "--images", ARCHIVE), "no row 'voc-fcn9s' in params.yaml under recipes: did you mean 'voc-fcn"),
         (("--images", ARCHIVE), "say which net, with one of"),
         (("voc-fcn8s", "--images", ARCHIVE, "--out", "x.zip"), "x.zip is not called .tar.gz or .tgz, which the"),
         (("voc-fcn8s", "--images", ARCHIVE, "--split", "voc/val"), f"{ARCHIVE} has no ImageSets/Segmentation/val.txt"),

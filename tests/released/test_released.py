@@ -365,7 +365,7 @@ def test_a_released_net_is_imported_with_every_blobs_fate(tmp_path: Path, monkey
     Path("params.yaml").write_text(yaml.safe_dump({"imports": {key: row}}))
     refused = f"Error: imports.{key}.file is data/weights/voc/net.caffemodel, which is no file"
     assert CliRunner().invoke(stage.main, [key]).stderr.startswith(refused)
-    unknown = f"Error: no row '{name}' in params.yaml under imports: did you mean {key}?\n"
+    unknown = f"Error: no row '{name}' in params.yaml under imports: did you mean {key!r}?\n"
     assert CliRunner().invoke(stage.main, [name]).stderr == unknown
 
     state, run = drawn(spec).state_dict(), Path("runs", key)

@@ -212,7 +212,8 @@ def test_pandas_arrow_duckdb_and_hugging_face_read_a_split(tmp_path: Path, monke
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/real")
 @pytest.mark.parametrize(
-    ("name", "counts"), [("voc", ["train=120", "val=130", "seg11valid=100"]), ("sbd", ["train=350", "val=30"])]
+    ("name", "counts"),
+    [("voc", ["train=120", "val=130", "seg11valid=100"]), ("sbd", ["train=350", "val=30", "validation=30"])],
 )
 def test_real_archives_convert(tmp_path: Path, name: str, counts: list[str]) -> None:
     writer.convert(name, partial(plugin, name), REAL, tmp_path / name, rows_per_shard=100, expect=counts, processes=2)

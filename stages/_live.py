@@ -51,7 +51,9 @@ def watched(
     spools = spool.place()
     alarm = spools / ALARMS / fingerprint.stage
     alarm.unlink(missing_ok=True)  # of an earlier attempt
-    if fingerprint.stage.startswith("train@"):
+    verb, _, key = fingerprint.stage.partition("@")
+    if verb == "train":
+        (spools / ALARMS / f"validate@{key}").unlink(missing_ok=True)  # it judged what is trained anew
         _refuse_after_alarm(spools / ALARMS)
 
     def warn(text: str) -> None:

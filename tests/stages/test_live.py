@@ -119,8 +119,11 @@ def test_an_alarm_is_a_line_and_a_tag_and_with_strict_no_net_starts_after_it(
         watched(after, [], say=print).__enter__()
     with watched(scored, [], say=print):
         pass
+    with watched(replace(FINGERPRINT, stage="validate@x"), [], say=print) as observer:
+        assert observer
+        observer.alarm(9, "below its band")
     with watched(FINGERPRINT, [], say=print):
-        pass  # trained anew, with nothing to say
+        pass  # trained anew, with nothing to say: its validation's alarm is of the weights before
     with watched(after, [], say=print):
         pass
 

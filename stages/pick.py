@@ -1,4 +1,4 @@
-"""Hand on one of the weights that a training kept; run: python -m stages.pick voc-fcn32s-best."""
+"""Hand on one of the weights that a training kept; run: python -m stages.pick voc-fcn16s-best."""
 
 from pathlib import Path
 

@@ -64,7 +64,12 @@ VIEWS = (
         (*SCORES, "params.`stride`", "params.`recipes.solver.lr`", COMMIT),
         SCORES[0],
     ),
-    View("curves", "The ladder's losses", f"tags.`dvc.stage` LIKE 'train{LADDER}", charts=("loss", "lr_log10")),
+    View(
+        "curves",
+        "The ladder's losses",
+        f"tags.`dvc.stage` LIKE 'train{LADDER}",
+        charts=("validation/semantic/mean_iu", "loss", "lr_log10"),
+    ),
     View(
         "evaluations",
         "All evaluations by mean IU",

@@ -210,8 +210,9 @@ def test_views_find_what_they_name_and_are_saved_once(tmp_path: Path, monkeypatc
         assert {run.info.run_name for run in found} == FOUND[view.key], view.key
 
     cards = json.loads(json.loads(saved[TAG + "curves"])["state"])["compareRunCharts"]
-    assert [(card["uuid"], card.get("scaleType")) for card in cards[:2]] == [("loss", "log"), ("lr_log10", "linear")]
-    assert [(card["imageKeys"], card["showRunParams"]) for card in cards[2:]] == [(["training 00-a"], False)]
+    curves = [("validation/semantic/mean_iu", "linear"), ("loss", "log"), ("lr_log10", "linear")]
+    assert [(card["uuid"], card.get("scaleType")) for card in cards[:3]] == curves
+    assert [(card["imageKeys"], card["showRunParams"]) for card in cards[3:]] == [(["training 00-a"], False)]
 
     monkeypatch.setattr(client, "set_experiment_tag", lambda *_: pytest.fail("written again"))
     save(client, experiment)

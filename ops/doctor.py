@@ -52,21 +52,32 @@ def disk(root: Path, params: Params) -> Findings:
     """Room for what stages write and is absent, twice (here and in DVC's cache), and for archives.
 
     What a stage writes is known from its last run here at this scale, for scale paper from a rehearsal, else dvc.lock.
+    What a rehearsal wrote is written anew, with as many milestones as the recipe keeps.
     """
-    need: float = 4 * sum(row["bytes"] or 0 for path, row in _archives(root, params) if not path.exists())
+    fetched = [(path, row["bytes"] or 0) for path, row in _archives(root, params)]
+    need: float = 4 * sum(size for path, size in fetched if not path.exists() or path.stat().st_size < size)
     locked = load(root / "dvc.lock")["stages"] if (root / "dvc.lock").is_file() else {}
     scale = params.get("scale")
     scales = {scale, "rehearsal"} if scale == "paper" else {scale}
-    ran = {line.stage: line.disk for line in _journal.read(root) if line.scale in scales and line.disk}
+    ran = {line.stage: line for line in _journal.read(root) if line.scale in scales and line.disk}
     for name, stage in dvc.stages(root).items() if ran or locked else ():
         outs = [out for out in locked.get(name, {}).get("outs", ()) if not (root / out["path"]).exists()]
-        absent = name in ran and not all((root / out).exists() for out in stage.outs)
-        need += 2 * (ran[name] * absent if name in ran else sum(out.get("size", 0) for out in outs))
+        due = name in ran and (ran[name].scale != scale or not all((root / out).exists() for out in stage.outs))
+        more = _milestones(params, name) if name in ran and ran[name].scale != scale else 1
+        need += 2 * (ran[name].disk * due * more if name in ran else sum(out.get("size", 0) for out in outs))
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
     if scale == "paper" and not ran:
         text += " beside nets, of which a rehearsal tells (docs/paper.md)"
     yield (FIX, f"{text}: free some") if free < need + 2e9 else (OK, text)  # for snapshots, logs, MLflow's files, too
+
+
+def _milestones(params: Params, stage: str) -> float:
+    """How many times a rehearsal's weights, the last and two milestones, a training of this scale writes."""
+    verb, _, key = stage.partition("@")
+    solver = params["recipes"][key]["solver"] if verb == "train" else {}
+    every = solver.get("milestones", 0)
+    return (1 - (-solver["iterations"] // every)) / 3 if every else 1
 
 
 def archives(root: Path, params: Params) -> Findings:

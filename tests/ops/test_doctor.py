@@ -186,7 +186,12 @@ def test_the_disk_of_scale_paper_is_foretold_from_a_rehearsal(root: Path) -> Non
     )
     assert (told("paper"), told("miniature"), told("photos")) == ("1.0 GB more", "60 B more", "0 B more")
     (root / "data").touch()
+    assert told("paper") == "1.0 GB more", "what a rehearsal wrote is written anew"
+    with (root / ".seconds.tsv").open("a") as file:
+        file.write("data\t9\tpaper\t0\t1.0\t2\t500000000\n")
     assert told("paper") == "0 B more"
+    kept = {"recipes": {"a": {"solver": {"iterations": 100, "milestones": 4}}}}
+    assert (checks._milestones(kept, "train@a"), checks._milestones(kept, "convert@a")) == (26 / 3, 1)
 
 
 def test_a_virtual_environment_that_moved_is_told_and_made_anew(root: Path) -> None:

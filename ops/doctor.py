@@ -61,10 +61,13 @@ def disk(root: Path, params: Params) -> Findings:
     scales = {scale, "rehearsal"} if scale == "paper" else {scale}
     ran = {line.stage: line for line in _journal.read(root) if line.scale in scales and line.disk}
     for name, stage in dvc.stages(root).items() if ran or locked else ():
-        outs = [out for out in locked.get(name, {}).get("outs", ()) if not (root / out["path"]).exists()]
-        due = name in ran and (ran[name].scale != scale or not all((root / out).exists() for out in stage.outs))
-        more = _milestones(params, name) if name in ran and ran[name].scale != scale else 1
-        need += 2 * (ran[name].disk * due * more if name in ran else sum(out.get("size", 0) for out in outs))
+        if name not in ran:
+            outs = locked.get(name, {}).get("outs", ())
+            need += 2 * sum(out.get("size", 0) for out in outs if not (root / out["path"]).exists())
+        elif ran[name].scale != scale:
+            need += 2 * ran[name].disk * _milestones(params, name)
+        elif not all((root / out).exists() for out in stage.outs):
+            need += 2 * ran[name].disk
     free = shutil.disk_usage(root).free
     text = f"{size(free)} free; the pipeline writes about {size(need)} more"
     if scale == "paper" and not ran:

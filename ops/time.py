@@ -16,12 +16,12 @@ from pipeline.core.types import Refusal
 from pipeline.spec import NetSpec
 from pipeline.timing import forward, page
 from pipeline.timing.page import NETS
+from pipeline.training.recipe import SMALLEST
 from stages._live import md5
 from stages.shared.stage import Stage
 
 OUT = Path("times.json")
 WEIGHTS = "model.safetensors"
-SMALLEST = 32  # pixels: the coarsest cell of a smaller image may lie outside of it
 
 
 @click.command(cls=Stage)
